@@ -1,0 +1,95 @@
+// The oracle: a plain float64 interpreter of the normal form, and dense attention on top of it.
+// Every back end is judged by it, so it stays simple: no optimisation touches it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "flexc/dsl/normal_form.h"
+#include "flexc/error.h"
+#include "flexc/tensor.h"
+
+namespace flexc::dsl {
+
+/// Values of the problem symbols, as the mods see them (Q and KV are the call's q_total and kv_total).
+struct Problem {
+  std::int64_t batch = 0, heads = 0, kv_heads = 0, q_total = 0, kv_total = 0;
+};
+
+/// A run-time scalar for a param: the integer for i32, i64 and bool, the float for f32.
+struct ParamValue {
+  std::int64_t integer = 0;
+  float real = 0;
+};
+
+/// What the mods read beside their arguments: one entry a capture and a param, in the normal form's order.
+/// Unused captures may be absent.
+struct Environment {
+  Problem problem;
+  std::vector<TensorView> captures;
+  std::vector<ParamValue> params;
+};
+
+/// Checks the launch: dtypes, ranks, dims against symbols and constants, equal fresh names, equal row lengths.
+/// Returns the sizes of the fresh dims.
+Result<std::vector<std::int64_t>> bind_dims(const NormalForm& form, const Environment& environment);
+
+/// An out-of-range gather, recorded in checked mode.
+struct GatherFault {
+  std::size_t capture = 0;
+  std::size_t axis = 0;
+  std::int64_t index = 0;
+};
+
+/// Evaluates one mod at single pairs. Not thread-safe: one evaluator a thread. Borrows everything it is given.
+class Evaluator {
+ public:
+  Evaluator(const Body& body, const NormalForm& form, const Environment& environment, std::span<const std::int64_t> fresh_sizes);
+
+  /// The modified score in f64 (f32 where the strict cone says so). `score` is the scaled product.
+  double score(double score, std::int64_t b, std::int64_t h, std::int64_t q_idx, std::int64_t kv_idx);
+  bool mask(std::int64_t b, std::int64_t h, std::int64_t q_idx, std::int64_t kv_idx);
+
+  /// The first gather out of range since construction, if any.
+  const std::optional<GatherFault>& fault() const { return fault_; }
+
+ private:
+  struct Slot { std::int64_t integer = 0; double real = 0; std::vector<std::int64_t> integers; std::vector<double> reals; };
+  void evaluate(double score, std::int64_t b, std::int64_t h, std::int64_t q_idx, std::int64_t kv_idx);
+  const Body& body_;
+  const NormalForm& form_;
+  const Environment& environment_;
+  std::span<const std::int64_t> fresh_sizes_;
+  std::vector<bool> strict_;
+  std::vector<Slot> slots_;
+  std::optional<GatherFault> fault_;
+};
+
+/// Arithmetic of the dense attention.
+enum class OracleMode {
+  Exact,    ///< all of it in f64
+  Rounded,  ///< S, the mod's result, P and out each rounded to `rounded_dtype`, softmax and sums in f32 (ANCHORS: "pt")
+};
+
+/// One attention call. Shapes: q [B,H,Q,D], k [B or 1,HKV,KV,D], v [B or 1,HKV,KV,DV], out [B,H,Q,DV], lse and
+/// max_scores [B,H,Q], sink [H]. q, k, v, sink may be f32, f16, bf16 or f64; outputs f32 or f64 (rounded when stored).
+struct AttentionCall {
+  TensorView q, k, v, out;
+  TensorView lse, max_scores, sink;  ///< optional
+  double scale = 0;                  ///< already resolved
+  std::int64_t q_offset = 0, kv_offset = 0;
+  OracleMode mode = OracleMode::Exact;
+  DType rounded_dtype = DType::F32;
+  bool checked = false;  ///< gathers out of range are an error that names capture and index
+  int threads = 1;       ///< changes no bit
+  std::function<void(double)> progress;  ///< called now and then with the finished share; may be empty
+};
+
+/// Dense attention by DESIGN.md, section 4. Shapes must already be consistent (the engine checks them).
+Result<void> evaluate_attention(const NormalForm& form, const Environment& environment, const AttentionCall& call);
+
+}  // namespace flexc::dsl

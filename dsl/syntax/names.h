@@ -1,0 +1,22 @@
+// The names of the language, in one place: built-ins, problem symbols, keywords; and "did you mean".
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace flexc::dsl {
+
+/// Functions callable by bare name, and as `torch.NAME` or `math.NAME`.
+std::span<const std::string_view> builtin_functions();
+/// Names with a value: inf, nan, True … are not here (those are keywords), B H HKV Q KV are.
+std::span<const std::string_view> builtin_values();
+bool is_builtin(std::string_view name);
+bool is_problem_symbol(std::string_view name);
+bool is_keyword(std::string_view name);
+
+/// The candidate nearest to `name` (edit distance with transpositions, at most a third of its length, at least 1), or "".
+std::string_view nearest_name(std::string_view name, std::span<const std::string_view> candidates);
+
+}  // namespace flexc::dsl
