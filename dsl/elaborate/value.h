@@ -21,9 +21,10 @@ using ValueList = std::vector<Value>;
 
 /// Stands where an error was reported: whatever is made of it is poison too, silently.
 struct Poison {};
-/// A local that no statement has assigned yet; `partly`: some of the paths did.
+/// A local without a value: no statement has assigned it, only some of the paths did, or the paths gave it values that no
+/// run-time condition can choose between (two functions, say).
 struct Unassigned {
-  bool partly = false;
+  enum class Why : std::uint8_t { Never, Partly, Differs } why = Why::Never;
 };
 struct NoneValue {};
 struct TupleValue {
