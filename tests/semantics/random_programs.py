@@ -59,7 +59,7 @@ class Scope:
 
     def __init__(self, names, outer=()):
         """`outer` names belong to an enclosing function: they are read, but assigning one would make it local."""
-        self.names, self.outer = dict(names), innerset(outer)
+        self.names, self.outer = dict(names), frozenset(outer)
 
     def assignable(self, kind):
         return [n for n in self.of(kind) if n not in self.outer]
