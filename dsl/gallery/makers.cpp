@@ -138,6 +138,7 @@ std::vector<std::int64_t> sorted_cuts(const CounterRandom& random, std::int64_t 
 
 std::optional<Tensor> jagged_offsets(const Request& request) {
   const std::vector<std::int64_t> shape = shape_of(request, 1);
+  if (shape.size() != 1) return std::nullopt;
   const std::vector<std::int64_t> cuts = sorted_cuts(request.random(), shape[0], request.kv());
   return filled<std::int32_t>(i32, shape, [&](std::int64_t i) { return cuts[static_cast<std::size_t>(i)]; });
 }
@@ -156,7 +157,8 @@ std::optional<Tensor> local_heads(const Request& request) {
 std::optional<Tensor> tree_ancestors(const Request& request) {
   const CounterRandom random = request.random();
   const std::int64_t nodes = request.q();
-  Tensor tensor(boolean, shape_of(request, nodes));
+  if (shape_of(request, nodes) != std::vector{nodes, nodes}) return std::nullopt;
+  Tensor tensor(boolean, {nodes, nodes});
   auto* data = tensor.as<std::uint8_t>();
   for (std::int64_t i = 0; i < nodes; ++i) {
     std::uint8_t* row = data + i * nodes;
@@ -234,7 +236,8 @@ std::optional<Tensor> logical_pages(const Request& request) {
   if (!page) return std::nullopt;
   const CounterRandom random = request.random();
   const std::int64_t pages = (std::max<std::int64_t>(request.kv(), 1) - 1) / *page + 1;
-  Tensor tensor(i32, shape_of(request, pages));
+  if (shape_of(request, pages) != std::vector{request.problem.batch, pages}) return std::nullopt;
+  Tensor tensor(i32, {request.problem.batch, pages});
   auto* data = tensor.as<std::int32_t>();
   for (std::int64_t b = 0; b < request.problem.batch; ++b) {
     std::int32_t* row = data + b * pages;
