@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "dsl/codes.h"
 #include "dsl/syntax/names.h"
 #include "dsl/syntax/parse.h"
 #include "dsl/syntax/resolve.h"
@@ -64,7 +65,7 @@ void check_const_names(const dsl::Program& program, const ParseOptions& options,
       message += "; its consts are ";
       for (std::size_t i = 0; i < known.size(); ++i) message += (i ? ", `" : "`") + std::string(known[i]) + "`";
     }
-    diagnostics.add({.code = "unknown-const", .message = std::move(message)});
+    diagnostics.add({.code = dsl::codes::unknown_const, .message = std::move(message)});
   }
 }
 
