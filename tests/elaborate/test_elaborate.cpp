@@ -66,7 +66,7 @@ TEST_CASE("functions are values: closures, factories, late binding, defaults, pa
   CHECK(of("(lambda x, g=3.0: x * g)(score)") == direct);
   CHECK(of("partial(lambda x, g: x * g, g=3.0)(score)") == direct);
   CHECK(of("functools.partial(scale, 3.0)(score)", "def scale(g, x):\n    return x * g\n") == direct);
-  CHECK(of("twice(twice, 1.0)", "def twice(f, x):\n    return x\n") != direct);
+  CHECK(of("twice(twice, score)", "def twice(f, x):\n    return x\n") != direct);
   CHECK(elaborate_score("    fs = (lambda x: x * g, 1)\n    g = 3.0\n    return fs[0](score)\n").text() == direct);
   CHECK(elaborate_text("def outer():\n    def inner(score, b, h, q, k):\n        return late(score)\n    def late(x):\n        return x * 3.0\n    return inner\n"
                        "score_mod = outer()\n").text() == direct);
