@@ -20,9 +20,10 @@ double reduce(Op op, const std::vector<float>& a, bool strict) {
   return t.evaluator().score(0, 0, 0, 0, 0);
 }
 
-double dot(bool strict) {
+double dot(const std::vector<float>& x, const std::vector<float>& y, bool strict) {
   Builder t;
-  const NodeId a = t.gather_row(t.capture(kA.data(), f32, {1, kN}), {t.integer(0)}), b = t.gather_row(t.capture(kB.data(), f32, {1, kN}), {t.integer(0)});
+  const auto n = static_cast<std::int64_t>(x.size());
+  const NodeId a = t.gather_row(t.capture(x.data(), f32, {1, n}), {t.integer(0)}), b = t.gather_row(t.capture(y.data(), f32, {1, n}), {t.integer(0)});
   const NodeId result = t.add(Op::Dot, kF32Type, {a, b});
   if (strict) t.strictly(result);
   return t.evaluator().score(0, 0, 0, 0, 0);
@@ -38,16 +39,23 @@ TEST_CASE("strict sums and dots are f32, in order, unfused", "[rows]") {
     total = total + product;
   }
   CHECK(reduce(Op::Sum, kA, true) == static_cast<double>(sum));
-  CHECK(dot(true) == static_cast<double>(total));
+  CHECK(dot(kA, kB, true) == static_cast<double>(total));
   double wide_sum = 0, wide_dot = 0;
   for (std::size_t i = 0; i < kA.size(); ++i) {
     wide_sum += static_cast<double>(kA[i]);
     wide_dot += static_cast<double>(kA[i]) * static_cast<double>(kB[i]);
   }
   CHECK(reduce(Op::Sum, kA, false) == wide_sum);
-  CHECK(dot(false) == wide_dot);
+  CHECK(dot(kA, kB, false) == wide_dot);
   CHECK(static_cast<double>(sum) != wide_sum);
   CHECK(static_cast<double>(total) != wide_dot);
+}
+
+TEST_CASE("a strict dot rounds each product before it adds", "[rows]") {
+  // (1 + u)² - (1 + 2u) is u² exactly, but 0 once the square is rounded.
+  const std::vector<float> x = {-1.0f, 0x1.000002p0f}, y = {0x1.000004p0f, 0x1.000002p0f};
+  CHECK(dot(x, y, true) == 0);
+  CHECK(dot(x, y, false) == 0x1p-46);
 }
 
 TEST_CASE("row minimum and maximum propagate NaN", "[rows]") {
