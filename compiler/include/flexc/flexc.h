@@ -45,6 +45,12 @@ struct ParseOptions {
   std::map<std::string, std::string, std::less<>> consts;
 };
 
+/// Why a compilation failed: an Error always; diagnostics where the variant's text is at fault.
+struct CompileError {
+  Error error;
+  std::optional<Diagnostics> diagnostics;
+};
+
 /// A parsed variant: names, syntax and structure are right; types are too unless captures are undeclared. Immutable, cheap to
 /// copy, safe to share between threads.
 class Variant {
@@ -71,8 +77,11 @@ class Variant {
   bool has_mask_mod() const;
   /// Warnings found so far; empty when there are none.
   const Diagnostics& warnings() const;
-  /// `stage` "ast" or "normal", as text.
-  std::expected<std::string, Diagnostics> emit(std::string_view stage) const;
+  /// Everything that can be said without the captures: the warnings, and for undeclared captures what follows from assuming
+  /// f32 (a warning each, that says how to declare it; possibly errors).
+  Diagnostics check() const;
+  /// `stage` "ast" or "normal", as text. Undeclared captures are assumed f32.
+  std::expected<std::string, CompileError> emit(std::string_view stage) const;
   /// The identity: XXH3-128 of the normal form. All zero while captures have no type.
   std::array<std::uint64_t, 2> hash() const;
 
@@ -119,12 +128,6 @@ struct CompileOptions {
   std::map<std::string, CaptureType, std::less<>> captures;
 };
 
-/// Why a compilation failed: an Error always; diagnostics where the variant's text is at fault.
-struct CompileError {
-  Error error;
-  std::optional<Diagnostics> diagnostics;
-};
-
 /// Extents of a block mask. Positions are q_offset + row and kv_offset + column; q_total and kv_total are what Q and KV mean
 /// inside mods (0: offset + length).
 struct MaskShape {
@@ -147,7 +150,7 @@ struct RunArguments {
   TensorView q, k, v, out;
   TensorView lse, max_scores, sink;  ///< optional
   Captures captures;
-  const BlockMask* mask = nullptr;   ///< optional; without it every tile is partial
+  const BlockMask* mask = nullptr;   ///< optional, from block_mask(); without it every tile is partial; changes no bit
   std::optional<double> scale;       ///< default 1/√D; finite
   std::int64_t q_offset = 0, kv_offset = 0, q_total = 0, kv_total = 0;
   bool checked = false;              ///< gathers out of range are an Error
