@@ -104,7 +104,7 @@ def float_max(a, b):
 
 
 def float_sign(a):
-    return a if np.isnan(a) else type(a)((a > 0) * 1 - (a < 0) * 1)
+    return type(a)((a > 0) * 1 - (a < 0) * 1)  # 0 for NaN
 
 
 def _pow(a, b):
