@@ -16,6 +16,15 @@ namespace flexc::cpu::HWY_NAMESPACE {
 
 inline constexpr std::size_t kPanelVectors = kPanel / kLanes;
 
+/// a where it is greater, else b: b too if one of them is a NaN. That is what x86's maximum does.
+HWY_INLINE Vector greater_or_second(Vector a, Vector b) {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+  return hn::Max(a, b);
+#else
+  return hn::IfThenElse(hn::Gt(a, b), a, b);
+#endif
+}
+
 /// 2^t for t <= 0, with a relative error of 1.7e-7; exactly 1 at 0, 0 below -126.5 and at -inf; a NaN stays.
 /// Adding 1.5 * 2^23 + 127 rounds t to an integer n and leaves n + 127 in the low bits, which shifted into place are 2^n, or 0 for
 /// n = -127. That is multiplied and not added to the exponent, which could never give 0.
@@ -23,8 +32,7 @@ HWY_INLINE Vector exp2_of(Vector t) {
   const Floats d;
   const hn::RebindToSigned<Floats> di;
   const Vector shift = hn::Set(d, 0x1.8p23f + 127.0f);
-  // The bound comes first: x86's maximum returns its second operand if one is a NaN.
-  t = hn::Max(hn::Set(d, -127.0f), t);
+  t = greater_or_second(hn::Set(d, -127.0f), t);
   const Vector shifted = hn::Add(t, shift);
   const Vector r = hn::Sub(t, hn::Sub(shifted, shift));
   // The minimax polynomial of degree 5 on |r| <= 1/2 with p(0) = 1.
@@ -62,8 +70,7 @@ HWY_INLINE Vector affine_score(const float* s, std::size_t column, [[maybe_unuse
   else return hn::MulAdd(x, factor, hn::Mul(slope, hn::Iota(d, static_cast<float>(column))));
 }
 
-/// Finishes the row's scores in place (removed ones become -inf) and returns the largest one. A NaN does not count in it: the bound or
-/// earlier maximum stands second, for the reason given above.
+/// Finishes the row's scores in place (removed ones become -inf) and returns the largest one. A NaN does not count in it.
 template <bool kAffine>
 HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels, const KeepWords& keep, const Affine& affine) {
   const Floats d;
@@ -77,8 +84,8 @@ HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels,
     if constexpr (kPanelVectors == 1) {  // two panels at a time give two chains
       for (; column + kPanel < end; column += 2 * kPanel) {
         const Vector x0 = affine_score<kAffine>(s, column, factor, slope), x1 = affine_score<kAffine>(s, column + kPanel, factor, slope);
-        top0 = hn::Max(x0, top0);
-        top1 = hn::Max(x1, top1);
+        top0 = greater_or_second(x0, top0);
+        top1 = greater_or_second(x1, top1);
         if constexpr (kAffine) {
           hn::Store(x0, d, s + column);
           hn::Store(x1, d, s + column + kPanel);
@@ -88,8 +95,8 @@ HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels,
     for (; column < end; column += kPanel) {
       for (std::size_t v = 0; v < kPanelVectors; ++v) {
         const Vector x = affine_score<kAffine>(s, column + v * kLanes, factor, slope);
-        if (v % 2 == 0) top0 = hn::Max(x, top0);
-        else top1 = hn::Max(x, top1);
+        if (v % 2 == 0) top0 = greater_or_second(x, top0);
+        else top1 = greater_or_second(x, top1);
         if constexpr (kAffine) hn::Store(x, d, s + column + v * kLanes);
       }
     }
@@ -100,7 +107,7 @@ HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels,
     for (std::size_t v = 0; v < kPanelVectors; ++v) {
       const std::size_t column = static_cast<std::size_t>(panel * kPanel) + v * kLanes;
       const Vector x = hn::IfThenElse(kept_lanes(bits, v), affine_score<kAffine>(s, column, factor, slope), minus_infinity);
-      top0 = hn::Max(x, top0);
+      top0 = greater_or_second(x, top0);
       hn::Store(x, d, s + column);
     }
   }
