@@ -81,14 +81,7 @@ Problem::Problem(const Shape& shape, const Variant& variant, const Setting& sett
     for (std::int64_t h = 0; h < shape.heads; ++h) sink.push_back(0.5f * static_cast<float>(h) - 1);
 }
 
-Result Problem::run(const RunOptions& options) {
-  Tensor out(setting_.dtype, shape_.batch, shape_.heads, shape_.q_len, shape_.value_dim, setting_.layout);
-  const auto rows = static_cast<std::size_t>(shape_.batch * shape_.heads * shape_.q_len);
-  Result result;
-  result.lse.assign(rows + 1, 77.0f);
-  result.max_scores.assign(rows + 1, 77.0f);
-  const cpu::Strides row_strides{shape_.heads * shape_.q_len, shape_.q_len, 1};
-
+cpu::AttentionArguments Problem::arguments() const {
   cpu::AttentionArguments call;
   call.dtype = setting_.dtype;
   call.batch = shape_.batch;
@@ -101,16 +94,27 @@ Result Problem::run(const RunOptions& options) {
   call.q = q.input(false);
   call.k = k.input(shape_.k_batch == 1);
   call.v = v.input(shape_.v_batch == 1);
-  call.out = out.output();
   call.scale = setting_.scale;
   call.q_offset = shape_.q_offset;
   call.kv_offset = shape_.kv_offset;
-  call.lse = {result.lse.data(), row_strides};
-  call.max_scores = {result.max_scores.data(), row_strides};
   call.sink = sink.empty() ? nullptr : sink.data();
   call.module = &variant_.module;
   call.captures = bindings_.captures.data();
   call.params = bindings_.params.data();
+  return call;
+}
+
+Result Problem::run(const RunOptions& options) const {
+  Tensor out(setting_.dtype, shape_.batch, shape_.heads, shape_.q_len, shape_.value_dim, setting_.layout);
+  const auto rows = static_cast<std::size_t>(shape_.batch * shape_.heads * shape_.q_len);
+  Result result;
+  result.lse.assign(rows + 1, 77.0f);
+  result.max_scores.assign(rows + 1, 77.0f);
+  const cpu::Strides row_strides{shape_.heads * shape_.q_len, shape_.q_len, 1};
+  cpu::AttentionArguments call = arguments();
+  call.out = out.output();
+  call.lse = {result.lse.data(), row_strides};
+  call.max_scores = {result.max_scores.data(), row_strides};
   call.mask = options.mask;
   call.target = options.target;
   cpu::WorkerPool pool(options.threads);
@@ -133,7 +137,7 @@ ReferenceOutput Problem::reference() const {
   return reference_attention(input);
 }
 
-BlockMask Problem::block_mask(std::int32_t block_q, std::int32_t block_kv) const {
+BlockMask Problem::block_mask(std::int32_t block_q, std::int32_t block_kv, std::int64_t* kept_pairs) const {
   BlockMask shape;
   shape.batches = shape_.batch;
   shape.heads = shape_.heads;
@@ -143,7 +147,7 @@ BlockMask Problem::block_mask(std::int32_t block_q, std::int32_t block_kv) const
   shape.kv_offset = shape_.kv_offset;
   shape.block_q = block_q;
   shape.block_kv = block_kv;
-  return brute_force_block_mask(shape, variant_.mask ? MaskPredicate(variant_.mask(bindings_, shape_)) : [](auto...) { return true; });
+  return brute_force_block_mask(shape, variant_.mask ? MaskPredicate(variant_.mask(bindings_, shape_)) : [](auto...) { return true; }, kept_pairs);
 }
 
 std::string Problem::compare(const Result& result, const ReferenceOutput& reference) const {

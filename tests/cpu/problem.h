@@ -62,10 +62,12 @@ class Problem {
   Tensor q, k, v;
   std::vector<float> sink;
 
-  Result run(const RunOptions& options = {});
+  /// All but the outputs, the mask and the instruction set. Points into this object.
+  cpu::AttentionArguments arguments() const;
+  Result run(const RunOptions& options = {}) const;
   ReferenceOutput reference() const;
-  /// Classified pair by pair.
-  BlockMask block_mask(std::int32_t block_q, std::int32_t block_kv) const;
+  /// Classified pair by pair; `kept_pairs` may be null.
+  BlockMask block_mask(std::int32_t block_q, std::int32_t block_kv, std::int64_t* kept_pairs = nullptr) const;
   /// An empty text, or the first value beyond the bound (2e-5 + 1e-4 |ref|) max(1, max|s| / 64), widened by half a unit in the last
   /// place of a 16-bit output. Where the reference is not finite, so must the result be; NaN and infinities of lse and max_scores must agree.
   std::string compare(const Result& result, const ReferenceOutput& reference) const;
