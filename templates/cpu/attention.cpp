@@ -22,9 +22,11 @@ std::unexpected<Error> misfit(const std::string& what) { return std::unexpected(
 Result<void> check_mask(const AttentionArguments& call, const BlockMask& mask) {
   if (mask.q_len != call.q_len || mask.kv_len != call.kv_len || mask.q_offset != call.q_offset || mask.kv_offset != call.kv_offset)
     return misfit("the block mask is for other lengths or offsets");
-  if ((mask.batches != 1 && mask.batches != call.batch) || (mask.heads != 1 && mask.heads != call.heads)) return misfit("the block mask is for other batches or heads");
+  if ((mask.batches != 1 && mask.batches != call.batch) || (mask.heads != 1 && mask.heads != call.heads))
+    return misfit("the block mask is for other batches or heads");
   if (mask.block_q < 1 || mask.block_kv < 1) return misfit("the block mask has empty blocks");
-  if (mask.row_begin.size() != static_cast<std::size_t>(mask.rows()) + 1 || mask.row_begin.back() > mask.runs.size()) return misfit("the block mask's rows are not as many as it says");
+  if (mask.row_begin.size() != static_cast<std::size_t>(mask.rows()) + 1 || mask.row_begin.back() > mask.runs.size())
+    return misfit("the block mask's rows are not as many as it says");
   for (std::size_t row = 0; row + 1 < mask.row_begin.size(); ++row)
     if (mask.row_begin[row] > mask.row_begin[row + 1]) return misfit("the block mask's rows are out of order");
   return {};
@@ -32,9 +34,11 @@ Result<void> check_mask(const AttentionArguments& call, const BlockMask& mask) {
 
 Result<void> check(const AttentionArguments& call) {
   if (call.dtype != DType::F32 && call.dtype != DType::F16 && call.dtype != DType::BF16) return misfit("q, k and v must be f32, f16 or bf16");
-  if (call.batch < 1 || call.heads < 1 || call.kv_heads < 1 || call.heads % call.kv_heads != 0) return misfit("the heads of q must be a multiple of those of k and v");
+  if (call.batch < 1 || call.heads < 1 || call.kv_heads < 1 || call.heads % call.kv_heads != 0)
+    return misfit("the heads of q must be a multiple of those of k and v");
   if (call.q_len < 0 || call.kv_len < 0 || call.head_dim < 1 || call.value_dim < 1) return misfit("a length or a width is out of range");
-  if (call.q_len > 0 && (!call.q.data || !call.out.data || (call.kv_len > 0 && (!call.k.data || !call.v.data)))) return misfit("q, k, v or out is missing");
+  if (call.q_len > 0 && (!call.q.data || !call.out.data || (call.kv_len > 0 && (!call.k.data || !call.v.data))))
+    return misfit("q, k, v or out is missing");
   if (const flexc_row_module* module = call.module) {
     if (module->abi_version != FLEXC_ROW_ABI_VERSION) return misfit("the compiled mods are of another version of the interface");
     if (module->score_class > FLEXC_SCORE_GENERAL || (module->score_class == FLEXC_SCORE_GENERAL && !module->score_row) ||
@@ -116,8 +120,10 @@ class Call {
         if (!worker.tiles.allocate(slots * (plan_.k_floats + plan_.v_floats) * std::int64_t{sizeof(float)})) return false;
         worker.held.resize(static_cast<std::size_t>(slots));
       }
-      if (own_units || plan_.tasks_per_unit == 1) run_units();
-      else run_tasks();
+      if (own_units || plan_.tasks_per_unit == 1)
+        run_units();
+      else
+        run_tasks();
     } catch (const std::bad_alloc&) {
       return false;
     }
@@ -199,7 +205,8 @@ Result<void> run_attention(const AttentionArguments& arguments, WorkerPool& pool
     plan.launch.launch_values = launch_values.as<std::byte>();
   }
   enough = enough && Call(plan, *kernels, pool).run();
-  if (!enough) return std::unexpected(Error{ErrorKind::Environment, "attention on the CPU: there is not enough memory for its packed keys and values"});
+  if (!enough)
+    return std::unexpected(Error{ErrorKind::Environment, "attention on the CPU: there is not enough memory for its packed keys and values"});
   return {};
 }
 

@@ -44,13 +44,13 @@ struct AttentionArguments {
   Input q, k, v;
   Output out;
 
-  double scale = 0;  ///< already resolved
+  double scale = 0;                          ///< already resolved
   std::int64_t q_offset = 0, kv_offset = 0;  ///< positions of the first row and column
   std::int64_t q_total = 0, kv_total = 0;    ///< Q and KV as the mods see them; 0: offset + length
 
-  RowOutput lse;                    ///< natural logarithm, of the modified scores, with the sink
-  RowOutput max_scores;             ///< the largest kept modified score, without the sink
-  const float* sink = nullptr;      ///< [heads], natural units; or null
+  RowOutput lse;                ///< natural logarithm, of the modified scores, with the sink
+  RowOutput max_scores;         ///< the largest kept modified score, without the sink
+  const float* sink = nullptr;  ///< [heads], natural units; or null
   std::int64_t sink_stride = 1;
 
   const flexc_row_module* module = nullptr;  ///< null: identity score, every pair kept

@@ -18,19 +18,12 @@ float total(const float* sums) {
   return part[0];
 }
 
-bool any_not_finite(const float* values, std::int64_t count) {
-  constexpr std::uint32_t kExponent = 0x7F800000u;
-  std::uint32_t found = 0;
-  for (std::int64_t i = 0; i < count; ++i) found |= static_cast<std::uint32_t>((std::bit_cast<std::uint32_t>(values[i]) & kExponent) == kExponent);
-  return found != 0;
-}
-
 /// What a row's weights are multiplied by, and its two statistics, in natural units.
 struct RowEnd {
   double factor = 0, lse = -kInfinity, max_score = -kInfinity;
 };
 
-RowEnd end_of_row(float top, float sum, bool saw_nan, bool saw_infinity, const float* sink) {
+RowEnd end_of_row(float top, float sum, bool saw_nan, bool saw_infinity, const float* sink, bool wants_lse) {
   RowEnd end;
   const double sink2 = sink ? double{*sink} * kLog2e : -kInfinity;
   if (saw_nan) return {kNan, kNan, kNan};
@@ -42,6 +35,11 @@ RowEnd end_of_row(float top, float sum, bool saw_nan, bool saw_infinity, const f
   end.max_score = saw_infinity ? kInfinity : double{top} * kLn2;
   if (std::isnan(sink2)) return {kNan, kNan, end.max_score};
   if (saw_infinity || sink2 == kInfinity) return {kNan, kInfinity, end.max_score};
+  if (!sink) {
+    end.factor = 1 / double{sum};
+    if (wants_lse) end.lse = (double{top} + std::log2(double{sum})) * kLn2;
+    return end;
+  }
   const double above = sink2 - double{top}, shift = above > 0 ? above : 0;
   const double denominator = double{sum} * std::exp2(-shift) + std::exp2(above - shift);
   end.factor = std::exp2(-shift) / denominator;
@@ -69,17 +67,14 @@ void store_statistic(const RowOutput& output, const GroupPlace& place, std::int6
 
 }  // namespace
 
-bool needs_care(const Plan& plan, const Group& group) {
-  return any_not_finite(group.o, group.place.rows * plan.value_padded) || any_not_finite(group.sums, group.place.rows * kPanel);
-}
-
 void finish_group(const Plan& plan, const Group& group) {
   const GroupPlace& place = group.place;
   const Output& out = plan.call.out;
   const float* sink = plan.call.sink ? plan.call.sink + place.h * plan.call.sink_stride : nullptr;
   for (int row = 0; row < place.rows; ++row) {
     const std::int64_t q = place.first + row;
-    const RowEnd end = end_of_row(group.top[row], total(group.sums + row * kPanel), group.saw_nan[row], group.saw_infinity[row], sink);
+    const RowEnd end = end_of_row(group.top[row], total(group.sums + row * kPanel), group.saw_nan[row], group.saw_infinity[row], sink,
+                                  plan.call.lse.data != nullptr);
     const std::int64_t offset = place.b * out.strides.batch + place.h * out.strides.head + q * out.strides.row;
     store_row(plan, static_cast<std::byte*>(out.data) + offset * static_cast<std::int64_t>(element_size(plan)), group.o + row * plan.value_padded,
               static_cast<float>(end.factor));

@@ -64,8 +64,10 @@ inline void products_qk(const Plan& plan, const Group& group, const TileColumns&
       float* s0 = s + block * s_block + first * kPanel;
       float* s1 = s + block * s_block + second * kPanel;
       if constexpr (kPanelsAtOnce == 2) {
-        if (second != first) multiply_qk<2>(q, k0, k1, width, s0, s1, stride);
-        else multiply_qk<1>(q, k0, k0, width, s0, s0, stride);
+        if (second != first)
+          multiply_qk<2>(q, k0, k1, width, s0, s1, stride);
+        else
+          multiply_qk<1>(q, k0, k0, width, s0, s0, stride);
       } else {
         for (std::size_t lane = 0; lane < static_cast<std::size_t>(kPanel); lane += 2 * kLanes)
           multiply_qk<2>(q, k0 + lane, k0 + lane + kLanes, width, s0 + lane, s0 + lane + kLanes, stride);
@@ -83,7 +85,8 @@ inline void products_pv(const Plan& plan, const float* p, const float* v, const 
   std::size_t column = 0;
   for (; column + kStep <= width; column += kStep)
     multiply_pv<2>(p, stride, v_at(column), v_at(column + kLanes), runs, run_count, alpha, o + column, o + column + kLanes, width);
-  for (; column < width; column += kLanes) multiply_pv<1>(p, stride, v_at(column), v_at(column), runs, run_count, alpha, o + column, o + column, width);
+  for (; column < width; column += kLanes)
+    multiply_pv<1>(p, stride, v_at(column), v_at(column), runs, run_count, alpha, o + column, o + column, width);
 }
 
 /// The careful path's look at a row of finished scores: notes NaN and +inf, and takes scores of -inf out of `keep`.
@@ -91,14 +94,18 @@ inline void inspect_scores(const float* s, Group& group, int row, KeepWords& kee
   for (std::size_t word = 0; word < kKeepWords; ++word)
     for (std::uint64_t bits = keep[word]; bits != 0; bits &= bits - 1) {
       const float score = s[word * 64 + static_cast<std::size_t>(std::countr_zero(bits))];
-      if (score != score) group.saw_nan[row] = true;
-      else if (score == -kMinusInfinity) group.saw_infinity[row] = true;
-      else if (score == kMinusInfinity) keep[word] &= ~(bits & -bits);
+      if (score != score)
+        group.saw_nan[row] = true;
+      else if (score == -kMinusInfinity)
+        group.saw_infinity[row] = true;
+      else if (score == kMinusInfinity)
+        keep[word] &= ~(bits & -bits);
     }
 }
 
 /// One group, one tile. With `careful`, nothing of a removed pair can reach the result; clean rows come out the same either way.
-inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, std::int64_t tile, Group& group, bool careful) {
+inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, std::int64_t tile, Group& group,
+                       bool careful) {
   if (!find_columns(plan, workspace, group, tile)) return;
   TileColumns& columns = workspace.columns;
   const PackedTile packed = packed_tile(plan, workspace, source, unit, tile);
@@ -110,7 +117,8 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
   for (int block = 0; block < kBlocks; ++block) {
     run_count[block] = runs_of(columns.active[block], runs[block]);
     if (plan.s_factor == 1.0f) continue;
-    for (int row = block * kBlockRows; row < (block + 1) * kBlockRows; ++row) multiply_scores(s + row * plan.s_stride, runs[block].data(), run_count[block], plan.s_factor);
+    for (int row = block * kBlockRows; row < (block + 1) * kBlockRows; ++row)
+      multiply_scores(s + row * plan.s_stride, runs[block].data(), run_count[block], plan.s_factor);
   }
   const bool is_affine = plan.module.score_class == FLEXC_SCORE_AFFINE;
   if (plan.module.score_class == FLEXC_SCORE_GENERAL) rewrite_scores(plan, workspace, group, tile);
@@ -145,13 +153,18 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
     float* o = group.o + block * kBlockRows * plan.value_padded;
     if (careful) {
       for (int i = 0; i < kBlockRows; ++i)
-        multiply_pv_carefully(p + i * plan.s_stride, packed.v, static_cast<std::size_t>(plan.tile * kPanel), columns.keep[block * kBlockRows + i], alpha[i],
-                              o + i * plan.value_padded, static_cast<std::size_t>(plan.value_padded));
+        multiply_pv_carefully(p + i * plan.s_stride, packed.v, static_cast<std::size_t>(plan.tile * kPanel), columns.keep[block * kBlockRows + i],
+                              alpha[i], o + i * plan.value_padded, static_cast<std::size_t>(plan.value_padded));
     } else {
       trim_runs(columns.any[block], runs[block], run_count[block]);
       products_pv(plan, p, packed.v, runs[block].data(), run_count[block], alpha, o);
     }
   }
+}
+
+/// Whether some sum or output of the group is not finite. In a product 0 * NaN is NaN, so what was removed may have leaked.
+inline bool needs_care(const Plan& plan, const Group& group) {
+  return !all_finite(group.o, group.place.rows * plan.value_padded) || !all_finite(group.sums, group.place.rows * kPanel);
 }
 
 inline void run_task(const Plan& plan, std::int64_t unit, std::int64_t task, Workspace& workspace, const TileSource& source) {

@@ -9,10 +9,10 @@ namespace flexc::cpu {
 
 /// Where packed tiles of a unit come from: a buffer that all workers share, or a worker's own, filled when a tile is first needed.
 struct TileSource {
-  const float* shared = nullptr;   ///< all tiles of the unit; null: the worker's own
-  float* own = nullptr;            ///< `slots` tiles
-  std::int64_t slots = 0;          ///< 1, or the unit's number of tiles
-  std::int64_t* held = nullptr;    ///< the tile in each slot, -1: none
+  const float* shared = nullptr;  ///< all tiles of the unit; null: the worker's own
+  float* own = nullptr;           ///< `slots` tiles
+  std::int64_t slots = 0;         ///< 1, or the unit's number of tiles
+  std::int64_t* held = nullptr;   ///< the tile in each slot, -1: none
 };
 
 struct KernelTable {

@@ -10,8 +10,8 @@ const std::byte* kv_side_table(const Plan& plan, Workspace& workspace, const Gro
     workspace.kv_side_b = group.place.b;
     workspace.kv_side_h = group.place.h;
     workspace.kv_side_tile = tile;
-    plan.module.kv_side(&plan.launch, plan.module.head_slots ? group.head : nullptr, group.place.b, group.place.h, plan.call.kv_offset + tile * plan.tile, 1,
-                        plan.tile_count(tile), workspace.kv_side, static_cast<std::size_t>(plan.tile));
+    plan.module.kv_side(&plan.launch, plan.module.head_slots ? group.head : nullptr, group.place.b, group.place.h,
+                        plan.call.kv_offset + tile * plan.tile, 1, plan.tile_count(tile), workspace.kv_side, static_cast<std::size_t>(plan.tile));
   }
   return workspace.kv_side;
 }

@@ -71,8 +71,9 @@ HWY_NOINLINE void multiply_qk(const float* HWY_RESTRICT q, const float* HWY_REST
 /// O block = O block * alpha + P block x V, over runs of columns. `p` has rows s_stride apart, v0 and v1 step by 16, o0 and o1 have rows
 /// o_stride apart.
 template <int kVectors>
-HWY_NOINLINE void multiply_pv(const float* HWY_RESTRICT p, std::size_t s_stride, const float* HWY_RESTRICT v0, const float* HWY_RESTRICT v1, const Run* runs,
-                              int run_count, const float* HWY_RESTRICT alpha, float* HWY_RESTRICT o0, float* HWY_RESTRICT o1, std::size_t o_stride) {
+HWY_NOINLINE void multiply_pv(const float* HWY_RESTRICT p, std::size_t s_stride, const float* HWY_RESTRICT v0, const float* HWY_RESTRICT v1,
+                              const Run* runs, int run_count, const float* HWY_RESTRICT alpha, float* HWY_RESTRICT o0, float* HWY_RESTRICT o1,
+                              std::size_t o_stride) {
   const Floats d;
   const Vector f0 = hn::Set(d, alpha[0]), f1 = hn::Set(d, alpha[1]), f2 = hn::Set(d, alpha[2]), f3 = hn::Set(d, alpha[3]);
   Vector a0 = hn::Mul(f0, hn::Load(d, o0)), a1 = hn::Mul(f1, hn::Load(d, o0 + o_stride));
@@ -122,8 +123,8 @@ HWY_NOINLINE void multiply_pv(const float* HWY_RESTRICT p, std::size_t s_stride,
 
 /// The careful form of multiply_pv, for one row: what is not in `keep` is left out, so that NaN and inf there cannot reach O. What is in
 /// is added in the same order, so that clean rows come out the same.
-HWY_NOINLINE inline void multiply_pv_carefully(const float* HWY_RESTRICT p, const float* HWY_RESTRICT v, std::size_t v_panel_floats, const KeepWords& keep,
-                                               float alpha, float* HWY_RESTRICT o, std::size_t width) {
+HWY_NOINLINE inline void multiply_pv_carefully(const float* HWY_RESTRICT p, const float* HWY_RESTRICT v, std::size_t v_panel_floats,
+                                               const KeepWords& keep, float alpha, float* HWY_RESTRICT o, std::size_t width) {
   const Floats d;
   const Vector factor = hn::Set(d, alpha);
   for (std::size_t column = 0; column < width; column += kLanes) {

@@ -66,8 +66,10 @@ template <bool kAffine>
 HWY_INLINE Vector affine_score(const float* s, std::size_t column, [[maybe_unused]] Vector factor, [[maybe_unused]] Vector slope) {
   const Floats d;
   const Vector x = hn::Load(d, s + column);
-  if constexpr (!kAffine) return x;
-  else return hn::MulAdd(x, factor, hn::Mul(slope, hn::Iota(d, static_cast<float>(column))));
+  if constexpr (!kAffine)
+    return x;
+  else
+    return hn::MulAdd(x, factor, hn::Mul(slope, hn::Iota(d, static_cast<float>(column))));
 }
 
 /// Finishes the row's scores in place (removed ones become -inf) and returns the largest one. A NaN does not count in it.
@@ -95,8 +97,10 @@ HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels,
     for (; column < end; column += kPanel) {
       for (std::size_t v = 0; v < kPanelVectors; ++v) {
         const Vector x = affine_score<kAffine>(s, column + v * kLanes, factor, slope);
-        if (v % 2 == 0) top0 = greater_or_second(x, top0);
-        else top1 = greater_or_second(x, top1);
+        if (v % 2 == 0)
+          top0 = greater_or_second(x, top0);
+        else
+          top1 = greater_or_second(x, top1);
         if constexpr (kAffine) hn::Store(x, d, s + column + v * kLanes);
       }
     }
@@ -116,7 +120,8 @@ HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels,
 
 /// s → 2^(s - shift) in place over runs of panels. `sums` gets alpha times its old value plus the weights, by column modulo 16: the
 /// accumulator of a column follows from its position, so leaving panels out changes no bit.
-HWY_NOINLINE inline void exponentials(float* HWY_RESTRICT s, const Run* runs, int run_count, float shift_value, float alpha, float* HWY_RESTRICT sums) {
+HWY_NOINLINE inline void exponentials(float* HWY_RESTRICT s, const Run* runs, int run_count, float shift_value, float alpha,
+                                      float* HWY_RESTRICT sums) {
   const Floats d;
   const Vector shift = hn::Set(d, shift_value), factor = hn::Set(d, alpha);
   Vector sum[kPanelVectors];
@@ -136,6 +141,20 @@ HWY_NOINLINE inline void exponentials(float* HWY_RESTRICT s, const Run* runs, in
 
 /// 2^t for one number.
 HWY_INLINE float exp2_of_scalar(float t) { return hn::GetLane(exp2_of(hn::Set(Floats(), t))); }
+
+/// Whether all of them are finite; `count` is a multiple of 16.
+HWY_NOINLINE inline bool all_finite(const float* values, std::int64_t count) {
+  const Floats d;
+  const Vector zero = hn::Zero(d);
+  Vector sum[kPanelVectors];
+  for (std::size_t v = 0; v < kPanelVectors; ++v) sum[v] = zero;
+  // 0 times inf or NaN is NaN, and a NaN stays in a sum.
+  for (std::int64_t i = 0; i < count; i += kPanel)
+    for (std::size_t v = 0; v < kPanelVectors; ++v) sum[v] = hn::MulAdd(hn::Load(d, values + i + v * kLanes), zero, sum[v]);
+  bool finite = true;
+  for (std::size_t v = 0; v < kPanelVectors; ++v) finite &= hn::AllTrue(d, hn::Eq(sum[v], zero));
+  return finite;
+}
 
 /// s *= factor over runs of panels: for scales that cannot be folded into q.
 HWY_NOINLINE inline void multiply_scores(float* HWY_RESTRICT s, const Run* runs, int run_count, float factor_value) {

@@ -28,10 +28,10 @@ PanelKinds panel_kinds(const BlockMask& mask, std::int64_t b, std::int64_t h, st
 /// The work of a group in a tile. It follows from the keep bits alone, never from how they were found, so that a block mask changes no
 /// bit of the result.
 struct TileColumns {
-  KeepWords keep[kGroupRows];       ///< a row's kept columns; rows beyond the last one repeat it
-  KeepWords any[kBlocks];           ///< kept in one of the block's rows at least
-  PanelSet active[kBlocks];         ///< panels of which some column is in `any`
-  PanelSet full[kBlocks];           ///< panels that all of the block's rows keep wholly
+  KeepWords keep[kGroupRows];  ///< a row's kept columns; rows beyond the last one repeat it
+  KeepWords any[kBlocks];      ///< kept in one of the block's rows at least
+  PanelSet active[kBlocks];    ///< panels of which some column is in `any`
+  PanelSet full[kBlocks];      ///< panels that all of the block's rows keep wholly
 
   bool empty() const {
     PanelSet panels = 0;

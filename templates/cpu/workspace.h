@@ -15,7 +15,9 @@ class AlignedBuffer {
   /// False where there is no memory.
   bool allocate(std::int64_t bytes);
   template <class T>
-  T* as() const { return reinterpret_cast<T*>(memory_.get()); }
+  T* as() const {
+    return reinterpret_cast<T*>(memory_.get());
+  }
   explicit operator bool() const { return memory_ != nullptr; }
 
  private:
@@ -28,12 +30,12 @@ class AlignedBuffer {
 /// The state of a group of rows between tiles.
 struct Group {
   GroupPlace place;
-  float* q = nullptr;     ///< [block][head_dim][4], times q_factor
-  float* o = nullptr;     ///< [row][value_padded], not yet normalised
-  float* sums = nullptr;  ///< [row][16]: weights summed by column modulo 16, whatever the vectors' length
-  std::byte* head = nullptr;    ///< head level
-  std::byte* q_side = nullptr;  ///< q_side level, [row][slot]
-  float top[kGroupRows] = {};   ///< largest log2-domain logit so far
+  float* q = nullptr;                                            ///< [block][head_dim][4], times q_factor
+  float* o = nullptr;                                            ///< [row][value_padded], not yet normalised
+  float* sums = nullptr;                                         ///< [row][16]: weights summed by column modulo 16, whatever the vectors' length
+  std::byte* head = nullptr;                                     ///< head level
+  std::byte* q_side = nullptr;                                   ///< q_side level, [row][slot]
+  float top[kGroupRows] = {};                                    ///< largest log2-domain logit so far
   bool saw_nan[kGroupRows] = {}, saw_infinity[kGroupRows] = {};  ///< kept scores; only the careful path looks
 };
 
@@ -43,9 +45,9 @@ struct Workspace {
   AlignedBuffer s;  ///< [row][s_stride]: scores, then weights
   std::vector<Group> groups;
   TileColumns columns;
-  std::byte* kv_side = nullptr;  ///< [slot][tile]
+  std::byte* kv_side = nullptr;                                    ///< [slot][tile]
   std::int64_t kv_side_b = -1, kv_side_h = -1, kv_side_tile = -1;  ///< what it was filled for
-  float* pack_rows = nullptr;  ///< [16][max(head_dim, value_dim)]: a panel's rows, widened
+  float* pack_rows = nullptr;                                      ///< [4][max(head_dim, value_padded)]: rows, widened
 
  private:
   AlignedBuffer group_memory_, level_memory_, pack_memory_;

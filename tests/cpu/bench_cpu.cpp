@@ -55,7 +55,8 @@ int main(int count, char** words) {
       return 1;
     }
     const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    const double cpu_seconds = static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC, work = 4.0 * static_cast<double>(kept * heads * head_dim) / 1e9;
+    const double cpu_seconds = static_cast<double>(std::clock() - cpu_start) / CLOCKS_PER_SEC,
+                 work = 4.0 * static_cast<double>(kept * heads * head_dim) / 1e9;
     const double after = peak();
     speeds.push_back(work / seconds);
     cpu_shares.push_back(work / cpu_seconds / (std::max(before, after) / pool.size()));
@@ -64,8 +65,8 @@ int main(int count, char** words) {
   }
   std::sort(shares.begin(), shares.end());
   std::sort(speeds.begin(), speeds.end());
-  std::printf("%-14s %3lld x %lld^2 D%lld %s: %.1f GFLOP/s, share of peak %.1f %% (best %.1f %%, median %.1f %%, by CPU time %.1f %%)\n", words[1], static_cast<long long>(heads),
-              static_cast<long long>(length), static_cast<long long>(head_dim), std::string(name_of(type)).c_str(), speeds.back(), 100 * shares[shares.size() * 3 / 4],
-              100 * shares.back(), 100 * shares[shares.size() / 2],
+  std::printf("%-14s %3lld x %lld^2 D%lld %s: %.1f GFLOP/s, share of peak %.1f %% (best %.1f %%, median %.1f %%, by CPU time %.1f %%)\n", words[1],
+              static_cast<long long>(heads), static_cast<long long>(length), static_cast<long long>(head_dim), std::string(name_of(type)).c_str(),
+              speeds.back(), 100 * shares[shares.size() * 3 / 4], 100 * shares.back(), 100 * shares[shares.size() / 2],
               100 * *std::max_element(cpu_shares.begin(), cpu_shares.end()));
 }

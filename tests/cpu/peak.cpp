@@ -13,15 +13,15 @@ namespace {
 
 #if defined(__x86_64__)
 // Twelve independent chains: more than latency times throughput of any x86 so far.
-#define FLEXC_PEAK_LOOP(VECTOR, SET, FMA)                                                                                   \
-  VECTOR sums[12];                                                                                                          \
-  for (int i = 0; i < 12; ++i) sums[i] = SET(0.5f);                                                                         \
-  VECTOR factor = SET(0.999f), addend = SET(0.001f);                                                                        \
-  for (std::int64_t i = 0; i < rounds; ++i) {                                                                               \
-    _Pragma("GCC unroll 12") for (int j = 0; j < 12; ++j) sums[j] = FMA(sums[j], factor, addend);                           \
-  }                                                                                                                         \
-  VECTOR all = sums[0];                                                                                                     \
-  for (int i = 1; i < 12; ++i) all += sums[i];                                                                              \
+#define FLEXC_PEAK_LOOP(VECTOR, SET, FMA)                                                         \
+  VECTOR sums[12];                                                                                \
+  for (int i = 0; i < 12; ++i) sums[i] = SET(0.5f);                                               \
+  VECTOR factor = SET(0.999f), addend = SET(0.001f);                                              \
+  for (std::int64_t i = 0; i < rounds; ++i) {                                                     \
+    _Pragma("GCC unroll 12") for (int j = 0; j < 12; ++j) sums[j] = FMA(sums[j], factor, addend); \
+  }                                                                                               \
+  VECTOR all = sums[0];                                                                           \
+  for (int i = 1; i < 12; ++i) all += sums[i];                                                    \
   return all[0];
 
 __attribute__((target("avx2,fma"), noinline)) float chains256(std::int64_t rounds) { FLEXC_PEAK_LOOP(__m256, _mm256_set1_ps, _mm256_fmadd_ps) }

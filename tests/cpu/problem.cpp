@@ -12,8 +12,10 @@ Tensor::Tensor(DType type, std::int64_t batch, std::int64_t heads, std::int64_t 
     : type_(type), batch_(batch), heads_(heads), rows_(rows), width_(width) {
   const std::int64_t gap = layout == Layout::Padded ? 3 : 0;
   first_ = layout == Layout::Padded ? 5 : 0;
-  if (layout == Layout::Transposed) strides_ = {rows * heads * width, width, heads * width};
-  else strides_ = {heads * (rows * (width + gap) + 2 * gap), rows * (width + gap) + 2 * gap, width + gap};
+  if (layout == Layout::Transposed)
+    strides_ = {rows * heads * width, width, heads * width};
+  else
+    strides_ = {heads * (rows * (width + gap) + 2 * gap), rows * (width + gap) + 2 * gap, width + gap};
   const auto count = static_cast<std::size_t>(first_ + batch * std::max(strides_.batch, std::int64_t{1}) + 1);
   memory_.assign(count * size_of(type), std::byte{0xFF});  // all ones is a NaN in every type
 }
@@ -72,7 +74,10 @@ Problem::Problem(const Shape& shape, const Variant& variant, const Setting& sett
     : q(setting.dtype, shape.batch, shape.heads, shape.q_len, shape.head_dim, setting.layout),
       k(setting.dtype, shape.k_batch ? shape.k_batch : shape.batch, shape.kv_heads, shape.kv_len, shape.head_dim, setting.layout),
       v(setting.dtype, shape.v_batch ? shape.v_batch : shape.batch, shape.kv_heads, shape.kv_len, shape.value_dim, setting.layout),
-      shape_(shape), variant_(variant), setting_(setting), bindings_(shape) {
+      shape_(shape),
+      variant_(variant),
+      setting_(setting),
+      bindings_(shape) {
   q.fill_normal(setting.seed * 3);
   k.fill_normal(setting.seed * 3 + 1);
   v.fill_normal(setting.seed * 3 + 2);
@@ -160,7 +165,8 @@ std::string Problem::compare(const Result& result, const ReferenceOutput& refere
   std::ostringstream text;
   for (std::size_t i = 0; i < reference.out.size(); ++i) {
     const double found = result.out[i], expected = reference.out[i];
-    const bool good = std::isfinite(expected) ? std::abs(found - expected) <= bound(expected) + std::abs(expected) * rounding * 1.001 + step : !std::isfinite(found);
+    const bool good = std::isfinite(expected) ? std::abs(found - expected) <= bound(expected) + std::abs(expected) * rounding * 1.001 + step
+                                              : !std::isfinite(found);
     if (good) continue;
     text << "out[" << i << "] = " << found << ", expected " << expected;
     return text.str();
@@ -171,14 +177,17 @@ std::string Problem::compare(const Result& result, const ReferenceOutput& refere
   };
   for (std::size_t i = 0; i < reference.lse.size(); ++i) {
     if (agrees(result.lse[i], reference.lse[i]) && agrees(result.max_scores[i], reference.max_scores[i])) continue;
-    text << "row " << i << ": lse " << result.lse[i] << ", expected " << reference.lse[i] << "; max_scores " << result.max_scores[i] << ", expected " << reference.max_scores[i];
+    text << "row " << i << ": lse " << result.lse[i] << ", expected " << reference.lse[i] << "; max_scores " << result.max_scores[i] << ", expected "
+         << reference.max_scores[i];
     return text.str();
   }
   return {};
 }
 
 bool same_bits(const Result& a, const Result& b) {
-  const auto same_rows = [](const std::vector<float>& x, const std::vector<float>& y) { return x.size() == y.size() && std::memcmp(x.data(), y.data(), x.size() * sizeof(float)) == 0; };
+  const auto same_rows = [](const std::vector<float>& x, const std::vector<float>& y) {
+    return x.size() == y.size() && std::memcmp(x.data(), y.data(), x.size() * sizeof(float)) == 0;
+  };
   return !a.bytes.empty() && a.bytes == b.bytes && same_rows(a.lse, b.lse) && same_rows(a.max_scores, b.max_scores);
 }
 

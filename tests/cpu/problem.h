@@ -27,7 +27,9 @@ class Tensor {
   const std::vector<std::byte>& bytes() const { return memory_; }
 
  private:
-  std::int64_t offset(std::int64_t b, std::int64_t h, std::int64_t row) const { return first_ + b * strides_.batch + h * strides_.head + row * strides_.row; }
+  std::int64_t offset(std::int64_t b, std::int64_t h, std::int64_t row) const {
+    return first_ + b * strides_.batch + h * strides_.head + row * strides_.row;
+  }
   DType type_;
   std::int64_t batch_, heads_, rows_, width_, first_ = 0;
   cpu::Strides strides_;

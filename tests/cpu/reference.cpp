@@ -14,7 +14,8 @@ std::size_t index(std::int64_t value) { return static_cast<std::size_t>(value); 
 
 ReferenceOutput reference_attention(const ReferenceInput& input) {
   const Shape& shape = input.shape;
-  const std::int64_t group = shape.heads / shape.kv_heads, k_batch = shape.k_batch ? shape.k_batch : shape.batch, v_batch = shape.v_batch ? shape.v_batch : shape.batch;
+  const std::int64_t group = shape.heads / shape.kv_heads, k_batch = shape.k_batch ? shape.k_batch : shape.batch,
+                     v_batch = shape.v_batch ? shape.v_batch : shape.batch;
   ReferenceOutput result;
   result.out.resize(index(shape.batch * shape.heads * shape.q_len * shape.value_dim));
   result.lse.resize(index(shape.batch * shape.heads * shape.q_len));
@@ -40,8 +41,10 @@ ReferenceOutput reference_attention(const ReferenceInput& input) {
           s *= input.scale;
           if (input.score) s = input.score(s, b, h, q_idx, kv_idx);
           if (s == -kInfinity) continue;
-          if (std::isnan(s)) has_nan = true;
-          else top = std::max(top, s);
+          if (std::isnan(s))
+            has_nan = true;
+          else
+            top = std::max(top, s);
           if (std::isfinite(s)) result.largest_score = std::max(result.largest_score, std::abs(s));
           scores.push_back(s);
           kept.push_back(column);

@@ -22,21 +22,22 @@ const std::vector<std::pair<std::int32_t, std::int32_t>> kBlocks = {{128, 128}, 
 }  // namespace
 
 TEST_CASE("every pair of variant and edge agrees with the reference") {
-  const auto rows = covering_array({variants().size(), kLengths.size(), kLengths.size(), kHeadDims.size(), kValueDims.size(), kHeads.size(), kOffsets.size(),
-                                    kTypes.size(), kLayouts.size(), kBlocks.size(), 2});
+  const auto rows = covering_array({variants().size(), kLengths.size(), kLengths.size(), kHeadDims.size(), kValueDims.size(), kHeads.size(),
+                                    kOffsets.size(), kTypes.size(), kLayouts.size(), kBlocks.size(), 2});
   std::uint64_t seed = 0;
   for (const auto& row : rows) {
     const Variant& variant = variants()[row[0]];
     const Heads& heads = kHeads[row[5]];
-    Shape shape{heads.batch, heads.heads, heads.kv_heads, kLengths[row[1]], kLengths[row[2]], kHeadDims[row[3]], kValueDims[row[4]], heads.k_batch, heads.v_batch,
-                kOffsets[row[6]].first, kOffsets[row[6]].second};
+    Shape shape{heads.batch,        heads.heads,   heads.kv_heads, kLengths[row[1]],       kLengths[row[2]],       kHeadDims[row[3]],
+                kValueDims[row[4]], heads.k_batch, heads.v_batch,  kOffsets[row[6]].first, kOffsets[row[6]].second};
     if (shape.value_dim == 0) shape.value_dim = shape.head_dim;
     Problem problem(shape, variant, {kTypes[row[7]], kLayouts[row[8]], ++seed, row[10] == 1, 0});
     const ReferenceOutput reference = problem.reference();
     const BlockMask mask = problem.block_mask(kBlocks[row[9]].first, kBlocks[row[9]].second);
-    INFO(variant.name << ", batch " << shape.batch << ", heads " << shape.heads << "/" << shape.kv_heads << ", lengths " << shape.q_len << ", " << shape.kv_len << ", widths "
-                      << shape.head_dim << ", " << shape.value_dim << ", offsets " << shape.q_offset << ", " << shape.kv_offset << ", " << name_of(kTypes[row[7]]) << ", layout "
-                      << row[8] << ", blocks " << mask.block_q << "x" << mask.block_kv << ", seed " << seed);
+    INFO(variant.name << ", batch " << shape.batch << ", heads " << shape.heads << "/" << shape.kv_heads << ", lengths " << shape.q_len << ", "
+                      << shape.kv_len << ", widths " << shape.head_dim << ", " << shape.value_dim << ", offsets " << shape.q_offset << ", "
+                      << shape.kv_offset << ", " << name_of(kTypes[row[7]]) << ", layout " << row[8] << ", blocks " << mask.block_q << "x"
+                      << mask.block_kv << ", seed " << seed);
     for (const std::string& target : cpu::kernel_targets()) {
       INFO(target);
       const Result result = problem.run({target, 1, nullptr});

@@ -82,7 +82,8 @@ TEST_CASE("a score of -inf is removed in every respect") {
 
 TEST_CASE("sinks") {
   for (const char* name : {"noop", "causal", "all_false", "first_half_false", "alibi"})
-    for (const float value : {0.0f, -3.0f, 200.0f, 1e30f, -1e30f, std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(), std::nanf("")}) {
+    for (const float value :
+         {0.0f, -3.0f, 200.0f, 1e30f, -1e30f, std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(), std::nanf("")}) {
       INFO(name << " sink " << value);
       Problem problem({1, 2, 2, 30, 40, 16, 16}, variant(name), {});
       problem.sink = {value, 1.0f};

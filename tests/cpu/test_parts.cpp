@@ -1,6 +1,6 @@
 // The parts under the kernel: the worker pool, block masks over panels, how work is distributed.
-#include <catch2/catch.hpp>
 #include <atomic>
+#include <catch2/catch.hpp>
 #include <numeric>
 #include <thread>
 
@@ -44,7 +44,8 @@ TEST_CASE("panels of a block mask are as its pairs are") {
           for (int panel = 0; panel < (count + 15) / 16; ++panel) {
             bool any = false, all = true;
             for (std::int64_t q = first; q < first + rows; ++q)
-              for (std::int64_t kv = column + panel * 16; kv < std::min(column + panel * 16 + 16, column + count); ++kv) (kept(0, h, q, kv) ? any : all) = kept(0, h, q, kv);
+              for (std::int64_t kv = column + panel * 16; kv < std::min(column + panel * 16 + 16, column + count); ++kv)
+                (kept(0, h, q, kv) ? any : all) = kept(0, h, q, kv);
             // Sound: what is called empty has no pair, what is called full has all.
             CHECK((any <= ((kinds.live >> panel & 1) != 0) && ((kinds.full >> panel & 1) != 0) <= all));
             if (block_q == 8 && block_kv == 16) CHECK((any == ((kinds.live >> panel & 1) != 0) && all == ((kinds.full >> panel & 1) != 0)));

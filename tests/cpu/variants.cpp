@@ -65,8 +65,11 @@ void mask_second_half(const flexc_row_launch* launch, const flexc_row_levels*, c
 }
 
 // document: the row's id comes from q_side, the columns' from kv_side.
-void document_q_side(const flexc_row_launch* launch, const void*, std::int64_t, std::int64_t, std::int64_t q, void* out) { write_slot(out, std::int64_t{document_at(launch, q)}); }
-void document_kv_side(const flexc_row_launch* launch, const void*, std::int64_t, std::int64_t, std::int64_t base, std::int64_t step, std::int64_t count, void* out, std::size_t) {
+void document_q_side(const flexc_row_launch* launch, const void*, std::int64_t, std::int64_t, std::int64_t q, void* out) {
+  write_slot(out, std::int64_t{document_at(launch, q)});
+}
+void document_kv_side(const flexc_row_launch* launch, const void*, std::int64_t, std::int64_t, std::int64_t base, std::int64_t step,
+                      std::int64_t count, void* out, std::size_t) {
   for (std::int64_t i = 0; i < count; ++i) write_slot(out, std::int64_t{document_at(launch, base + step * i)}, static_cast<std::size_t>(i));
 }
 template <bool kCausal>
@@ -77,7 +80,9 @@ void mask_document(const flexc_row_launch*, const flexc_row_levels* levels, cons
   });
 }
 
-void alibi_head(const flexc_row_launch* launch, std::int64_t, std::int64_t h, void* out) { write_slot(out, static_cast<const float*>(launch->captures[0].data)[h]); }
+void alibi_head(const flexc_row_launch* launch, std::int64_t, std::int64_t h, void* out) {
+  write_slot(out, static_cast<const float*>(launch->captures[0].data)[h]);
+}
 void alibi_row(const flexc_row_launch* launch, const flexc_row_levels* levels, const flexc_row_segment* segment, flexc_row_affine* out) {
   const float slope = read_slot<float>(levels->head) * kLog2e;
   *out = {launch->scale_log2e, slope * static_cast<float>(segment->kv_base - segment->q), slope * static_cast<float>(segment->kv_step)};
@@ -94,12 +99,15 @@ void even_row(const flexc_row_launch*, const flexc_row_levels*, const flexc_row_
 
 // bias: s + B + slopes[h] * 0.1 - 0.01 q + 0.02 (kv % 7), a slot a term: every level is used, the second kv_side slot too.
 void bias_launch(const flexc_row_launch* launch, void* out) { write_slot(out, static_cast<float>(launch->problem.batch)); }
-void bias_head(const flexc_row_launch* launch, std::int64_t, std::int64_t h, void* out) { write_slot(out, 0.1f * static_cast<const float*>(launch->captures[0].data)[h]); }
+void bias_head(const flexc_row_launch* launch, std::int64_t, std::int64_t h, void* out) {
+  write_slot(out, 0.1f * static_cast<const float*>(launch->captures[0].data)[h]);
+}
 void bias_q_side(const flexc_row_launch*, const void* head, std::int64_t, std::int64_t, std::int64_t q, void* out) {
   write_slot(out, read_slot<float>(head));
   write_slot(out, -0.01f * static_cast<float>(q), 1);
 }
-void bias_kv_side(const flexc_row_launch*, const void*, std::int64_t, std::int64_t, std::int64_t base, std::int64_t step, std::int64_t count, void* out, std::size_t stride) {
+void bias_kv_side(const flexc_row_launch*, const void*, std::int64_t, std::int64_t, std::int64_t base, std::int64_t step, std::int64_t count,
+                  void* out, std::size_t stride) {
   for (std::int64_t i = 0; i < count; ++i) {
     write_slot(out, std::int64_t{-1}, static_cast<std::size_t>(i));
     write_slot(out, 0.02f * static_cast<float>((base + step * i) % 7), stride + static_cast<std::size_t>(i));
@@ -107,7 +115,8 @@ void bias_kv_side(const flexc_row_launch*, const void*, std::int64_t, std::int64
 }
 void bias_row(const flexc_row_launch* launch, const flexc_row_levels* levels, const flexc_row_segment* segment, float* s) {
   const float row = read_slot<float>(levels->q_side) + read_slot<float>(levels->q_side, 1) + read_slot<float>(launch->launch_values);
-  for (std::int64_t i = 0; i < segment->count; ++i) s[i] = (s[i] + (row + read_slot<float>(levels->kv_side, levels->kv_stride + static_cast<std::size_t>(i)))) * kLog2e;
+  for (std::int64_t i = 0; i < segment->count; ++i)
+    s[i] = (s[i] + (row + read_slot<float>(levels->kv_side, levels->kv_stride + static_cast<std::size_t>(i)))) * kLog2e;
 }
 
 MaskFunction causal_function(const Bindings&, const Shape&) {
@@ -172,11 +181,13 @@ ScoreFunction softcap_function(const Bindings&, const Shape&) {
   return [](double s, std::int64_t, std::int64_t, std::int64_t, std::int64_t) { return kCap * std::tanh(s / kCap); };
 }
 ScoreFunction even_function(const Bindings&, const Shape&) {
-  return [](double s, std::int64_t, std::int64_t, std::int64_t, std::int64_t kv) { return kv % 2 == 0 ? s : -std::numeric_limits<double>::infinity(); };
+  return
+      [](double s, std::int64_t, std::int64_t, std::int64_t, std::int64_t kv) { return kv % 2 == 0 ? s : -std::numeric_limits<double>::infinity(); };
 }
 ScoreFunction bias_function(const Bindings& bindings, const Shape& shape) {
   return [&bindings, &shape](double s, std::int64_t, std::int64_t h, std::int64_t q, std::int64_t kv) {
-    return s + static_cast<double>(shape.batch) + 0.1 * double{bindings.slopes[static_cast<std::size_t>(h)]} - 0.01 * static_cast<double>(q) + 0.02 * static_cast<double>(kv % 7);
+    return s + static_cast<double>(shape.batch) + 0.1 * double{bindings.slopes[static_cast<std::size_t>(h)]} - 0.01 * static_cast<double>(q) +
+           0.02 * static_cast<double>(kv % 7);
   };
 }
 MaskFunction window_function(const Bindings&, const Shape&) {

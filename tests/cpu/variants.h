@@ -12,8 +12,8 @@ namespace flexc::cpu_test {
 
 /// Captures and params of a variant for one shape. Neither copied nor moved: captures point into it.
 struct Bindings {
-  std::vector<float> slopes;                ///< capture 0: f32[H]
-  std::vector<std::int32_t> documents;      ///< capture 1: i32[max(Q, KV)]
+  std::vector<float> slopes;            ///< capture 0: f32[H]
+  std::vector<std::int32_t> documents;  ///< capture 1: i32[max(Q, KV)]
   std::array<std::int64_t, 2> sizes{}, strides{1, 1};
   std::array<flexc_row_capture, 2> captures{};
   std::array<flexc_row_param, 1> params{};  ///< param 0: the window
