@@ -40,7 +40,7 @@ void ask_mask(const Plan& plan, Workspace& workspace, const Group& group, std::i
     const Segment segment(plan, workspace, group, tile, row, first, count);
     plan.module.mask_row(&plan.launch, &segment.levels, &segment.place, columns.keep[row].data() + first_word);
   }
-  summarise(group.place.rows, columns);
+  summarise(group.place.rows, first_word, end_word, columns);
 }
 
 }  // namespace

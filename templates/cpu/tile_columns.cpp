@@ -62,23 +62,27 @@ void keep_panels(PanelSet panels, std::int64_t count, int rows, TileColumns& col
   }
 }
 
-void summarise(int rows, TileColumns& columns) {
-  for (int row = rows; row < kGroupRows; ++row) columns.keep[row] = columns.keep[rows - 1];
+void summarise(int rows, int first_word, int end_word, TileColumns& columns) {
+  const PanelSet asked = panels_between(first_word * kPanelsPerWord, end_word * kPanelsPerWord);
   for (int block = 0; block < kBlocks; ++block) {
-    columns.active[block] = columns.full[block] = 0;
-    columns.any[block] = {};
-    if (block * kBlockRows >= rows) continue;
-    for (std::size_t i = 0; i < kKeepWords; ++i) {
+    const int first_row = block * kBlockRows;
+    if (first_row >= rows) continue;  // a block without rows has no panels
+    columns.active[block] &= ~asked;
+    columns.full[block] &= ~asked;
+    for (int word = first_word; word < end_word; ++word) {
+      const auto i = static_cast<std::size_t>(word);
       std::uint64_t any = 0, all = ~std::uint64_t{0};
-      for (int row = 0; row < kBlockRows; ++row) {
-        any |= columns.keep[block * kBlockRows + row][i];
-        all &= columns.keep[block * kBlockRows + row][i];
+      for (int row = first_row; row < first_row + kBlockRows; ++row) {
+        if (row >= rows) columns.keep[row][i] = columns.keep[rows - 1][i];
+        any |= columns.keep[row][i];
+        all &= columns.keep[row][i];
       }
       columns.any[block][i] = any;
       for (int p = 0; p < kPanelsPerWord; ++p) {
-        const auto panel = static_cast<int>(i) * kPanelsPerWord + p;
-        if (any >> (p * kPanel) & 0xFFFF) columns.active[block] |= PanelSet{1} << panel;
-        if ((all >> (p * kPanel) & 0xFFFF) == 0xFFFF) columns.full[block] |= PanelSet{1} << panel;
+        constexpr std::uint64_t kOnes = 0xFFFF;
+        const PanelSet panel = PanelSet{1} << (word * kPanelsPerWord + p);
+        if (any >> (p * kPanel) & kOnes) columns.active[block] |= panel;
+        if ((all >> (p * kPanel) & kOnes) == kOnes) columns.full[block] |= panel;
       }
     }
   }

@@ -43,8 +43,8 @@ struct TileColumns {
 /// Every row keeps the first `count` columns of the panels in `panels`.
 void keep_panels(PanelSet panels, std::int64_t count, int rows, TileColumns& columns);
 
-/// Finds `any`, `active` and `full` from `keep`.
-void summarise(int rows, TileColumns& columns);
+/// Finds `any`, `active` and `full` from `keep` in words `first_word` to `end_word - 1`; the others stay.
+void summarise(int rows, int first_word, int end_word, TileColumns& columns);
 
 /// A run of neighbouring columns or panels.
 struct Run {

@@ -1,4 +1,8 @@
 // The corners of the meaning: NaN and infinities, sinks, empty rows, zero lengths, unusual scales, wrong arguments.
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
@@ -132,6 +136,66 @@ TEST_CASE("positions far from zero") {
   shape.q_offset = shape.kv_offset = (std::int64_t{1} << 20) - 30;
   Problem problem(shape, variant("alibi_causal"), {});
   check_against_reference(problem);
+}
+
+#ifdef __linux__
+TEST_CASE("offsets beyond 2^31 elements") {
+  // Heads, batches and rows far apart in a sparse mapping: 2^32 elements between heads, 2^28 between rows of K.
+  constexpr std::int64_t kHeadStep = std::int64_t{1} << 32, kRowStep = std::int64_t{1} << 28;
+  const Shape shape{1, 2, 2, 5, 9, 16, 16};
+  const Problem problem(shape, variant("causal"), {});
+  const Result expected = problem.run();
+  REQUIRE_FALSE(expected.out.empty());
+  constexpr auto kBytes = static_cast<std::size_t>(2 * kHeadStep + 16 * kRowStep) * sizeof(float);
+  void* const mapping = mmap(nullptr, kBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapping == MAP_FAILED) {
+    WARN("skipped: the system refuses a sparse mapping of " << kBytes << " bytes");
+    return;
+  }
+  auto* const far = static_cast<float*>(mapping);
+  cpu::AttentionArguments call = problem.arguments();
+  std::int64_t place = 0;  // q, k, v and out share the mapping, 1,024 elements apart
+  const auto move = [&](const Tensor& from, std::int64_t rows, cpu::Input& input) {
+    for (std::int64_t h = 0; h < 2; ++h)
+      for (std::int64_t row = 0; row < rows; ++row)
+        for (std::int64_t i = 0; i < 16; ++i) far[place + h * kHeadStep + row * kRowStep + i] = static_cast<float>(from.get(0, h, row, i));
+    input = {far + place, {2 * kHeadStep, kHeadStep, kRowStep}};
+    place += 1024;
+  };
+  move(problem.q, 5, call.q);
+  move(problem.k, 9, call.k);
+  move(problem.v, 9, call.v);
+  call.out = {far + place, {2 * kHeadStep, kHeadStep, kRowStep}};
+  cpu::WorkerPool pool(1);
+  REQUIRE(cpu::run_attention(call, pool));
+  std::size_t wrong = 0, index = 0;
+  for (std::int64_t h = 0; h < 2; ++h)
+    for (std::int64_t row = 0; row < 5; ++row)
+      for (std::int64_t i = 0; i < 16; ++i) wrong += far[place + h * kHeadStep + row * kRowStep + i] != expected.out[index++];
+  CHECK(wrong == 0);
+  munmap(mapping, kBytes);
+}
+#endif
+
+TEST_CASE("overlapping views") {
+  // Every key is the row before, one element further on: K and V are windows on one vector.
+  const Shape shape{1, 1, 1, 12, 40, 16, 16};
+  Problem copied(shape, variant("alibi_causal"), {});
+  std::vector<float> line(64);
+  for (std::size_t i = 0; i < line.size(); ++i) line[i] = std::sin(static_cast<float>(i));
+  for (std::int64_t row = 0; row < 40; ++row)
+    for (std::int64_t i = 0; i < 16; ++i) {
+      copied.k.set(0, 0, row, i, line[static_cast<std::size_t>(row + i)]);
+      copied.v.set(0, 0, row, i, line[static_cast<std::size_t>(row + i)]);
+    }
+  const Result expected = copied.run();
+  cpu::AttentionArguments call = copied.arguments();
+  call.k = call.v = {line.data(), {0, 0, 1}};
+  std::vector<float> out(12 * 16);
+  call.out = {out.data(), {0, 0, 16}};
+  cpu::WorkerPool pool(1);
+  REQUIRE(cpu::run_attention(call, pool));
+  CHECK(std::equal(out.begin(), out.end(), expected.out.begin(), expected.out.end()));
 }
 
 TEST_CASE("arguments that do not fit are refused") {
