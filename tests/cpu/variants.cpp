@@ -97,7 +97,7 @@ void even_row(const flexc_row_launch*, const flexc_row_levels*, const flexc_row_
   for (std::int64_t i = 0; i < segment->count; ++i) s[i] = (segment->kv_base + i) % 2 == 0 ? s[i] * kLog2e : -INFINITY;
 }
 
-// bias: s + B + slopes[h] * 0.1 - 0.01 q + 0.02 (kv % 7), a slot a term: every level is used, the second kv_side slot too.
+// bias: s + B + 0.1 slopes[h] - 0.01 q + 0.1 slopes[h] (kv % 7), a slot a term: every level is used, the second kv_side slot too.
 void bias_launch(const flexc_row_launch* launch, void* out) { write_slot(out, static_cast<float>(launch->problem.batch)); }
 void bias_head(const flexc_row_launch* launch, std::int64_t, std::int64_t h, void* out) {
   write_slot(out, 0.1f * static_cast<const float*>(launch->captures[0].data)[h]);
@@ -106,11 +106,12 @@ void bias_q_side(const flexc_row_launch*, const void* head, std::int64_t, std::i
   write_slot(out, read_slot<float>(head));
   write_slot(out, -0.01f * static_cast<float>(q), 1);
 }
-void bias_kv_side(const flexc_row_launch*, const void*, std::int64_t, std::int64_t, std::int64_t base, std::int64_t step, std::int64_t count,
+void bias_kv_side(const flexc_row_launch*, const void* head, std::int64_t, std::int64_t, std::int64_t base, std::int64_t step, std::int64_t count,
                   void* out, std::size_t stride) {
+  const auto slope = read_slot<float>(head);
   for (std::int64_t i = 0; i < count; ++i) {
     write_slot(out, std::int64_t{-1}, static_cast<std::size_t>(i));
-    write_slot(out, 0.02f * static_cast<float>((base + step * i) % 7), stride + static_cast<std::size_t>(i));
+    write_slot(out, slope * static_cast<float>((base + step * i) % 7), stride + static_cast<std::size_t>(i));
   }
 }
 void bias_row(const flexc_row_launch* launch, const flexc_row_levels* levels, const flexc_row_segment* segment, float* s) {
@@ -187,7 +188,7 @@ ScoreFunction even_function(const Bindings&, const Shape&) {
 ScoreFunction bias_function(const Bindings& bindings, const Shape& shape) {
   return [&bindings, &shape](double s, std::int64_t, std::int64_t h, std::int64_t q, std::int64_t kv) {
     return s + static_cast<double>(shape.batch) + 0.1 * double{bindings.slopes[static_cast<std::size_t>(h)]} - 0.01 * static_cast<double>(q) +
-           0.02 * static_cast<double>(kv % 7);
+           0.1 * double{bindings.slopes[static_cast<std::size_t>(h)]} * static_cast<double>(kv % 7);
   };
 }
 MaskFunction window_function(const Bindings&, const Shape&) {
