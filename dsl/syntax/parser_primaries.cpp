@@ -270,27 +270,34 @@ bool Parser::parse_arguments(Expr* call) {
 bool Parser::parse_argument(Expr* call) {
   const Token& start = token();
   const bool named = (start.kind == TokenKind::Name || is_keyword_token(start.kind)) && peek().kind == TokenKind::Assign;
-  if (!named) {
-    if (!call->arguments.empty() && !call->arguments.back().name.empty() && !at(TokenKind::Star) && !at(TokenKind::DoubleStar))
-      error_at(start, codes::invalid_argument, fmt::format("a positional argument cannot follow the keyword argument '{}'", call->arguments.back().name));
-    Expr* value = parse_expression();
-    if (value == nullptr) return false;
-    call->arguments.push_back({{}, value->span, value});
-    return true;
+  check_argument(*call, named);
+  if (named) {
+    advance();
+    advance();
   }
-  if (start.kind != TokenKind::Name) {
-    error_at(start, codes::invalid_argument, fmt::format("{} cannot be the name of an argument", found()));
-  }
-  const std::string_view name = text_of(start);
-  for (const Argument& other : call->arguments)
-    if (other.name == name && call->arguments.size() < 1000)
-      error(codes::duplicate_argument, span_of(start), fmt::format("argument '{}' is given twice", name), {{other.name_span, "the first is here"}});
-  advance();
-  advance();
   Expr* value = parse_expression();
   if (value == nullptr) return false;
-  call->arguments.push_back({name, span_of(start), value});
+  if (named) call->arguments.push_back({text_of(start), span_of(start), value});
+  else call->arguments.push_back({{}, value->span, value});
   return true;
+}
+
+/// The argument that begins at the current token, against those before it.
+void Parser::check_argument(const Expr& call, bool named) {
+  constexpr std::size_t kMostCompared = 1000;  // so that a million arguments take no million squared comparisons
+  if (!named) {
+    if (!call.arguments.empty() && !call.arguments.back().name.empty() && !at(TokenKind::Star) && !at(TokenKind::DoubleStar) && !at(TokenKind::RightParen))
+      error_at(token(), codes::invalid_argument, fmt::format("a positional argument cannot follow the keyword argument '{}'", call.arguments.back().name));
+    return;
+  }
+  if (!at(TokenKind::Name)) {
+    error_at(token(), codes::invalid_argument, fmt::format("{} cannot be the name of an argument", found()));
+    return;
+  }
+  if (call.arguments.size() > kMostCompared) return;
+  const std::string_view name = text_of(token());
+  for (const Argument& other : call.arguments)
+    if (other.name == name) error(codes::duplicate_argument, span_of(token()), fmt::format("argument '{}' is given twice", name), {{other.name_span, "the first is here"}});
 }
 
 bool Parser::parse_indices(Expr* subscript) {
