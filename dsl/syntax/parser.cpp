@@ -38,6 +38,8 @@ void Parser::unsupported(const Token& where, std::string_view what, std::string_
 int Parser::max_depth() { return kMaxNesting; }
 
 void Parser::too_deep() {
+  if (too_deep_reported_) return;  // once says it; where one thing is nested too deeply, so is the next
+  too_deep_reported_ = true;
   error(codes::nesting_too_deep, span_of(token()), fmt::format("nesting deeper than {} levels; give parts of this names or functions of their own", kMaxNesting));
 }
 

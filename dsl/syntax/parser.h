@@ -144,6 +144,7 @@ class Parser {
   Diagnostics& diagnostics_;
   std::size_t at_ = 0;
   int depth_ = 0;
+  bool too_deep_reported_ = false;
   std::vector<Operator> operators_;
   std::vector<Operand> operands_;
   std::vector<PendingConditional> conditionals_;

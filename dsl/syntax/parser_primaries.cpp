@@ -185,8 +185,13 @@ Expr* Parser::refuse_primary() {
     }
     case LeftBrace: unsupported(token(), "a dict or set '{…}' is", "write a tuple '(…)', or precompute a capture"); return nullptr;
     case Ellipsis: unsupported(token(), "'...' is"); return nullptr;
-    case Star: unsupported(token(), "'*' before an expression (unpacking) is", "write the items one by one"); return nullptr;
-    case DoubleStar: unsupported(token(), "'**' before an expression (unpacking) is", "write the arguments one by one"); return nullptr;
+    case Star: case DoubleStar:
+      if (at_ > 0 && previous().kind >= Plus && previous().kind <= GreaterEqual) break;  // a slip such as `a * * b`
+      if (at(DoubleStar)) {
+        unsupported(token(), "'**' before an expression (unpacking) is", "write the arguments one by one");
+        return nullptr;
+      }
+      unsupported(token(), "'*' before an expression (unpacking) is", "write the items one by one"); return nullptr;
     case Await: unsupported(token(), "'await' is"); return nullptr;
     case Yield: unsupported(token(), "'yield' is", "a function returns its value with 'return'"); return nullptr;
     case Lambda: error_at(token(), codes::syntax_error, "a lambda as an operand needs parentheses: '(lambda …)'"); return nullptr;
@@ -211,6 +216,7 @@ Expr* Parser::refuse_primary() {
 /// Reports what stands where `expected` should, within the bracket that `open` opened.
 void Parser::expected_in_bracket(const Token& open, std::string_view expected, std::string_view where) {
   using enum TokenKind;
+  if (previous().kind == Error) return;  // something there was reported
   switch (token().kind) {
     case For: case Async:
       unsupported(token(), "a generator expression ('for' within brackets) is", "use a 'for' loop over range(…), or reduce a row with sum(…)");

@@ -142,6 +142,7 @@ bool Parser::expect_line_end() {
 void Parser::unexpected_at_line_end() {
   using enum TokenKind;
   const Token& before = previous();
+  if (before.kind == TokenKind::Error) return;  // something there was reported
   switch (token().kind) {
     case Assign:
       error_at(token(), codes::assignment_in_expression, "unexpected '=' in an expression; did you mean '=='?");
