@@ -13,6 +13,7 @@ namespace flexc::dsl {
 inline constexpr int kMaxOps = 4096;                  ///< run-time operations in a mod, before simplification
 inline constexpr int kMaxUnrolledIterations = 65536;  ///< in a program
 inline constexpr int kMaxInlineDepth = 200;           ///< calls active at once
+inline constexpr int kMaxEvaluationDepth = 10000;     ///< nested expressions and blocks, over all active calls
 inline constexpr int kMaxIntegerBits = 65536;         ///< of a compile-time integer
 inline constexpr int kMaxCompileTimeSteps = 4000000;  ///< expressions evaluated in a program
 

@@ -42,7 +42,8 @@ struct Diagnostic {
 };
 
 /// All diagnostics about one variant together with the text that they point into.
-/// At most kMaxErrors errors are kept; the rest are counted ("… and N more").
+/// At most kMaxErrors errors and as many warnings are kept, the rest are counted ("… and N more errors"); a diagnostic that
+/// repeats one that is there is dropped.
 class Diagnostics {
  public:
   static constexpr std::size_t kMaxErrors = 100;
@@ -50,6 +51,8 @@ class Diagnostics {
   Diagnostics() = default;
   explicit Diagnostics(std::vector<Source> sources) : sources_(std::move(sources)) {}
 
+  /// Another source; returns what Span::source is to say for it.
+  std::uint16_t add_source(Source source);
   void add(Diagnostic diagnostic);
   bool has_errors() const { return error_count_ > 0; }
   std::size_t error_count() const { return error_count_; }
@@ -64,7 +67,7 @@ class Diagnostics {
  private:
   std::vector<Source> sources_;
   std::vector<Diagnostic> entries_;
-  std::size_t error_count_ = 0;
+  std::size_t error_count_ = 0, warning_count_ = 0;
 };
 
 /// Every code that a diagnostic may carry, sorted; `flexc check --list-codes` prints it.

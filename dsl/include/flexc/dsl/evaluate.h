@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -45,28 +46,26 @@ struct GatherFault {
   std::int64_t index = 0;
 };
 
-/// Evaluates one mod at single pairs. Not thread-safe: one evaluator a thread. Borrows everything it is given.
+/// Evaluates one mod at single pairs. Not thread-safe: one evaluator a thread. Borrows everything it is given, which
+/// bind_dims must have accepted.
 class Evaluator {
  public:
   Evaluator(const Body& body, const NormalForm& form, const Environment& environment, std::span<const std::int64_t> fresh_sizes);
+  ~Evaluator();
+  Evaluator(Evaluator&&) noexcept;
+  Evaluator& operator=(Evaluator&&) noexcept;
 
   /// The modified score in f64 (f32 where the strict cone says so). `score` is the scaled product.
   double score(double score, std::int64_t b, std::int64_t h, std::int64_t q_idx, std::int64_t kv_idx);
   bool mask(std::int64_t b, std::int64_t h, std::int64_t q_idx, std::int64_t kv_idx);
 
-  /// The first gather out of range since construction, if any.
-  const std::optional<GatherFault>& fault() const { return fault_; }
+  /// The first gather out of range since construction, if any. An index into a row that was computed is reported at the
+  /// last axis of the first capture that went into the row.
+  const std::optional<GatherFault>& fault() const;
 
  private:
-  struct Slot { std::int64_t integer = 0; double real = 0; std::vector<std::int64_t> integers; std::vector<double> reals; };
-  void evaluate(double score, std::int64_t b, std::int64_t h, std::int64_t q_idx, std::int64_t kv_idx);
-  const Body& body_;
-  const NormalForm& form_;
-  const Environment& environment_;
-  std::span<const std::int64_t> fresh_sizes_;
-  std::vector<bool> strict_;
-  std::vector<Slot> slots_;
-  std::optional<GatherFault> fault_;
+  struct Machine;
+  std::unique_ptr<Machine> machine_;
 };
 
 /// Arithmetic of the dense attention.
@@ -86,7 +85,7 @@ struct AttentionCall {
   DType rounded_dtype = DType::F32;
   bool checked = false;  ///< gathers out of range are an error that names capture and index
   int threads = 1;       ///< changes no bit
-  std::function<void(double)> progress;  ///< called now and then with the finished share; may be empty
+  std::function<void(double)> progress;  ///< called now and then, on the caller's thread, with the finished share; may be empty
 };
 
 /// Dense attention by DESIGN.md, section 4. Shapes must already be consistent (the engine checks them).

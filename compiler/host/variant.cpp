@@ -1,0 +1,119 @@
+#include "compiler/host/variant_impl.h"
+
+#include "dsl/codes.h"
+#include "dsl/syntax/parse.h"
+#include "dsl/syntax/resolve.h"
+
+namespace flexc {
+namespace {
+
+/// A capture's dimension as Variant::captures() shows it.
+std::string dim_text(const dsl::NormalForm& form, const dsl::Dim& dim) {
+  switch (dim.kind) {
+    case dsl::Dim::Kind::Constant: return std::to_string(dim.value);
+    case dsl::Dim::Kind::Symbol: return std::string(dsl::kSymbolNames[static_cast<std::size_t>(dim.value)]);
+    case dsl::Dim::Kind::Fresh: return form.fresh_dims[static_cast<std::size_t>(dim.value)];
+  }
+  return {};
+}
+
+std::vector<Variant::Capture> captures_of(const dsl::NormalForm& form) {
+  std::vector<Variant::Capture> captures;
+  for (const dsl::CaptureInfo& info : form.captures) {
+    Variant::Capture& capture = captures.emplace_back();
+    capture.name = info.name;
+    capture.dtype = info.dtype;
+    capture.used = info.used;
+    for (const dsl::Dim& dim : info.dims) capture.dims.push_back(dim_text(form, dim));
+  }
+  return captures;
+}
+
+std::vector<Variant::Param> params_of(const dsl::NormalForm& form) {
+  std::vector<Variant::Param> params;
+  for (const dsl::ParamInfo& info : form.params)
+    params.push_back({info.name, info.type, info.default_integer.has_value() || info.default_float.has_value()});
+  return params;
+}
+
+/// Everything after parsing: names, consts, types where captures have one.
+std::expected<Variant, Diagnostics> finish(std::unique_ptr<dsl::Program> program, Diagnostics diagnostics, const ParseOptions& options) {
+  dsl::resolve(*program, diagnostics);
+  auto impl = std::make_shared<Variant::Impl>();
+  impl->elaboration.consts = options.consts;
+  if (program->undeclared.empty()) {
+    impl->form = dsl::elaborate(*program, impl->elaboration, diagnostics);
+  } else {
+    // Types come at compile time; that expressions have no consts can be said now.
+    for (const auto& [name, text] : options.consts)
+      diagnostics.add({Severity::Error, dsl::codes::unknown_const, {}, "bare expressions have no consts, so none called '" + name + "'", {}});
+  }
+  if (diagnostics.has_errors() || (program->undeclared.empty() && !impl->form)) return std::unexpected(std::move(diagnostics));
+  if (impl->form) {
+    impl->captures = captures_of(*impl->form);
+    impl->params = params_of(*impl->form);
+    impl->has_score_mod = impl->form->score.has_value();
+    impl->has_mask_mod = impl->form->mask.has_value();
+  } else {
+    for (const dsl::Program::UndeclaredCapture& found : program->undeclared) {
+      Variant::Capture& capture = impl->captures.emplace_back();
+      capture.name = std::string(found.name);
+      capture.dims.assign(static_cast<std::size_t>(found.rank), "");
+      capture.declared = false;
+    }
+    for (const dsl::Stmt* statement : program->top_level) {
+      if (statement->kind != dsl::StmtKind::Def || !statement->function) continue;
+      impl->has_score_mod |= statement->function->name == "score_mod";
+      impl->has_mask_mod |= statement->function->name == "mask_mod";
+    }
+  }
+  impl->program = std::move(program);
+  impl->warnings = std::move(diagnostics);
+  return VariantAccess::make(std::move(impl));
+}
+
+}  // namespace
+
+std::expected<Variant, Diagnostics> Variant::parse(std::string_view text, ParseOptions options) {
+  const Source source{options.name, std::string(text)};
+  Diagnostics diagnostics({source});
+  std::unique_ptr<dsl::Program> program = dsl::parse_file(source, diagnostics);
+  return finish(std::move(program), std::move(diagnostics), options);
+}
+
+std::expected<Variant, Diagnostics> Variant::from_expressions(std::string_view score, std::string_view mask, ParseOptions options) {
+  const Source score_source{score.empty() ? "" : "<score>", std::string(score)};
+  const Source mask_source{mask.empty() ? "" : "<mask>", std::string(mask)};
+  Diagnostics diagnostics({score_source, mask_source});
+  std::unique_ptr<dsl::Program> program = dsl::parse_expressions(score_source, mask_source, diagnostics);
+  return finish(std::move(program), std::move(diagnostics), options);
+}
+
+std::vector<Variant::Capture> Variant::captures() const { return impl_->captures; }
+std::vector<Variant::Param> Variant::params() const { return impl_->params; }
+bool Variant::has_score_mod() const { return impl_->has_score_mod; }
+bool Variant::has_mask_mod() const { return impl_->has_mask_mod; }
+const Diagnostics& Variant::warnings() const { return impl_->warnings; }
+std::array<std::uint64_t, 2> Variant::hash() const { return impl_->form ? impl_->form->hash : std::array<std::uint64_t, 2>{}; }
+
+Diagnostics Variant::check() const {
+  Diagnostics diagnostics = impl_->warnings;
+  if (impl_->form) return diagnostics;
+  dsl::ElaborateOptions assumed = impl_->elaboration;
+  assumed.assume_captures = true;
+  (void)dsl::elaborate(*impl_->program, assumed, diagnostics);
+  return diagnostics;
+}
+
+std::expected<std::string, CompileError> Variant::emit(std::string_view stage) const {
+  if (stage == "ast") return dsl::print_ast(*impl_->program);
+  if (stage != "normal") return std::unexpected(CompileError{{ErrorKind::Usage, "a variant has the stages `ast` and `normal`, not `" + std::string(stage) + "`"}, {}});
+  if (impl_->form) return impl_->form->text;
+  Diagnostics diagnostics(impl_->program->sources);
+  dsl::ElaborateOptions assumed = impl_->elaboration;
+  assumed.assume_captures = true;
+  if (auto form = dsl::elaborate(*impl_->program, assumed, diagnostics)) return form->text;
+  return std::unexpected(CompileError{{ErrorKind::Input, "the variant has no normal form while its undeclared captures are assumed f32"}, std::move(diagnostics)});
+}
+
+}  // namespace flexc

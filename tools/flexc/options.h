@@ -1,0 +1,72 @@
+// Options that several verbs share, and the parsing of their values. All of it is checked before any work begins.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "flexc/dtype.h"
+#include "flexc/flexc.h"
+
+namespace flexc::cli {
+
+/// Whole decimal numbers; anything else is a usage error that names `option`.
+std::int64_t parse_integer(std::string_view option, std::string_view text);
+/// "1,2,3" with `least` to `most` numbers; `form` is what the help calls it.
+std::vector<std::int64_t> parse_integers(std::string_view option, std::string_view text, std::string_view form, std::size_t least, std::size_t most);
+double parse_number(std::string_view option, std::string_view text);
+/// NAME=X, each name once.
+std::map<std::string, std::string, std::less<>> parse_bindings(std::string_view option, const std::vector<std::string>& texts);
+
+/// An option that takes one value, as text, at most once; absent where it was not given.
+CLI::Option* add_text(CLI::App& app, const std::string& name, std::optional<std::string>& target, const std::string& form, const std::string& help);
+/// An option that may be repeated, one value each.
+CLI::Option* add_texts(CLI::App& app, const std::string& name, std::vector<std::string>& target, const std::string& form, const std::string& help);
+CLI::Option* add_switch(CLI::App& app, const std::string& name, bool& target, const std::string& help);
+
+/// VARIANT, or --score and --mask; --const.
+struct VariantOptions {
+  std::optional<std::string> variant, score, mask;
+  std::vector<std::string> const_texts;
+  std::map<std::string, std::string, std::less<>> consts;  ///< after check()
+
+  void add_to(CLI::App& app);
+  void check();
+};
+
+/// --capture and --param.
+struct BindingOptions {
+  std::vector<std::string> capture_texts, param_texts;
+  std::map<std::string, std::string, std::less<>> captures;  ///< name → file
+  std::map<std::string, Captures::Scalar, std::less<>> params;
+
+  void add_to(CLI::App& app);
+  void check();
+};
+
+/// --q-offset, --kv-offset, --block.
+struct PositionOptions {
+  std::optional<std::string> q_offset_text, kv_offset_text, block_text;
+  std::int64_t q_offset = 0, kv_offset = 0;
+  std::int32_t block_q = 128, block_kv = 128;
+
+  void add_to(CLI::App& app);
+  void check();
+};
+
+std::optional<DType> parse_dtype(const std::optional<std::string>& text);
+Device parse_device(const std::optional<std::string>& text);
+MaskShape::Refine parse_refine(std::string_view text, std::string_view choices);
+
+/// One of `choices` (separated by |), or a usage error with "did you mean".
+void check_choice(std::string_view option, std::string_view text, std::string_view choices);
+
+/// Refuses an output that is also an input, or two outputs in one file. Devices such as /dev/null may repeat.
+void check_outputs(const std::vector<std::pair<std::string, std::string>>& inputs, const std::vector<std::pair<std::string, std::optional<std::string>>>& outputs);
+
+}  // namespace flexc::cli

@@ -1,0 +1,90 @@
+#include "tools/flexc/output.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "tools/flexc/failure.h"
+
+namespace flexc::cli {
+namespace {
+
+constexpr auto kQuietTime = std::chrono::milliseconds(500);
+constexpr int kBarWidth = 40;
+
+void check_stdout(bool written) {
+  if (written || errno == EPIPE) return;
+  throw Failure(ErrorKind::Environment, fmt::format("cannot write to standard output: {}", std::strerror(errno)));
+}
+
+}  // namespace
+
+void print_result(std::string_view text) { check_stdout(std::fwrite(text.data(), 1, text.size(), stdout) == text.size()); }
+
+void finish_results() { check_stdout(std::fflush(stdout) == 0); }
+
+void print_message(std::string_view text) {
+  const std::string line = fmt::format("flexc: {}\n", text);
+  std::fwrite(line.data(), 1, line.size(), stderr);
+}
+
+void print_warning(std::string_view text) { print_message(fmt::format("warning: {}", text)); }
+
+void print_diagnostics(const Diagnostics& diagnostics) {
+  if (diagnostics.entries().empty()) return;
+  const std::string text = diagnostics.render();
+  std::fwrite(text.data(), 1, text.size(), stderr);
+  if (!text.ends_with('\n')) std::fputc('\n', stderr);
+}
+
+ProgressBar::ProgressBar(std::string label) : label_(std::move(label)), start_(std::chrono::steady_clock::now()), terminal_(isatty(STDERR_FILENO) == 1) {}
+
+ProgressBar::~ProgressBar() {
+  if (drawn_) std::fputs("\r\033[K", stderr);
+}
+
+std::function<void(double)> ProgressBar::callback() {
+  if (!terminal_) return {};
+  return [this](double share) { draw(share); };
+}
+
+void ProgressBar::draw(double share) {
+  const int percent = static_cast<int>(share * 100);
+  if (percent == last_percent_ || std::chrono::steady_clock::now() - start_ < kQuietTime) return;
+  last_percent_ = percent;
+  drawn_ = true;
+  const int filled = percent * kBarWidth / 100;
+  const std::string bar = fmt::format("\r{} [{:=<{}}{: <{}}] {:3d} %", label_, "", filled, "", kBarWidth - filled, percent);
+  std::fwrite(bar.data(), 1, bar.size(), stderr);
+  std::fflush(stderr);
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+
+std::string grouped(std::int64_t number) {
+  std::string digits = std::to_string(number);
+  const std::size_t first = number < 0 ? 1 : 0;
+  for (std::size_t at = digits.size(); at > first + 3; at -= 3) digits.insert(at - 3, ",");
+  return digits;
+}
+
+std::string byte_text(std::uint64_t bytes) {
+  constexpr const char* kUnits[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+  double value = static_cast<double>(bytes);
+  std::size_t unit = 0;
+  while (value >= 1024 && unit + 1 < std::size(kUnits)) value /= 1024, ++unit;
+  return unit == 0 ? fmt::format("{} B", bytes) : fmt::format("{:.1f} {}", value, kUnits[unit]);
+}
+
+std::string duration_text(double seconds) {
+  if (seconds < 1e-3) return fmt::format("{:.0f} us", seconds * 1e6);
+  if (seconds < 1) return fmt::format("{:.3g} ms", seconds * 1e3);
+  return fmt::format("{:.3g} s", seconds);
+}
+
+}  // namespace flexc::cli

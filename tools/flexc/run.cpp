@@ -1,0 +1,289 @@
+// flexc run: one attention call, from files or random tensors to files or a summary.
+#include <chrono>
+#include <cmath>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "tools/flexc/failure.h"
+#include "tools/flexc/inputs.h"
+#include "tools/flexc/output.h"
+#include "tools/flexc/verbs.h"
+
+namespace flexc::cli {
+namespace {
+
+constexpr std::string_view kRandomForm = "B,H,HKV,Q,KV,D,DV";
+constexpr std::int64_t kMaxThreads = 4096;
+constexpr std::int64_t kShownValues = 4;
+
+/// What a person wants to know about an output at a glance. Non-finite values are counted and left out of the rest.
+struct Statistics {
+  double mean = 0, rms = 0, least = 0, most = 0;
+  std::int64_t finite = 0, nan = 0, infinite = 0;
+  std::vector<double> first;
+};
+
+Statistics statistics_of(const TensorView& tensor) {
+  Statistics s;
+  for (std::int64_t i = 0, n = tensor.element_count(); i < n; ++i) {
+    const double value = load_as_double(tensor, i);
+    if (i < kShownValues) s.first.push_back(value);
+    if (std::isnan(value)) ++s.nan;
+    else if (std::isinf(value)) ++s.infinite;
+    else {
+      s.least = s.finite ? std::min(s.least, value) : value;
+      s.most = s.finite ? std::max(s.most, value) : value;
+      s.mean += value;
+      s.rms += value * value;
+      ++s.finite;
+    }
+  }
+  if (s.finite) s.mean /= static_cast<double>(s.finite), s.rms = std::sqrt(s.rms / static_cast<double>(s.finite));
+  return s;
+}
+
+nlohmann::ordered_json json_of(const TensorView& tensor, const std::optional<std::string>& file) {
+  const Statistics s = statistics_of(tensor);
+  nlohmann::ordered_json json = {{"dtype", name_of(tensor.dtype)}, {"shape", tensor.shape}, {"mean", s.mean}, {"rms", s.rms}, {"min", s.least}, {"max", s.most},
+                                 {"nan", s.nan}, {"infinite", s.infinite}, {"first", s.first}};
+  if (file) json["file"] = *file;
+  return json;
+}
+
+std::string line_of(std::string_view name, const TensorView& tensor) {
+  const Statistics s = statistics_of(tensor);
+  std::string line = fmt::format("{:<11}{} {}", name, name_of(tensor.dtype), shape_text(tensor.shape));
+  if (s.finite) line += fmt::format(": mean {:.5g}, rms {:.5g}, {:.5g} to {:.5g}; starts {:.5g}", s.mean, s.rms, s.least, s.most, fmt::join(s.first, " "));
+  if (s.nan) line += fmt::format("; {} NaN", grouped(s.nan));
+  if (s.infinite) line += fmt::format("; {} infinite", grouped(s.infinite));
+  return line + "\n";
+}
+
+class RunVerb final : public Verb {
+ public:
+  explicit RunVerb(CLI::App& parent) {
+    app = parent.add_subcommand("run", "Run attention with a variant");
+    variant_.add_to(*app);
+    add_text(*app, "--q", q_, "F", "Queries [B, H, Q, D]: FILE.npy or FILE.safetensors:TENSOR");
+    add_text(*app, "--k", k_, "F", "Keys [B or 1, HKV, KV, D]");
+    add_text(*app, "--v", v_, "F", "Values [B or 1, HKV, KV, DV]");
+    add_text(*app, "--random", random_, std::string(kRandomForm), "Draw q, k, v (and a gallery entry's captures) instead");
+    add_text(*app, "--seed", seed_text_, "N", "Seed of --random (default 0)");
+    bindings_.add_to(*app);
+    add_text(*app, "--scale", scale_text_, "X", "Factor on q·k (default 1/sqrt(D))");
+    add_text(*app, "--sink", sink_, "F", "f32 [H]: a logit that joins each row's denominator");
+    positions_.add_to(*app);
+    add_text(*app, "--dtype", dtype_text_, "f32|f16|bf16", "Round q, k, v to this type; default: as stored, f32 for --random");
+    add_text(*app, "--device", device_text_, "auto|cpu|cuda|model|oracle", "Where to run (default auto)");
+    add_text(*app, "--refine", refine_text_, "off|none|default|exact", "How far to refine the block mask; off: use none");
+    add_text(*app, "--split", split_text_, "auto|N", "Cut long rows into N parts by position");
+    add_switch(*app, "--checked", checked_, "Report a gather out of range as an error");
+    add_text(*app, "--threads", threads_text_, "N", "Threads (default: all cores); changes no bit");
+    add_text(*app, "--out", out_, "F", "Write the output as .npy");
+    add_text(*app, "--lse", lse_, "F", "Write the log-sum-exp of each row as .npy");
+    add_text(*app, "--max-scores", max_scores_, "F", "Write the largest kept score of each row as .npy");
+    add_switch(*app, "--json", json_, "Print the summary as JSON");
+    app->footer(
+        "Without --out, --lse and --max-scores a summary is printed.\n\n"
+        "Examples:\n"
+        "  flexc run causal --random 1,8,8,512,512,64,64\n"
+        "  flexc run my.flex --q q.npy --k k.npy --v v.npy --capture bias=bias.npy --out out.npy\n"
+        "  flexc run document --q x.safetensors:q --k x.safetensors:k --v x.safetensors:v --capture doc=x.safetensors:doc --out out.npy\n"
+        "  flexc run --mask 'q_idx >= kv_idx' --score 'score * 0.5' --random 1,4,4,256,256,64,64 --json");
+  }
+
+  int run() override {
+    check_usage();
+    const LoadedVariant variant = load_variant(variant_);
+    print_diagnostics(variant.variant.warnings());
+    check_names(variant.variant, bindings_);
+    const AttentionInputs inputs = random_ ? random_attention(extents_, seed_, dtype_.value_or(f32)) : load_attention(*q_, *k_, *v_, dtype_);
+    const GalleryProblem problem = problem_of(inputs);
+    BoundCaptures bound = bind_captures(variant, bindings_, random_ ? &problem : nullptr, seed_);
+    const std::shared_ptr<const Kernel> kernel = compile(variant, inputs, bound);
+    attend(*kernel, variant, inputs, bound);
+    return kExitDone;
+  }
+
+ private:
+  void check_usage() {
+    variant_.check();
+    bindings_.check();
+    positions_.check();
+    if (random_ && (q_ || k_ || v_)) usage_error("--random and --q, --k, --v exclude each other");
+    if (!random_ && !q_ && !k_ && !v_) usage_error("no inputs: give --q, --k and --v, or --random " + std::string(kRandomForm));
+    if (!random_ && !(q_ && k_ && v_)) usage_error(fmt::format("--{} is missing: --q, --k and --v go together", !q_ ? "q" : !k_ ? "k" : "v"));
+    if (seed_text_ && !random_) usage_error("--seed goes with --random");
+    if (random_) {
+      extents_ = parse_integers("--random", *random_, kRandomForm, 7, 7);
+      for (const std::int64_t extent : extents_)
+        if (extent < 0) usage_error(fmt::format("--random {}: {} is negative", *random_, extent));
+    }
+    if (seed_text_) {
+      const std::int64_t seed = parse_integer("--seed", *seed_text_);
+      if (seed < 0) usage_error(fmt::format("--seed {}: must not be negative", seed));
+      seed_ = static_cast<std::uint64_t>(seed);
+    }
+    if (scale_text_) {
+      scale_ = parse_number("--scale", *scale_text_);
+      if (!std::isfinite(*scale_)) usage_error(fmt::format("--scale {}: must be finite", *scale_text_));
+    }
+    dtype_ = parse_dtype(dtype_text_);
+    device_ = parse_device(device_text_);
+    if (refine_text_) {
+      const MaskShape::Refine refine = parse_refine(*refine_text_, "off|none|default|exact");
+      refine_ = *refine_text_ == "off" ? std::nullopt : std::optional(refine);
+    }
+    if (split_text_ && *split_text_ != "auto" && parse_integer("--split", *split_text_) < 1) usage_error(fmt::format("--split {}: expected auto, or at least 1", *split_text_));
+    if (threads_text_) {
+      const std::int64_t threads = parse_integer("--threads", *threads_text_);
+      if (threads < 1 || threads > kMaxThreads) usage_error(fmt::format("--threads {}: must lie between 1 and {}", threads, kMaxThreads));
+      threads_ = static_cast<int>(threads);
+    }
+    check_output_names();
+  }
+
+  void check_output_names() const {
+    std::vector<std::pair<std::string, std::string>> files;
+    const auto add = [&](const char* option, const std::optional<std::string>& file) {
+      if (file && file->empty()) usage_error(fmt::format("{}: the file name is empty", option));
+      if (file) files.emplace_back(option, *file);
+    };
+    if (variant_.variant && *variant_.variant != "-" && !find_gallery_entry(*variant_.variant)) add("VARIANT", variant_.variant);
+    add("--q", q_);
+    add("--k", k_);
+    add("--v", v_);
+    add("--sink", sink_);
+    for (const auto& [name, file] : bindings_.captures) files.emplace_back("--capture " + name, file);
+    check_outputs(files, {{"--out", out_}, {"--lse", lse_}, {"--max-scores", max_scores_}});
+  }
+
+  GalleryProblem problem_of(const AttentionInputs& inputs) const {
+    const auto& q = inputs.q.view().shape;
+    const auto& k = inputs.k.view().shape;
+    return {q[0], q[1], k[1], total(positions_.q_offset, q[2]), total(positions_.kv_offset, k[2]), variant_.consts};
+  }
+
+  /// Q or KV as the mods see it; what overflows is refused by the kernel.
+  static std::int64_t total(std::int64_t offset, std::int64_t length) {
+    std::int64_t end = 0;
+    return __builtin_add_overflow(offset, length, &end) || end < 0 ? length : end;
+  }
+
+  std::shared_ptr<const Kernel> compile(const LoadedVariant& variant, const AttentionInputs& inputs, const BoundCaptures& bound) const {
+    CompileOptions options;
+    options.dtype = inputs.dtype;
+    options.head_dim = inputs.q.view().shape[3];
+    options.value_dim = inputs.v.view().shape[3];
+    options.device = device_;
+    options.captures = bound.types;
+    if (options.head_dim < 1 || options.value_dim < 1) input_error(fmt::format("D = {} and DV = {}: both head dims must be at least 1", options.head_dim, options.value_dim));
+    Engine engine;
+    auto kernel = engine.compile(variant.variant, options);
+    if (kernel) return std::move(*kernel);
+    if (kernel.error().diagnostics) throw VariantFailure(std::move(*kernel.error().diagnostics));
+    throw Failure(std::move(kernel.error().error));
+  }
+
+  void attend(const Kernel& kernel, const LoadedVariant& variant, const AttentionInputs& inputs, BoundCaptures& bound) const {
+    const auto& q = inputs.q.view().shape;
+    const std::int64_t value_dim = inputs.v.view().shape[3];
+    Tensor out(inputs.dtype, {q[0], q[1], q[2], value_dim});
+    Tensor lse, max_scores, sink;
+    const bool summary = json_ || (!out_ && !lse_ && !max_scores_);
+    if (lse_ || summary) lse = Tensor(f32, {q[0], q[1], q[2]});
+    if (max_scores_) max_scores = Tensor(f32, {q[0], q[1], q[2]});
+    if (sink_) sink = load_sink(*sink_, dtype_.has_value());
+
+    RunArguments arguments{.q = inputs.q.view(), .k = inputs.k.view(), .v = inputs.v.view(), .out = out.view(), .lse = lse.view(), .max_scores = max_scores.view(), .sink = sink.view(), .captures = bound.captures};
+    arguments.scale = scale_;
+    arguments.q_offset = positions_.q_offset;
+    arguments.kv_offset = positions_.kv_offset;
+    arguments.checked = checked_;
+    arguments.threads = threads_;
+    double seconds = 0;
+    {
+      ProgressBar bar("attention");
+      arguments.progress = bar.callback();
+      const auto start = std::chrono::steady_clock::now();
+      take(kernel.run(arguments));
+      seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    }
+    write_outputs(out, lse, max_scores);
+    if (summary) print_summary(kernel, variant, inputs, bound, out, lse, max_scores, seconds);
+  }
+
+  void write_outputs(const Tensor& out, const Tensor& lse, const Tensor& max_scores) const {
+    OutputFiles files;
+    if (out_) take(files.stage(*out_, npy_bytes(out.view())));
+    if (lse_) take(files.stage(*lse_, npy_bytes(lse.view())));
+    if (max_scores_) take(files.stage(*max_scores_, npy_bytes(max_scores.view())));
+    take(files.commit());
+  }
+
+  void print_summary(const Kernel& kernel, const LoadedVariant& variant, const AttentionInputs& inputs, const BoundCaptures& bound, const Tensor& out, const Tensor& lse,
+                     const Tensor& max_scores, double seconds) const {
+    const auto& q = inputs.q.view().shape;
+    const auto& k = inputs.k.view().shape;
+    std::optional<BlockMask> mask;
+    MaskReport report;
+    if (refine_) {
+      MaskShape shape;
+      shape.batch = q[0], shape.heads = q[1], shape.q_len = q[2], shape.kv_len = k[2], shape.kv_heads = k[1];
+      shape.q_offset = positions_.q_offset, shape.kv_offset = positions_.kv_offset;
+      shape.block_q = positions_.block_q, shape.block_kv = positions_.block_kv;
+      shape.refine = *refine_;
+      mask = take(kernel.block_mask(shape, bound.captures, &report));
+    }
+    const std::string device = kernel.device().kind == Device::Kind::Oracle ? "oracle" : "auto";
+    const double pairs = mask ? static_cast<double>(mask->batches) * static_cast<double>(mask->heads) * static_cast<double>(mask->q_len) * static_cast<double>(mask->kv_len) : 0;
+    const std::optional<double> kept = mask && report.kept_pairs >= 0 && pairs > 0 ? std::optional(static_cast<double>(report.kept_pairs) / pairs) : std::nullopt;
+    if (json_) {
+      nlohmann::ordered_json json = {{"variant", variant.name}, {"device", device}, {"dtype", name_of(inputs.dtype)}};
+      json["shape"] = {{"B", q[0]}, {"H", q[1]}, {"HKV", k[1]}, {"Q", q[2]}, {"KV", k[2]}, {"D", q[3]}, {"DV", inputs.v.view().shape[3]}};
+      json["run_s"] = seconds;
+      json["kept"] = kept ? nlohmann::ordered_json(*kept) : nlohmann::ordered_json();
+      if (mask) {
+        const BlockMask::Counts counts = mask->counts();
+        json["blocks"] = {{"empty", counts.empty}, {"partial", counts.partial}, {"full", counts.full}};
+        json["block"] = {mask->block_q, mask->block_kv};
+      }
+      json["out"] = json_of(out.view(), out_);
+      json["lse"] = json_of(lse.view(), lse_);
+      if (max_scores_) json["max_scores"] = json_of(max_scores.view(), max_scores_);
+      print_result(json.dump() + "\n");
+      return;
+    }
+    std::string text = fmt::format("{:<11}{}\n{:<11}{}, {}, {}\n", "variant", variant.name, "device", device, name_of(inputs.dtype), duration_text(seconds));
+    text += fmt::format("{:<11}q {}, k {}, v {}\n", "shape", shape_text(q), shape_text(k), shape_text(inputs.v.view().shape));
+    if (kept) text += fmt::format("{:<11}{:.4g} % of the pairs\n", "kept", *kept * 100);
+    if (mask) {
+      const BlockMask::Counts counts = mask->counts();
+      text += fmt::format("{:<11}{} empty, {} partial, {} full ({} x {})\n", "tiles", grouped(counts.empty), grouped(counts.partial), grouped(counts.full), mask->block_q, mask->block_kv);
+    }
+    text += line_of("out", out.view()) + line_of("lse", lse.view());
+    print_result(text);
+  }
+
+  VariantOptions variant_;
+  BindingOptions bindings_;
+  PositionOptions positions_;
+  std::optional<std::string> q_, k_, v_, random_, seed_text_, scale_text_, sink_, dtype_text_, device_text_, refine_text_, split_text_, threads_text_;
+  std::optional<std::string> out_, lse_, max_scores_;
+  bool checked_ = false, json_ = false;
+  std::vector<std::int64_t> extents_;
+  std::uint64_t seed_ = 0;
+  std::optional<double> scale_;
+  std::optional<DType> dtype_;
+  Device device_;
+  std::optional<MaskShape::Refine> refine_ = MaskShape::Refine::Default;  ///< nothing: off
+  int threads_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Verb> add_run_verb(CLI::App& parent) { return std::make_unique<RunVerb>(parent); }
+
+}  // namespace flexc::cli

@@ -1,0 +1,24 @@
+// Where a variant comes from: a file, standard input, the gallery, or expressions on the command line.
+#pragma once
+
+#include <string>
+
+#include "flexc/flexc.h"
+#include "flexc/gallery.h"
+#include "tools/flexc/options.h"
+
+namespace flexc::cli {
+
+struct LoadedVariant {
+  Variant variant;
+  std::string name;                     ///< as the user would say it
+  const GalleryEntry* entry = nullptr;  ///< where it is one
+};
+
+/// Reads and parses; throws VariantFailure or Failure. Warnings are left to the caller.
+LoadedVariant load_variant(const VariantOptions& options);
+
+/// Refuses captures and params that the variant does not have, with "did you mean".
+void check_names(const Variant& variant, const BindingOptions& bindings);
+
+}  // namespace flexc::cli

@@ -1,0 +1,6 @@
+# Claims about speed beside other systems. There is no compiled back end yet; the oracle is not fast and does not try.
+why="there is no compiled back end yet"
+unproven "CPU, the paper's seven variants against compiled PyTorch FlexAttention" ">= 2x or the peak share, geometric mean >= 2.5x" "$why"
+unproven "CPU noop and causal against PyTorch SDPA" ">= 1.1x; >= 1.5x" "$why"
+unproven "CPU cold compile, text to running code" "<= 100 ms" "$why"
+unproven "cold compile, text to cubin" "<= 0.5 s or 10x a trivial kernel" "$why"
