@@ -46,7 +46,7 @@ std::expected<Variant, Diagnostics> finish(std::unique_ptr<dsl::Program> program
   } else {
     // Types come at compile time; that expressions have no consts can be said now.
     for (const auto& [name, text] : options.consts)
-      diagnostics.add({.code = dsl::codes::unknown_const, .message = "bare expressions have no consts, so none called '" + name + "'"});
+      diagnostics.add({Severity::Error, dsl::codes::unknown_const, {}, "bare expressions have no consts, so none called '" + name + "'", {}});
   }
   if (diagnostics.has_errors() || (program->undeclared.empty() && !impl->form)) return std::unexpected(std::move(diagnostics));
   if (impl->form) {
