@@ -31,7 +31,7 @@ constexpr const char* kFooter =
 /// What the parser objects to, with "did you mean" for options.
 std::string explain(const CLI::ParseError& error, const CLI::App& app) {
   const std::vector<std::string> extras = app.remaining(true);
-  if (error.get_name() != "ExtrasError" || extras.empty()) return error.what();
+  if (error.get_exit_code() != static_cast<int>(CLI::ExitCodes::ExtrasError) || extras.empty()) return error.what();
   // An unknown option comes with its value: the option is what to speak of.
   const auto option = std::ranges::find_if(extras, [](const std::string& text) { return text.starts_with('-'); });
   if (option == extras.end()) return fmt::format("unexpected argument '{}'", extras.front());
