@@ -51,13 +51,7 @@ class MaskVerb final : public Verb {
     const BoundCaptures bound = bind_captures(variant, bindings_, &problem, seed_);
     CompileOptions options;
     options.captures = bound.types;
-    Engine engine;
-    auto kernel = engine.compile(variant.variant, options);
-    if (!kernel) {
-      if (kernel.error().diagnostics) throw VariantFailure(std::move(*kernel.error().diagnostics));
-      throw Failure(std::move(kernel.error().error));
-    }
-    build(**kernel, bound);
+    build(*compile(variant.variant, options), bound);
     write_files();
     if (json_) print_json();
     else print_summary(variant.name);
@@ -104,13 +98,6 @@ class MaskVerb final : public Verb {
     report_.build_s = times[times.size() / 2];
   }
 
-  /// Kept share of the stored pairs; nothing where it is not known, or where there are no pairs.
-  std::optional<double> kept() const {
-    const double pairs = static_cast<double>(mask_.batches) * static_cast<double>(mask_.heads) * static_cast<double>(mask_.q_len) * static_cast<double>(mask_.kv_len);
-    if (report_.kept_pairs < 0 || pairs == 0) return std::nullopt;
-    return static_cast<double>(report_.kept_pairs) / pairs;
-  }
-
   void write_files() const {
     OutputFiles files;
     if (out_) {
@@ -124,7 +111,8 @@ class MaskVerb final : public Verb {
   void print_json() const {
     const BlockMask::Counts counts = mask_.counts();
     nlohmann::ordered_json json = {{"blocks", {{"empty", counts.empty}, {"partial", counts.partial}, {"full", counts.full}}}};
-    json["kept"] = kept() ? nlohmann::ordered_json(*kept()) : nlohmann::ordered_json();
+    json["kept"] = nullptr;
+    if (const auto kept = kept_share(mask_, report_)) json["kept"] = *kept;
     json["build_s"] = report_.build_s;
     json["bytes"] = mask_.bytes();
     print_result(json.dump() + "\n");
@@ -136,7 +124,7 @@ class MaskVerb final : public Verb {
     const auto share = [&](std::int64_t count) { return tiles ? 100.0 * static_cast<double>(count) / static_cast<double>(tiles) : 0.0; };
     std::string text = fmt::format("{:<9}{}\n{:<9}{} x {} pairs", "variant", name, "shape", grouped(mask_.q_len), grouped(mask_.kv_len));
     text += fmt::format(", {} of {} batches and {} of {} heads differ\n", mask_.batches == 1 ? 0 : mask_.batches, shape_.batch, mask_.heads == 1 ? 0 : mask_.heads, shape_.heads);
-    if (const auto live = kept()) text += fmt::format("{:<9}{:.4g} % of the pairs\n", "kept", *live * 100);
+    if (const auto kept = kept_share(mask_, report_)) text += fmt::format("{:<9}{:.4g} % of the pairs\n", "kept", *kept * 100);
     text += fmt::format("{:<9}{} empty ({:.1f} %), {} partial ({:.1f} %), {} full ({:.1f} %), {} x {} pairs each\n", "tiles", grouped(counts.empty), share(counts.empty),
                         grouped(counts.partial), share(counts.partial), grouped(counts.full), share(counts.full), mask_.block_q, mask_.block_kv);
     text += fmt::format("{:<9}{}, {}\n", "built in", duration_text(report_.build_s), byte_text(mask_.bytes()));
