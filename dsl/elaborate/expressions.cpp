@@ -258,7 +258,7 @@ Value Elaborator::index_tensor(const TensorValue& tensor, const Expr& expr) {
   TensorValue indexed = tensor;
   for (const Expr* item : expr.items) {
     if (indexed.indices.size() == capture.dims.size()) {
-      report(codes::too_many_indices, item->span, fmt::format("the capture '{}' has {} dimensions, and this is one index more", capture.name, capture.dims.size()));
+      report(codes::too_many_indices, item->span, fmt::format("the capture '{}' has {} dimension{}, and this is one index more", capture.name, capture.dims.size(), capture.dims.size() == 1 ? "" : "s"));
       return poison();
     }
     const Value index = materialise(eval(*item), item->span);
