@@ -32,16 +32,14 @@ constexpr const char* kFooter =
 std::string explain(const CLI::ParseError& error, const CLI::App& app) {
   const std::vector<std::string> extras = app.remaining(true);
   if (error.get_name() != "ExtrasError" || extras.empty()) return error.what();
-  const std::string& extra = extras.front();
-  if (!extra.starts_with('-')) return fmt::format("unexpected argument '{}'", extra);
+  // An unknown option comes with its value: the option is what to speak of.
+  const auto option = std::ranges::find_if(extras, [](const std::string& text) { return text.starts_with('-'); });
+  if (option == extras.end()) return fmt::format("unexpected argument '{}'", extras.front());
+  const std::string& extra = *option;
   std::vector<std::string> names;
-  const CLI::App* scope = &app;
-  for (const auto parsed = scope->get_subcommands(); !parsed.empty();) {
-    scope = parsed.front();
-    break;
-  }
-  for (const CLI::Option* option : scope->get_options())
-    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  const auto verbs = app.get_subcommands();
+  for (const CLI::Option* known : (verbs.empty() ? &app : verbs.front())->get_options())
+    for (const std::string& name : known->get_lnames()) names.push_back("--" + name);
   const std::vector<std::string_view> views(names.begin(), names.end());
   const std::string given = extra.substr(0, extra.find('='));
   const std::string_view near = suggest(given, views);

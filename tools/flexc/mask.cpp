@@ -129,8 +129,9 @@ class MaskVerb final : public Verb {
     const BlockMask::Counts counts = mask_.counts();
     const std::int64_t tiles = counts.empty + counts.partial + counts.full;
     const auto share = [&](std::int64_t count) { return tiles ? 100.0 * static_cast<double>(count) / static_cast<double>(tiles) : 0.0; };
-    std::string text = fmt::format("{:<9}{}\n{:<9}{} x {} pairs", "variant", name, "shape", grouped(mask_.q_len), grouped(mask_.kv_len));
-    text += fmt::format(", {} of {} batches and {} of {} heads differ\n", mask_.batches == 1 ? 0 : mask_.batches, shape_.batch, mask_.heads == 1 ? 0 : mask_.heads, shape_.heads);
+    std::string text = fmt::format("{:<9}{}\n{:<9}{} x {} pairs, ", "variant", name, "shape", grouped(mask_.q_len), grouped(mask_.kv_len));
+    if (mask_.batches == 1 && mask_.heads == 1) text += "one map for every batch and head\n";
+    else text += fmt::format("a map for each of {} batches and {} heads; the picture shows the first\n", mask_.batches, mask_.heads);
     if (const auto kept = kept_share(mask_, report_)) text += fmt::format("{:<9}{:.4g} % of the pairs\n", "kept", *kept * 100);
     text += fmt::format("{:<9}{} empty ({:.1f} %), {} partial ({:.1f} %), {} full ({:.1f} %), {} x {} pairs each\n", "tiles", grouped(counts.empty), share(counts.empty),
                         grouped(counts.partial), share(counts.partial), grouped(counts.full), share(counts.full), mask_.block_q, mask_.block_kv);
