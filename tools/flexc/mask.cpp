@@ -8,6 +8,7 @@
 #include "tools/flexc/failure.h"
 #include "tools/flexc/inputs.h"
 #include "tools/flexc/output.h"
+#include "tools/flexc/picture.h"
 #include "tools/flexc/verbs.h"
 
 namespace flexc::cli {
@@ -52,7 +53,7 @@ class MaskVerb final : public Verb {
     CompileOptions options;
     options.captures = bound.types;
     build(*compile(variant.variant, options), bound);
-    write_files();
+    write_files(variant.name);
     if (json_) print_json();
     else print_summary(variant.name);
     return kExitDone;
@@ -98,12 +99,18 @@ class MaskVerb final : public Verb {
     report_.build_s = times[times.size() / 2];
   }
 
-  void write_files() const {
+  void write_files(const std::string& name) const {
     OutputFiles files;
     if (out_) {
       Tensor map(u8, {mask_.batches, mask_.heads, mask_.q_blocks(), mask_.kv_blocks()});
       std::ranges::copy(mask_.dense(), map.as<std::uint8_t>());
       take(files.stage(*out_, npy_bytes(map.view())));
+    }
+    if (svg_) take(files.stage(*svg_, svg_picture(mask_, name)));
+    if (png_) {
+      const std::string image = png_picture(mask_, name);
+      if (image.empty()) throw Failure(ErrorKind::Environment, "--png: not enough memory for the picture");
+      take(files.stage(*png_, image));
     }
     take(files.commit());
   }
@@ -128,6 +135,10 @@ class MaskVerb final : public Verb {
     text += fmt::format("{:<9}{} empty ({:.1f} %), {} partial ({:.1f} %), {} full ({:.1f} %), {} x {} pairs each\n", "tiles", grouped(counts.empty), share(counts.empty),
                         grouped(counts.partial), share(counts.partial), grouped(counts.full), share(counts.full), mask_.block_q, mask_.block_kv);
     text += fmt::format("{:<9}{}, {}\n", "built in", duration_text(report_.build_s), byte_text(mask_.bytes()));
+    if (tiles > 0) {
+      const Terminal terminal = describe_terminal();
+      text += "\n" + terminal_picture(mask_, 0, 0, terminal.columns, terminal.colour, terminal.unicode);
+    }
     print_result(text);
   }
 
