@@ -141,9 +141,9 @@ def test_usage_errors(s):
         ([*run, *RANDOM, "--capture", "a=doc.npy", "--param", "a=2"], ["as a capture and as a param"]),
         ([*run, *RANDOM, "--param", "a=1.5.2"], ["expected a number"]),
         ([*run, *RANDOM, "--param", "a=99999999999999999999"], ["64 bits"]),
-        ([*run, *RANDOM, "--scale", "1", "--scale", "2"], ["--scale"]),
-        ([*run, *RANDOM, "--json", "--json"], ["--json"]),
-        ([*run, *RANDOM, "--out"], ["--out"]),
+        ([*run, *RANDOM, "--scale", "1", "--scale", "2"], ["--scale is given twice"]),
+        ([*run, *RANDOM, "--json", "--json"], ["--json is given twice"]),
+        ([*run, *RANDOM, "--out"], ["--out needs a value"]),
         ([*run, *QKV, "--out", "q.npy"], ["the same file as --q"]),
         ([*run, *QKV, "--out", "./sub/../q.npy"], ["the same file as --q"]),
         ([*run, *QKV, "--out", "x.npy", "--lse", "x.npy"], ["the same file as --out"]),
@@ -162,7 +162,9 @@ def test_usage_errors(s):
         (["check", "causal", "alibi"], ["alibi"]),
         (["check", "--score", ""], ["empty"]),
         (["gallery", "show"], []),
-        (["gallery", "lst"], []),
+        (["gallery", "lst"], ["lst"]),
+        (["gallery"], ["list, show"]),
+        (["--bogus"], ["--bogus"]),
     ]
     before = s.files()
     for arguments, words in cases:
@@ -183,6 +185,8 @@ def test_input_errors(s):
     s.expect(1, "check", "wrong.flex", words=["wrong.flex:2:21: error:"])
     s.expect(1, "check", "-", stdin="def mask_mod(b, h, q):\n    return True\n", words=["<stdin>:1:"])
     s.expect(1, "check", "causal", "--const", "N=3", words=["N", "[unknown-const]"])
+    s.expect(1, "check", "--mask", "q_idx >= kv_idxx + 1.5 & 3", words=["<mask>:1:"])
+    s.expect(1, "check", "--score", "score +", "--mask", "q_idx >=", words=["<score>:1:", "<mask>:1:", "q_idx >=\n"])
     s.expect(1, "gallery", "show", "aliby", words=["did you mean 'alibi'"])
     bound = ["run", "bound.flex", *QKV, "--capture", "slopes=slopes.npy"]
     s.expect(1, *bound, words=["window", "no default"])
