@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <new>
+#include <stdexcept>
 
 #include <fmt/format.h>
 
@@ -90,6 +91,11 @@ std::optional<int> judge_verb(std::string_view verb, const CLI::App& app) {
   return usage(app, fmt::format("no verb '{}'{}", verb, near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
 }
 
+int out_of_memory() {
+  print_message(fmt::format("error: not enough memory (this machine has {})", byte_text(probe_cpu().memory_bytes)));
+  return kExitEnvironment;
+}
+
 int run_verb(Verb& verb, const CLI::App& app) {
   try {
     const int code = verb.run();
@@ -105,8 +111,9 @@ int run_verb(Verb& verb, const CLI::App& app) {
     print_message(fmt::format("error: {}", error.message));
     return exit_code(error.kind);
   } catch (const std::bad_alloc&) {
-    print_message(fmt::format("error: not enough memory (this machine has {})", byte_text(probe_cpu().memory_bytes)));
-    return kExitEnvironment;
+    return out_of_memory();
+  } catch (const std::length_error&) {  // a container beyond all memory
+    return out_of_memory();
   }
 }
 
