@@ -19,10 +19,12 @@ mkdir "$work/corpus"
 for folder in "$@"; do
   [ -d "$folder" ] && find "$folder" -maxdepth 1 -type f -size -64k -exec cp -- {} "$work/corpus/" \;
 done
+dictionary="$here/dictionaries/$(basename -- "$binary").dict"
+[ -f "$dictionary" ] || dictionary="$here/flex.dict"
 status=0
 # A hang is a failure too, but the bound is far beyond what any machine needs.
 (cd "$work" && "$binary" -runs="$runs" -seed="${FLEXC_SEED-1}" -max_len="$length" -timeout=300 -rss_limit_mb=3000 -print_final_stats=1 -verbosity=1 \
-  -dict="$here/flex.dict" corpus >log 2>&1) || status=$?
+  -dict="$dictionary" corpus >log 2>&1) || status=$?
 if [ "$expect" -eq 1 ]; then
   grep -q 'deadly signal\|ERROR: ' "$work/log" && [ $status -ne 0 ] && echo "run_fuzz: the crash was found" && exit 0
   echo "run_fuzz: no crash was found"
