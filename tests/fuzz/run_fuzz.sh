@@ -6,7 +6,7 @@ set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 expect=0
 if [ "$1" = --expect-crash ]; then expect=1; shift; fi
-binary=$1 runs=$2 length=$3
+binary=$(realpath -m -- "$1") runs=$2 length=$3
 shift 3
 if [ ! -x "$binary" ]; then
   echo "run_fuzz: $binary is not built (tools/test.sh builds it, or the preset \"sanitize\" with target fuzzers)"
