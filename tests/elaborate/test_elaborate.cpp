@@ -131,3 +131,8 @@ TEST_CASE("consts can be given from outside") {
   options.consts = {{"V", "1"}};
   CHECK(elaborate_text(text, options).text() == "unknown-const");
 }
+
+TEST_CASE("a declaration may hide a module's name") {
+  CHECK(elaborate_text("F = 8\nconst math = 2\ndef mask_mod(b, h, q_idx, kv_idx):\n    return q_idx - kv_idx < F * math\n").text().find("const_i64 16") !=
+        std::string::npos);
+}
