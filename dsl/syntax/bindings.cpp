@@ -20,7 +20,6 @@ void collect_bindings(const Stmt& stmt, Bindings& bindings) {
     case StmtKind::Def: bindings.names.push_back(stmt.name); break;
     case StmtKind::Return: bindings.returns = true; break;
     case StmtKind::Error:
-      bindings.errors = true;
       bindings.uncertain.insert(bindings.uncertain.end(), stmt.error_bindings.begin(), stmt.error_bindings.end());
       break;
     default: break;

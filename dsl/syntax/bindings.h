@@ -14,7 +14,6 @@ struct Bindings {
   std::vector<std::string_view> uncertain;  ///< bound by something that has a syntax error
   std::vector<const Stmt*> augmented;       ///< every `x += …`: it binds, but needs another binding before it
   bool returns = false;                     ///< there is a return somewhere
-  bool errors = false;                      ///< a statement has a syntax error
 };
 
 /// Adds what `stmt` and the blocks in it bind; nested functions are scopes of their own.

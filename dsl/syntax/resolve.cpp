@@ -77,7 +77,7 @@ class Resolver {
   void check_not_taken(std::string_view name, Span span) {
     if (is_problem_symbol(name))
       report(codes::name_taken, span, fmt::format("'{}' is a symbol of the problem (B H HKV Q KV); choose another name", name));
-    else if (is_builtin(name))
+    else if (is_builtin(name) && !is_module(name))  // `F = 8` only hides a module
       report(codes::name_taken, span, fmt::format("'{}' is built in; choose another name", name));
     else if (is_mod(name))
       report(codes::name_taken, span, fmt::format("'{}' is the name of a function; choose another name", name));
@@ -171,6 +171,7 @@ class Resolver {
 
   /// Fills Function::locals and resolves what is inside. Recursion is as deep as the nesting, which the parser bounds.
   void function(Function& f) {
+    const std::size_t errors = error_statements_;
     for (const Parameter& parameter : f.parameters)
       if (parameter.default_value != nullptr) expression(*parameter.default_value);  // belongs to the enclosing scope
     Scope& scope = scopes_.emplace_back();
@@ -188,7 +189,7 @@ class Resolver {
     for (const Stmt* stmt : bindings.augmented) check_augmented(*stmt);
     if (f.expression != nullptr) expression(*f.expression);
     for (Stmt* stmt : f.body) statement(*stmt);
-    if (f.expression == nullptr && !bindings.returns && bindings.uncertain.empty() && !bindings.errors)
+    if (f.expression == nullptr && !bindings.returns && error_statements_ == errors)
       report(codes::missing_return, f.name_span, fmt::format("'{}' does not return a value on every path: a 'return' is missing", f.name));
     scopes_.pop_back();
   }
@@ -218,6 +219,7 @@ class Resolver {
         break;
       case StmtKind::AugAssign: expression(*stmt.targets[0]); break;
       case StmtKind::Ignored: return;
+      case StmtKind::Error: ++error_statements_; break;
       default: break;
     }
     if (stmt.value != nullptr) expression(*stmt.value);
@@ -336,7 +338,8 @@ class Resolver {
       else if (called) hint = "; define it with 'def', or precompute a capture";
       else hint = "; assign it, or declare it with tensor, param or const";
     }
-    report(codes::undefined_name, use.span, fmt::format("undefined name '{}'{}", name, hint));
+    constexpr std::size_t kLongestShown = 100;
+    report(codes::undefined_name, use.span, fmt::format("undefined name '{}'{}", name.size() <= kLongestShown ? name : name.substr(0, kLongestShown), hint));
   }
 
   /// Everything that a name could have meant here, the nearest scope first.
@@ -362,6 +365,7 @@ class Resolver {
   std::unordered_set<std::string_view> reported_;
   std::vector<Scope> scopes_;
   std::vector<const Expr*> work_;
+  std::size_t error_statements_ = 0;  // seen so far
   bool declared_by_keyword_ = false;
   bool warned_ = false;
 };

@@ -1,9 +1,12 @@
 #include "tools/flexc/output.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -42,6 +45,25 @@ void print_diagnostics(const Diagnostics& diagnostics) {
   if (!text.ends_with('\n')) std::fputc('\n', stderr);
 }
 
+Terminal describe_terminal() {
+  const auto variable = [](const char* name) { const char* value = std::getenv(name); return std::string(value ? value : ""); };
+  constexpr int kLeastColumns = 40, kMostColumns = 200;
+  Terminal terminal;
+  winsize size{};
+  const bool is_terminal = isatty(STDOUT_FILENO) == 1;
+  if (const int columns = std::atoi(variable("COLUMNS").c_str()); columns > 0) terminal.columns = columns;
+  else if (is_terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) terminal.columns = size.ws_col;
+  terminal.columns = std::clamp(terminal.columns, kLeastColumns, kMostColumns);
+  terminal.colour = is_terminal && variable("NO_COLOR").empty() && variable("TERM") != "dumb";
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const std::string locale = variable(name);
+    if (locale.empty()) continue;
+    terminal.unicode = locale.find("UTF-8") != std::string::npos || locale.find("utf8") != std::string::npos;
+    break;
+  }
+  return terminal;
+}
+
 ProgressBar::ProgressBar(std::string label) : label_(std::move(label)), start_(std::chrono::steady_clock::now()), terminal_(isatty(STDERR_FILENO) == 1) {}
 
 ProgressBar::~ProgressBar() {
@@ -67,10 +89,19 @@ void ProgressBar::draw(double share) {
 std::string shape_text(const std::vector<std::int64_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
 std::string grouped(std::int64_t number) {
-  std::string digits = std::to_string(number);
-  const std::size_t first = number < 0 ? 1 : 0;
-  for (std::size_t at = digits.size(); at > first + 3; at -= 3) digits.insert(at - 3, ",");
-  return digits;
+  const std::string digits = std::to_string(number);
+  std::string text;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && digits[i - 1] != '-' && (digits.size() - i) % 3 == 0) text += ',';
+    text += digits[i];
+  }
+  return text;
+}
+
+std::optional<double> kept_share(const BlockMask& mask, const MaskReport& report) {
+  const double pairs = static_cast<double>(mask.batches) * static_cast<double>(mask.heads) * static_cast<double>(mask.q_len) * static_cast<double>(mask.kv_len);
+  if (report.kept_pairs < 0 || pairs == 0) return std::nullopt;
+  return static_cast<double>(report.kept_pairs) / pairs;
 }
 
 std::string byte_text(std::uint64_t bytes) {

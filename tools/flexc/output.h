@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +20,13 @@ void print_message(std::string_view text);
 void print_warning(std::string_view text);
 /// Rendered to standard error as they are.
 void print_diagnostics(const Diagnostics& diagnostics);
+
+/// What standard output can show.
+struct Terminal {
+  int columns = 80;
+  bool colour = false, unicode = false;
+};
+Terminal describe_terminal();
 
 /// A bar on standard error, if that is a terminal and the work takes longer than a moment.
 class ProgressBar {
@@ -42,6 +50,8 @@ class ProgressBar {
 std::string shape_text(const std::vector<std::int64_t>& shape);
 /// 12345678 as "12,345,678".
 std::string grouped(std::int64_t number);
+/// Share of the stored pairs that are kept; nothing where it is not known, or where there are no pairs.
+std::optional<double> kept_share(const BlockMask& mask, const MaskReport& report);
 /// "1.5 MiB"
 std::string byte_text(std::uint64_t bytes);
 /// "850 us", "12.3 ms", "4.56 s"
