@@ -11,6 +11,7 @@ namespace flexc::dsl {
 
 inline constexpr std::size_t kMaxSourceBytes = 1 << 20;
 inline constexpr int kMaxNesting = 200;
+inline constexpr int kMaxRank = 8;  ///< dims of a declared tensor
 
 /// Parses a variant file. Never fails outright: errors are in `diagnostics`, and the tree is as complete as it can be
 /// (Error nodes stand where something was wrong). Stack use is bounded by kMaxNesting.

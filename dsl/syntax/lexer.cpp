@@ -1,0 +1,437 @@
+#include "dsl/syntax/lexer.h"
+
+#include <algorithm>
+#include <array>
+
+#include <fmt/format.h>
+
+#include "dsl/codes.h"
+#include "dsl/syntax/lexer_state.h"
+#include "dsl/syntax/names.h"
+#include "dsl/syntax/parse.h"
+#include "dsl/syntax/utf8.h"
+
+namespace flexc::dsl {
+namespace {
+
+constexpr int kTabStop = 8;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+char bracket_text(TokenKind kind) {
+  switch (kind) {
+    case TokenKind::LeftParen: return '(';
+    case TokenKind::RightParen: return ')';
+    case TokenKind::LeftBracket: return '[';
+    case TokenKind::RightBracket: return ']';
+    case TokenKind::LeftBrace: return '{';
+    default: return '}';
+  }
+}
+
+TokenKind closing(TokenKind open) {
+  return open == TokenKind::LeftParen ? TokenKind::RightParen : open == TokenKind::LeftBracket ? TokenKind::RightBracket : TokenKind::RightBrace;
+}
+
+/// Whether a token of this kind can be the end of an operand.
+bool ends_operand(TokenKind kind) {
+  using enum TokenKind;
+  switch (kind) {
+    case Name: case Integer: case Float: case String: case FString: case Bytes: case RightParen: case RightBracket: case RightBrace: case Ellipsis:
+    case True: case False: case None: case Error: return true;
+    default: return false;
+  }
+}
+
+}  // namespace
+
+bool Lexer::at_line_break(std::size_t at) const {
+  return at >= text_.size() || text_[at] == '\n' || (text_[at] == '\r' && at + 1 < text_.size() && text_[at + 1] == '\n');
+}
+
+void Lexer::skip_line_break() {
+  if (peek() == '\r') ++at_;
+  if (!at_end()) ++at_;
+}
+
+void Lexer::report(std::string_view code, Span where, std::string message, std::vector<Note> notes) {
+  diagnostics_.add({Severity::Error, code, where, std::move(message), std::move(notes)});
+}
+
+Token& Lexer::push(TokenKind kind, std::size_t begin, std::size_t end) {
+  Token& token = out_.tokens.emplace_back();
+  token.kind = kind;
+  token.begin = static_cast<std::uint32_t>(begin);
+  token.end = static_cast<std::uint32_t>(end);
+  if (kind != TokenKind::Indent && kind != TokenKind::Dedent) {
+    last_end_ = token.end;
+    line_started_ = kind != TokenKind::Newline;
+  }
+  return token;
+}
+
+/// NUL, bidirectional controls and what is not UTF-8 are errors wherever they stand, comments and strings included; the rest of
+/// the lexer then takes them for blanks. A run of them is one error.
+void Lexer::check_bytes() {
+  enum class Fault { None, Nul, Bidi, Utf8, Return };
+  Fault previous = Fault::None;
+  for (std::size_t at = at_; at < text_.size();) {
+    const char c = text_[at];
+    if (c > 0 && c != '\r') {
+      previous = Fault::None;
+      ++at;
+      continue;
+    }
+    const CodePoint point = decode_utf8(text_, at);
+    const Span where = span(at, at + point.length);
+    Fault fault = Fault::None;
+    if (!point.valid) {
+      fault = Fault::Utf8;
+      if (previous != fault) report(codes::invalid_utf8, where, fmt::format("byte 0x{:02x} is not valid UTF-8; save the file as UTF-8", static_cast<unsigned char>(c)));
+    } else if (point.value == 0) {
+      fault = Fault::Nul;
+      if (previous != fault) report(codes::control_character, where, "NUL character (\\x00) in the text; remove it");
+    } else if (is_bidi_control(point.value)) {
+      fault = Fault::Bidi;
+      if (previous != fault)
+        report(codes::control_character, where,
+               fmt::format("bidirectional control character {} makes text look different from what it is; remove it", code_point_name(point.value)));
+    } else if (c == '\r' && !at_line_break(at)) {
+      fault = Fault::Return;
+      if (previous != fault) report(codes::control_character, where, "carriage return (\\x0d) without a line feed; end lines with LF or CRLF");
+    }
+    previous = fault;
+    at += point.length;
+  }
+}
+
+LexedSource Lexer::run() {
+  if (text_.starts_with(kByteOrderMark)) at_ = kByteOrderMark.size();
+  check_bytes();
+  last_end_ = static_cast<std::uint32_t>(at_);
+  while (!at_end()) {
+    if (!line_started_ && brackets_.empty() && !expression_) lex_line_start();
+    lex_inside_line();
+  }
+  finish();
+  return std::move(out_);
+}
+
+void Lexer::lex_line_start() {
+  for (;;) {
+    Indentation indentation;
+    const std::size_t begin = at_;
+    for (;; ++at_) {
+      const char c = peek();
+      if (at_end()) break;
+      if (c == ' ' || (c == '\0')) {
+        ++indentation.column;
+        ++indentation.alternative;
+      } else if (c == '\t') {
+        indentation.column = (indentation.column / kTabStop + 1) * kTabStop;
+        ++indentation.alternative;
+      } else if (c == '\f') {
+        indentation = {};
+      } else {
+        break;
+      }
+    }
+    if (at_end()) return;
+    if (peek() == '#') {
+      while (!at_line_break(at_)) ++at_;
+    }
+    if (at_line_break(at_)) {  // blank: no token at all
+      skip_line_break();
+      if (at_end()) return;
+      continue;
+    }
+    if (peek() == '\\' && at_line_break(at_ + 1) && at_ == begin) return;  // a continuation of nothing: lexed as such
+    set_indentation(indentation, at_);
+    statement_column_ = indentation.column;
+    return;
+  }
+}
+
+void Lexer::set_indentation(const Indentation& now, std::size_t at) {
+  const auto inconsistent = [&] {
+    report(codes::inconsistent_indentation, span(at, at + 1), "inconsistent use of tabs and spaces in the indentation; indent with spaces only");
+  };
+  const Indentation top = indentations_.back();
+  if (now.column == top.column) {
+    if (now.alternative != top.alternative) inconsistent();
+    return;
+  }
+  if (now.column > top.column) {
+    if (now.alternative <= top.alternative) return inconsistent();  // and goes on as if it stood at the same level
+    indentations_.push_back(now);
+    push(TokenKind::Indent, at, at);
+    return;
+  }
+  if (now.alternative >= top.alternative) inconsistent();
+  while (now.column < indentations_.back().column) {
+    const Indentation outer = indentations_[indentations_.size() - 2];
+    const Indentation inner = indentations_.back();
+    if (now.column > outer.column) {  // between two levels: the nearer one is meant
+      report(codes::inconsistent_indentation, span(at, at + 1),
+             fmt::format("the indentation, {} columns, matches no enclosing block; expected {} or {}", now.column, outer.column, inner.column));
+      if (inner.column - now.column <= now.column - outer.column) return;
+      indentations_.pop_back();
+      push(TokenKind::Dedent, at, at);
+      return;
+    }
+    indentations_.pop_back();
+    push(TokenKind::Dedent, at, at);
+  }
+  if (now.alternative != indentations_.back().alternative && now.column == indentations_.back().column && now.alternative < top.alternative) inconsistent();
+}
+
+/// Lexes up to the end of the logical line (or, within brackets, of the physical one).
+void Lexer::lex_inside_line() {
+  while (!at_end()) {
+    const char c = peek();
+    if (at_line_break(at_)) {
+      if (!brackets_.empty() || expression_) {
+        skip_line_break();
+        if (!brackets_.empty() && breaks_bracket()) {
+          abandon_brackets();
+          return;
+        }
+        continue;
+      }
+      end_line();
+      skip_line_break();
+      return;
+    }
+    if (c == ' ' || c == '\t' || c == '\f' || c == '\0' || c == '\r') {
+      ++at_;
+    } else if (c == '#') {
+      while (!at_line_break(at_)) ++at_;
+    } else if (c == '\\') {
+      lex_continuation();
+    } else if (is_name_start(c)) {
+      lex_name();
+    } else if (is_digit(c) || (c == '.' && is_digit(peek(1)))) {
+      lex_number();
+    } else if (c == '"' || c == '\'') {
+      lex_string(0);
+    } else if (is_non_ascii(c)) {
+      lex_non_ascii();
+    } else {
+      lex_operator();
+    }
+  }
+}
+
+void Lexer::end_line() {
+  if (line_started_) push(TokenKind::Newline, last_end_, last_end_);
+}
+
+void Lexer::lex_continuation() {
+  if (at_ + 1 < text_.size() && at_line_break(at_ + 1)) {
+    ++at_;
+    skip_line_break();
+    return;
+  }
+  std::size_t after = at_ + 1;
+  while (after < text_.size() && (text_[after] == ' ' || text_[after] == '\t')) ++after;
+  if (after >= text_.size()) {
+    report(codes::syntax_error, span(at_, at_ + 1), "'\\' continues the line, but the text ends here");
+  } else if (at_line_break(after)) {
+    report(codes::syntax_error, span(at_, at_ + 1), "blanks after the '\\' that continues the line; remove them");
+    at_ = after;
+    skip_line_break();
+    return;
+  } else {
+    report(codes::invalid_character, span(at_, at_ + 1), "unexpected character '\\'; it continues a line, and then nothing may follow it");
+    push(TokenKind::Error, at_, at_ + 1).reported = true;
+  }
+  ++at_;
+}
+
+namespace {
+
+struct Spelling {
+  std::string_view text;
+  TokenKind kind;
+  std::string_view remedy;  // not an operator of Python: what is meant
+};
+
+using enum TokenKind;
+// Longest first.
+constexpr std::array kOperators = {
+    Spelling{"**=", DoubleStarAssign, ""}, Spelling{"//=", DoubleSlashAssign, ""}, Spelling{"<<=", ShiftLeftAssign, ""}, Spelling{">>=", ShiftRightAssign, ""},
+    Spelling{"...", Ellipsis, ""}, Spelling{"===", EqualEqual, "=="}, Spelling{"!==", NotEqual, "!="},
+    Spelling{"**", DoubleStar, ""}, Spelling{"//", DoubleSlash, ""}, Spelling{"<<", ShiftLeft, ""}, Spelling{">>", ShiftRight, ""}, Spelling{"==", EqualEqual, ""},
+    Spelling{"!=", NotEqual, ""}, Spelling{"<=", LessEqual, ""}, Spelling{">=", GreaterEqual, ""}, Spelling{"->", Arrow, ""}, Spelling{":=", Walrus, ""},
+    Spelling{"+=", PlusAssign, ""}, Spelling{"-=", MinusAssign, ""}, Spelling{"*=", StarAssign, ""}, Spelling{"/=", SlashAssign, ""}, Spelling{"%=", PercentAssign, ""},
+    Spelling{"&=", AmpersandAssign, ""}, Spelling{"|=", PipeAssign, ""}, Spelling{"^=", CaretAssign, ""}, Spelling{"@=", AtAssign, ""},
+    Spelling{"=>", GreaterEqual, ">="}, Spelling{"=<", LessEqual, "<="}, Spelling{"<>", NotEqual, "!="}, Spelling{"&&", And, "and"}, Spelling{"||", Or, "or"},
+    Spelling{",", Comma, ""}, Spelling{":", Colon, ""}, Spelling{";", Semicolon, ""}, Spelling{".", Dot, ""}, Spelling{"@", At, ""}, Spelling{"=", Assign, ""},
+    Spelling{"+", Plus, ""}, Spelling{"-", Minus, ""}, Spelling{"*", Star, ""}, Spelling{"/", Slash, ""}, Spelling{"%", Percent, ""}, Spelling{"&", Ampersand, ""},
+    Spelling{"|", Pipe, ""}, Spelling{"^", Caret, ""}, Spelling{"~", Tilde, ""}, Spelling{"<", Less, ""}, Spelling{">", Greater, ""}, Spelling{"!", Not, "not"},
+};
+
+}  // namespace
+
+void Lexer::lex_operator() {
+  const std::size_t begin = at_;
+  switch (peek()) {
+    case '(': return open_bracket(LeftParen);
+    case '[': return open_bracket(LeftBracket);
+    case '{': return open_bracket(LeftBrace);
+    case ')': return close_bracket(RightParen);
+    case ']': return close_bracket(RightBracket);
+    case '}': return close_bracket(RightBrace);
+    default: break;
+  }
+  const std::string_view rest = text_.substr(at_);
+  for (const Spelling& spelling : kOperators) {
+    if (!rest.starts_with(spelling.text)) continue;
+    at_ += spelling.text.size();
+    Token& token = push(spelling.kind, begin, at_);
+    if (!spelling.remedy.empty()) {
+      token.reported = true;
+      report(codes::unknown_operator, span(begin, at_), fmt::format("'{}' is not an operator; did you mean '{}'?", spelling.text, spelling.remedy));
+    }
+    return;
+  }
+  ++at_;
+  const char c = text_[begin];
+  if (c == '?') {
+    report(codes::unknown_operator, span(begin, at_), "'?' is not an operator; a choice is written 'a if condition else b', or where(condition, a, b)");
+  } else if (c > 0x20 && c < 0x7F) {
+    report(codes::invalid_character, span(begin, at_), fmt::format("unexpected character '{}'", c));
+  } else {
+    report(codes::control_character, span(begin, at_), fmt::format("unexpected control character \\x{:02x}; remove it", static_cast<unsigned char>(c)));
+    return;  // as good as a blank
+  }
+  push(TokenKind::Error, begin, at_).reported = true;
+}
+
+void Lexer::open_bracket(TokenKind kind) {
+  brackets_.push_back({kind, static_cast<std::uint32_t>(at_)});
+  push(kind, at_, at_ + 1);
+  ++at_;
+}
+
+void Lexer::close_bracket(TokenKind kind) {
+  const std::size_t begin = at_++;
+  if (brackets_.empty()) {
+    report(codes::unmatched_bracket, span(begin, at_), fmt::format("unmatched '{}': no bracket is open here", bracket_text(kind)));
+    return;  // as if it were not there
+  }
+  const Bracket open = brackets_.back();
+  brackets_.pop_back();
+  const TokenKind expected = closing(open.open);
+  push(expected, begin, at_).reported = kind != expected;
+  if (kind == expected) return;
+  report(codes::unmatched_bracket, span(begin, at_),
+         fmt::format("'{}' does not match '{}'; expected '{}'", bracket_text(kind), bracket_text(open.open), bracket_text(expected)),
+         {{span(open.at, open.at + 1), fmt::format("'{}' was opened here", bracket_text(open.open))}});
+}
+
+/// At the start of a physical line within brackets: whether this line can only be a new statement, so that a bracket was left
+/// open by mistake. Without this, one missing ')' would swallow the rest of the file.
+bool Lexer::breaks_bracket() const {
+  std::size_t at = at_;
+  int column = 0;
+  while (at < text_.size() && (text_[at] == ' ' || text_[at] == '\t')) column = text_[at++] == '\t' ? (column / kTabStop + 1) * kTabStop : column + 1;
+  if (at >= text_.size() || !is_name_start(text_[at])) return false;
+  const auto word_at = [&](std::size_t from) {
+    std::size_t end = from;
+    while (end < text_.size() && is_name_part(text_[end])) ++end;
+    return text_.substr(from, end - from);
+  };
+  const auto skip_blanks = [&](std::size_t from) {
+    while (from < text_.size() && (text_[from] == ' ' || text_[from] == '\t')) ++from;
+    return from;
+  };
+  const std::string_view word = word_at(at);
+  constexpr std::array kStatementWords = {"def",  "return", "assert", "pass",     "import", "from",  "class",    "while", "with",
+                                          "try",  "del",    "global", "nonlocal", "raise",  "break", "continue", "elif",  "except", "finally"};
+  if (std::ranges::find(kStatementWords, word) != kStatementWords.end()) return true;
+  const std::size_t next = skip_blanks(at + word.size());
+  const bool name_follows = next < text_.size() && is_name_start(text_[next]);
+  if (word == "tensor" || word == "param" || word == "const") {
+    const std::string_view second = word_at(next);
+    if (name_follows && !is_keyword(second)) return true;
+  }
+  if (column > statement_column_) return false;
+  constexpr std::array kOperatorWords = {"and", "or", "not", "in", "is", "if", "else", "for", "as", "lambda"};
+  if (std::ranges::find(kOperatorWords, word) != kOperatorWords.end()) {
+    if (word != "if" && word != "else" && word != "for") return false;
+    std::size_t end = at;
+    while (!at_line_break(end) && text_[end] != '#') ++end;
+    while (end > at && (text_[end - 1] == ' ' || text_[end - 1] == '\t')) --end;
+    return text_[end - 1] == ':';
+  }
+  return ends_operand(last_kind());
+}
+
+void Lexer::abandon_brackets() {
+  const Bracket open = brackets_.back();
+  if (brackets_.size() > static_cast<std::size_t>(kMaxNesting))
+    out_.deep_unclosed = span(open.at, open.at + 1);
+  else
+    report(codes::unclosed_bracket, span(open.at, open.at + 1), fmt::format("'{}' is never closed; expected '{}'", bracket_text(open.open), bracket_text(closing(open.open))));
+  brackets_.clear();
+  const std::uint32_t end = last_end_;
+  push(TokenKind::Error, end, end).reported = true;
+  push(TokenKind::Newline, end, end).reported = true;
+}
+
+void Lexer::lex_non_ascii() {
+  const CodePoint point = decode_utf8(text_, at_);
+  const std::size_t begin = at_;
+  if (!point.valid || is_bidi_control(point.value)) {  // reported by check_bytes()
+    at_ += point.length;
+    return;
+  }
+  const Foreign foreign = classify_foreign(point.value);
+  if (foreign.kind == ForeignKind::Letter) return lex_name();
+  at_ += point.length;
+  const Span where = span(begin, at_);
+  const std::string_view shown = text_.substr(begin, point.length);
+  switch (foreign.kind) {
+    case ForeignKind::Space:
+      report(codes::invalid_character, where, fmt::format("invisible character {}; use an ordinary space, or remove it", code_point_name(point.value)));
+      return;
+    case ForeignKind::Operator: {
+      report(codes::invalid_character, where, fmt::format("unexpected character '{}' ({}); did you mean '{}'?", shown, code_point_name(point.value), foreign.meant));
+      push(foreign.token, begin, at_).reported = true;
+      return;
+    }
+    case ForeignKind::Quote: {
+      report(codes::invalid_character, where, fmt::format("typographic quote '{}' ({}); strings are written with \" or '", shown, code_point_name(point.value)));
+      // Up to the closing quote, if the line has one, this is a string.
+      for (std::size_t at = at_; !at_line_break(at);) {
+        const CodePoint other = decode_utf8(text_, at);
+        at += other.length;
+        if (other.valid && other.value >= 0x80 && classify_foreign(other.value).kind == ForeignKind::Quote) {
+          at_ = at;
+          break;
+        }
+      }
+      push(TokenKind::Error, begin, at_).reported = true;
+      return;
+    }
+    default:
+      report(codes::invalid_character, where,
+             foreign.meant.empty() ? fmt::format("unexpected character '{}' ({})", shown, code_point_name(point.value))
+                                   : fmt::format("unexpected character '{}' ({}); did you mean '{}'?", shown, code_point_name(point.value), foreign.meant));
+      push(TokenKind::Error, begin, at_).reported = true;
+  }
+}
+
+void Lexer::finish() {
+  if (!brackets_.empty()) abandon_brackets();
+  if (!expression_) end_line();
+  const std::size_t end = expression_ ? last_end_ : text_.size();
+  for (std::size_t i = indentations_.size(); i-- > 1;) push(TokenKind::Dedent, end, end);
+  push(TokenKind::EndOfFile, end, end);
+}
+
+LexedSource lex(std::string_view text, std::uint16_t source, bool expression, Diagnostics& diagnostics) {
+  return Lexer(text, source, expression, diagnostics).run();
+}
+
+}  // namespace flexc::dsl
