@@ -58,11 +58,17 @@ class OutputFiles {
   ~OutputFiles();
   OutputFiles(const OutputFiles&) = delete;
   OutputFiles& operator=(const OutputFiles&) = delete;
+  /// Whether stage() could work at all: the target's directory is there and writable, the target no directory. Asked before
+  /// long work, so that a mistyped path costs nothing.
+  static Result<void> check(const std::filesystem::path& target);
+  /// Symbolic links are followed: what they point at is what is replaced. A target that exists keeps its permissions.
   Result<void> stage(const std::filesystem::path& target, std::string_view bytes);
+  /// Targets written in place first (they can fail), then all renames. After an error nothing is left staged.
   Result<void> commit();
 
  private:
   struct Staged { std::filesystem::path target, temporary; std::string in_place; };
+  void discard();
   std::vector<Staged> staged_;
 };
 

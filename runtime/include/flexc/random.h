@@ -26,6 +26,8 @@ class CounterRandom {
   double normal(std::uint64_t index) const;
 
  private:
+  std::array<std::uint32_t, 4> block(std::uint64_t index) const;
+
   std::array<std::uint32_t, 2> key_;
   std::uint64_t stream_;
 };
