@@ -1,9 +1,6 @@
 #include "compiler/host/variant_impl.h"
 
-#include <algorithm>
-
 #include "dsl/codes.h"
-#include "dsl/syntax/names.h"
 #include "dsl/syntax/parse.h"
 #include "dsl/syntax/resolve.h"
 
@@ -39,44 +36,17 @@ std::vector<Variant::Param> params_of(const dsl::NormalForm& form) {
   return params;
 }
 
-/// Names that --const may replace: `const` declarations and plain top-level assignments to one name.
-std::vector<std::string_view> replaceable_names(const dsl::Program& program) {
-  std::vector<std::string_view> names;
-  for (const dsl::Stmt* statement : program.top_level) {
-    if (statement->kind == dsl::StmtKind::ConstDecl) names.push_back(statement->name);
-    if (statement->kind != dsl::StmtKind::Assign) continue;
-    for (const dsl::Expr* target : statement->targets)
-      if (target->kind == dsl::ExprKind::Name && target->text != "score_mod" && target->text != "mask_mod") names.push_back(target->text);
-  }
-  return names;
-}
-
-void check_const_names(const dsl::Program& program, const ParseOptions& options, Diagnostics& diagnostics) {
-  if (options.consts.empty()) return;
-  const std::vector<std::string_view> known = replaceable_names(program);
-  for (const auto& [name, text] : options.consts) {
-    if (std::ranges::find(known, name) != known.end()) continue;
-    std::string message = "a value is given for the const `" + name + "`, which the variant does not declare";
-    if (const std::string_view near = dsl::nearest_name(name, known); !near.empty()) {
-      message += "; did you mean `" + std::string(near) + "`?";
-    } else if (known.empty()) {
-      message += "; it has no consts at all";
-    } else {
-      message += "; its consts are ";
-      for (std::size_t i = 0; i < known.size(); ++i) message += (i ? ", `" : "`") + std::string(known[i]) + "`";
-    }
-    diagnostics.add({.code = dsl::codes::unknown_const, .message = std::move(message)});
-  }
-}
-
 /// Everything after parsing: names, consts, types where captures have one.
 std::expected<Variant, Diagnostics> finish(std::unique_ptr<dsl::Program> program, Diagnostics diagnostics, const ParseOptions& options) {
   dsl::resolve(*program, diagnostics);
-  check_const_names(*program, options, diagnostics);
   auto impl = std::make_shared<Variant::Impl>();
   impl->elaboration.consts = options.consts;
   if (program->undeclared.empty()) {
     impl->form = dsl::elaborate(*program, impl->elaboration, diagnostics);
+  } else {
+    // Types come at compile time; that expressions have no consts can be said now.
+    for (const auto& [name, text] : options.consts)
+      diagnostics.add({Severity::Error, dsl::codes::unknown_const, {}, "bare expressions have no consts, so none called '" + name + "'", {}});
   }
   if (diagnostics.has_errors() || (program->undeclared.empty() && !impl->form)) return std::unexpected(std::move(diagnostics));
   if (impl->form) {

@@ -285,7 +285,7 @@ void Lexer::lex_operator() {
   }
   const std::string_view rest = text_.substr(at_);
   for (const Spelling& spelling : kOperators) {
-    if (!rest.starts_with(spelling.text)) continue;
+    if (spelling.text[0] != rest[0] || !rest.starts_with(spelling.text)) continue;
     at_ += spelling.text.size();
     Token& token = push(spelling.kind, begin, at_);
     if (!spelling.remedy.empty()) {

@@ -38,6 +38,8 @@ void Parser::unsupported(const Token& where, std::string_view what, std::string_
 int Parser::max_depth() { return kMaxNesting; }
 
 void Parser::too_deep() {
+  if (too_deep_reported_) return;  // once says it; where one thing is nested too deeply, so is the next
+  too_deep_reported_ = true;
   error(codes::nesting_too_deep, span_of(token()), fmt::format("nesting deeper than {} levels; give parts of this names or functions of their own", kMaxNesting));
 }
 
@@ -46,10 +48,13 @@ namespace {
 constexpr std::string_view kScoreParameters[] = {"score", "b", "h", "q_idx", "kv_idx"};
 constexpr std::string_view kMaskParameters[] = {"b", "h", "q_idx", "kv_idx"};
 
-bool fits(const Source& source, std::uint16_t index, Diagnostics& diagnostics) {
+/// Whether the source is within the limit; if not, little more than its first line is kept, for the message.
+bool fits(Source& source, std::uint16_t index, Diagnostics& diagnostics) {
+  constexpr std::size_t kKept = 4096;
   if (source.text.size() <= kMaxSourceBytes) return true;
   diagnostics.add({Severity::Error, codes::source_too_large, {0, 0, index},
                    fmt::format("the text has {} bytes; at most {} (1 MiB) are accepted", source.text.size(), kMaxSourceBytes), {}});
+  source.text.resize(kKept);
   return false;
 }
 
@@ -59,10 +64,10 @@ void report_deep_unclosed(const LexedSource& lexed, Diagnostics& diagnostics) {
 }
 
 /// A mod made around a bare expression.
-void add_bare_mod(Program& program, std::string_view name, std::span<const std::string_view> parameters, std::uint16_t source, Diagnostics& diagnostics) {
+void add_bare_mod(Program& program, std::string_view name, std::span<const std::string_view> parameters, std::uint16_t source, bool good, Diagnostics& diagnostics) {
   const Span all{0, static_cast<std::uint32_t>(program.sources[source].text.size()), source};
   Expr* value = nullptr;
-  if (fits(program.sources[source], source, diagnostics)) {
+  if (good) {
     const LexedSource lexed = lex(program.sources[source].text, source, true, diagnostics);
     value = Parser(program, lexed.tokens, source, diagnostics).parse_bare_expression();
     report_deep_unclosed(lexed, diagnostics);
@@ -85,11 +90,12 @@ void add_bare_mod(Program& program, std::string_view name, std::span<const std::
 }  // namespace
 
 std::unique_ptr<Program> parse_file(Source source, Diagnostics& diagnostics) {
+  const bool good = fits(source, 0, diagnostics);
   diagnostics.add_source(source);
   std::vector<Source> sources;
   sources.push_back(std::move(source));
   auto program = std::make_unique<Program>(std::move(sources));
-  if (!fits(program->sources[0], 0, diagnostics)) return program;
+  if (!good) return program;
   const LexedSource lexed = lex(program->sources[0].text, 0, false, diagnostics);
   Parser(*program, lexed.tokens, 0, diagnostics).parse_program();
   report_deep_unclosed(lexed, diagnostics);
@@ -99,15 +105,17 @@ std::unique_ptr<Program> parse_file(Source source, Diagnostics& diagnostics) {
 std::unique_ptr<Program> parse_expressions(Source score, Source mask, Diagnostics& diagnostics) {
   const bool has_score = !score.name.empty(), has_mask = !mask.name.empty();
   std::vector<Source> sources;
+  std::vector<bool> good;
   for (Source* source : {&score, &mask}) {
     if (source->name.empty()) continue;
+    good.push_back(fits(*source, static_cast<std::uint16_t>(sources.size()), diagnostics));
     diagnostics.add_source(*source);
     sources.push_back(std::move(*source));
   }
   auto program = std::make_unique<Program>(std::move(sources));
   program->bare_expressions = true;
-  if (has_score) add_bare_mod(*program, "score_mod", kScoreParameters, 0, diagnostics);
-  if (has_mask) add_bare_mod(*program, "mask_mod", kMaskParameters, has_score ? 1 : 0, diagnostics);
+  if (has_score) add_bare_mod(*program, "score_mod", kScoreParameters, 0, good.front(), diagnostics);
+  if (has_mask) add_bare_mod(*program, "mask_mod", kMaskParameters, has_score ? 1 : 0, good.back(), diagnostics);
   return program;
 }
 

@@ -77,6 +77,7 @@ class Parser {
   Expr* parse_parenthesised();
   bool parse_arguments(Expr* call);
   bool parse_argument(Expr* call);
+  [[gnu::noinline]] void check_argument(const Expr& call, bool named);
   bool parse_indices(Expr* subscript);
   Expr* parse_lambda();
   Expr* parse_string();
@@ -104,6 +105,9 @@ class Parser {
   Stmt* parse_for();
   Expr* parse_for_targets();
   void parse_block(std::vector<Stmt*>& body, const Token& header, bool broken);
+  [[gnu::noinline]] void missing_colon(const Token& header);
+  [[gnu::noinline]] void missing_block(const Token& header, const Token& line_end);
+  [[gnu::noinline]] void skip_deep_block(std::vector<Stmt*>& body);
   bool expect_line_end();
   [[gnu::noinline]] void unexpected_at_line_end();
   bool check_target(Expr* target);
@@ -124,6 +128,10 @@ class Parser {
   Stmt* parse_def();
   bool parse_parameters(Function& function, TokenKind end, bool annotations);
   bool parse_parameter(Function& function, bool annotations, bool keyword_only);
+  [[gnu::noinline]] bool refuse_parameter(bool& starred);
+  [[gnu::noinline]] void missing_default(const Parameter& parameter, const Parameter& before);
+  [[gnu::noinline]] bool parse_def_header(Function& function, Stmt& def);
+  [[gnu::noinline]] void guess_parameters(Function& function, std::size_t first);
   bool at_declaration() const;
   Stmt* parse_declaration(bool top_level);
   bool parse_declared_type(Stmt& declaration, bool tensor);
@@ -136,7 +144,7 @@ class Parser {
   Diagnostics& diagnostics_;
   std::size_t at_ = 0;
   int depth_ = 0;
-  bool in_block_ = false;  ///< within an indented block of some kind: `top_level` of parse_statements is false
+  bool too_deep_reported_ = false;
   std::vector<Operator> operators_;
   std::vector<Operand> operands_;
   std::vector<PendingConditional> conditionals_;

@@ -39,37 +39,9 @@ Stmt* Parser::parse_def() {
   Stmt* def = program_.new_stmt(StmtKind::Def, span_of(keyword));
   def->function = function;
   advance();
-  bool good = false;
-  if (!at(TokenKind::Name)) {
-    error_at(token(), codes::syntax_error, fmt::format("expected a function's name after 'def', found {}", found()));
-  } else {
-    function->name = def->name = text_of(token());
-    function->name_span = def->name_span = span_of(token());
-    advance();
-    if (!at(TokenKind::LeftParen)) {
-      error_at(token(), codes::syntax_error, fmt::format("expected '(' and parameters after the function's name, found {}", found()));
-    } else {
-      const Token& open = token();
-      advance();
-      good = parse_parameters(*function, TokenKind::RightParen, true);
-      if (good && !at(TokenKind::RightParen)) {
-        expected_in_bracket(open, "',' or ')'", "after the parameter");
-        good = false;
-      }
-      if (good) {
-        advance();
-        if (accept(TokenKind::Arrow)) good = skip_annotation({TokenKind::Colon});
-      }
-    }
-  }
+  const bool good = parse_def_header(*function, *def);
   if (!good) {
-    // Whatever the header has by way of names may be parameters: the body is not blamed for using them.
-    for (std::size_t i = first; tokens_[i].kind != TokenKind::Newline && tokens_[i].kind != TokenKind::EndOfFile; ++i) {
-      const std::string_view name = text_of(tokens_[i]);
-      const auto known = std::ranges::find(function->parameters, name, &Parameter::name);
-      if (tokens_[i].kind == TokenKind::Name && name != function->name && known == function->parameters.end())
-        function->parameters.push_back({name, span_of(tokens_[i]), nullptr, false});
-    }
+    guess_parameters(*function, first);
     def->kind = StmtKind::Error;
     if (!function->name.empty()) def->error_bindings.push_back(function->name);
     if (function->name_span.end == 0) function->name_span = span_of(keyword);
@@ -77,6 +49,41 @@ Stmt* Parser::parse_def() {
   def->span = span_from(keyword.begin);
   parse_block(function->body, keyword, !good);
   return def;
+}
+
+/// From the name to before the ':'.
+bool Parser::parse_def_header(Function& function, Stmt& def) {
+  if (!at(TokenKind::Name)) {
+    error_at(token(), codes::syntax_error, fmt::format("expected a function's name after 'def', found {}{}", found(),
+                                                      is_keyword_token(token().kind) ? "; a keyword cannot be a name" : ""));
+    return false;
+  }
+  function.name = def.name = text_of(token());
+  function.name_span = def.name_span = span_of(token());
+  advance();
+  if (!at(TokenKind::LeftParen)) {
+    error_at(token(), codes::syntax_error, fmt::format("expected '(' and parameters after the function's name, found {}", found()));
+    return false;
+  }
+  const Token& open = token();
+  advance();
+  if (!parse_parameters(function, TokenKind::RightParen, true)) return false;
+  if (!at(TokenKind::RightParen)) {
+    expected_in_bracket(open, "',' or ')'", "after the parameter");
+    return false;
+  }
+  advance();
+  return !accept(TokenKind::Arrow) || skip_annotation({TokenKind::Colon});
+}
+
+/// Whatever a broken header has by way of names may be parameters: the body is not blamed for using them.
+void Parser::guess_parameters(Function& function, std::size_t first) {
+  for (std::size_t i = first; tokens_[i].kind != TokenKind::Newline && tokens_[i].kind != TokenKind::EndOfFile; ++i) {
+    const std::string_view name = text_of(tokens_[i]);
+    const bool known = std::ranges::find(function.parameters, name, &Parameter::name) != function.parameters.end();
+    if (tokens_[i].kind == TokenKind::Name && name != function.name && !known && function.parameters.size() < 1000)
+      function.parameters.push_back({name, span_of(tokens_[i]), nullptr, false});
+  }
 }
 
 bool Parser::parse_parameters(Function& function, TokenKind end, bool annotations) {
@@ -101,24 +108,7 @@ bool Parser::parse_parameters(Function& function, TokenKind end, bool annotation
 
 bool Parser::parse_parameter(Function& function, bool annotations, bool keyword_only) {
   bool starred = false;
-  if (at(TokenKind::Star) || at(TokenKind::DoubleStar)) {
-    const bool twice = at(TokenKind::DoubleStar);
-    unsupported(token(), fmt::format("a '{}' parameter is", text_of(token())), twice ? "list the parameters, with defaults where they may be left out" : "list the parameters, or pass a tuple");
-    starred = true;
-    advance();
-  }
-  if (!at(TokenKind::Name)) {
-    if (is_keyword_token(token().kind))
-      error_at(token(), codes::invalid_parameter, fmt::format("expected a parameter's name, found {}; a keyword cannot be a name", found()));
-    else if (at(TokenKind::LeftParen))
-      unsupported(token(), "a tuple among parameters is", "take one parameter, and unpack it with an assignment");
-    else
-      error_at(token(), codes::invalid_parameter, fmt::format("expected a parameter's name, found {}", found()));
-    if (!is_keyword_token(token().kind)) return false;
-    // Go on behind it, so that the rest of the header is understood.
-    if (peek().kind != TokenKind::Comma && peek().kind != TokenKind::RightParen && peek().kind != TokenKind::Colon && peek().kind != TokenKind::Assign) return false;
-    starred = true;
-  }
+  if (!at(TokenKind::Name) && !refuse_parameter(starred)) return false;
   Parameter parameter;
   parameter.name = text_of(token());
   parameter.span = span_of(token());
@@ -128,13 +118,35 @@ bool Parser::parse_parameter(Function& function, bool annotations, bool keyword_
   if (accept(TokenKind::Assign)) {
     parameter.default_value = parse_expression();
     if (parameter.default_value == nullptr) return false;
-  } else if (!keyword_only && !starred && !function.parameters.empty() && function.parameters.back().default_value != nullptr &&
-             !function.parameters.back().keyword_only) {
-    error(codes::invalid_parameter, parameter.span,
-          fmt::format("parameter '{}' without a default follows '{}', which has one", parameter.name, function.parameters.back().name));
+  } else if (!keyword_only && !starred && !function.parameters.empty() && !function.parameters.back().keyword_only &&
+             function.parameters.back().default_value != nullptr) {
+    missing_default(parameter, function.parameters.back());
   }
   function.parameters.push_back(parameter);
   return true;
+}
+
+void Parser::missing_default(const Parameter& parameter, const Parameter& before) {
+  error(codes::invalid_parameter, parameter.span, fmt::format("parameter '{}' without a default follows '{}', which has one", parameter.name, before.name));
+}
+
+/// What is no plain parameter. True if one can be made of it all the same, so that the rest of the header is understood.
+bool Parser::refuse_parameter(bool& starred) {
+  starred = true;
+  if (at(TokenKind::Star) || at(TokenKind::DoubleStar)) {
+    unsupported(token(), fmt::format("a '{}' parameter is", text_of(token())),
+                at(TokenKind::Star) ? "list the parameters, or pass a tuple" : "list the parameters, with defaults where they may be left out");
+    advance();
+    if (at(TokenKind::Name)) return true;
+  }
+  if (is_keyword_token(token().kind)) {
+    error_at(token(), codes::invalid_parameter, fmt::format("expected a parameter's name, found {}; a keyword cannot be a name", found()));
+    const TokenKind next = peek().kind;
+    return next == TokenKind::Comma || next == TokenKind::RightParen || next == TokenKind::Colon || next == TokenKind::Assign;
+  }
+  if (at(TokenKind::LeftParen)) unsupported(token(), "a tuple among parameters is", "take one parameter, and unpack it with an assignment");
+  else error_at(token(), codes::invalid_parameter, fmt::format("expected a parameter's name, found {}", found()));
+  return token().kind == TokenKind::Error && token().end > token().begin;
 }
 
 /// tensor, param and const are keywords only where a declaration's name follows, which no other statement allows.

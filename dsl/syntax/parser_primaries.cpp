@@ -185,8 +185,13 @@ Expr* Parser::refuse_primary() {
     }
     case LeftBrace: unsupported(token(), "a dict or set '{…}' is", "write a tuple '(…)', or precompute a capture"); return nullptr;
     case Ellipsis: unsupported(token(), "'...' is"); return nullptr;
-    case Star: unsupported(token(), "'*' before an expression (unpacking) is", "write the items one by one"); return nullptr;
-    case DoubleStar: unsupported(token(), "'**' before an expression (unpacking) is", "write the arguments one by one"); return nullptr;
+    case Star: case DoubleStar:
+      if (at_ > 0 && previous().kind >= Plus && previous().kind <= GreaterEqual) break;  // a slip such as `a * * b`
+      if (at(DoubleStar)) {
+        unsupported(token(), "'**' before an expression (unpacking) is", "write the arguments one by one");
+        return nullptr;
+      }
+      unsupported(token(), "'*' before an expression (unpacking) is", "write the items one by one"); return nullptr;
     case Await: unsupported(token(), "'await' is"); return nullptr;
     case Yield: unsupported(token(), "'yield' is", "a function returns its value with 'return'"); return nullptr;
     case Lambda: error_at(token(), codes::syntax_error, "a lambda as an operand needs parentheses: '(lambda …)'"); return nullptr;
@@ -211,6 +216,7 @@ Expr* Parser::refuse_primary() {
 /// Reports what stands where `expected` should, within the bracket that `open` opened.
 void Parser::expected_in_bracket(const Token& open, std::string_view expected, std::string_view where) {
   using enum TokenKind;
+  if (previous().kind == Error) return;  // something there was reported
   switch (token().kind) {
     case For: case Async:
       unsupported(token(), "a generator expression ('for' within brackets) is", "use a 'for' loop over range(…), or reduce a row with sum(…)");
@@ -270,27 +276,34 @@ bool Parser::parse_arguments(Expr* call) {
 bool Parser::parse_argument(Expr* call) {
   const Token& start = token();
   const bool named = (start.kind == TokenKind::Name || is_keyword_token(start.kind)) && peek().kind == TokenKind::Assign;
-  if (!named) {
-    if (!call->arguments.empty() && !call->arguments.back().name.empty() && !at(TokenKind::Star) && !at(TokenKind::DoubleStar))
-      error_at(start, codes::invalid_argument, fmt::format("a positional argument cannot follow the keyword argument '{}'", call->arguments.back().name));
-    Expr* value = parse_expression();
-    if (value == nullptr) return false;
-    call->arguments.push_back({{}, value->span, value});
-    return true;
+  check_argument(*call, named);
+  if (named) {
+    advance();
+    advance();
   }
-  if (start.kind != TokenKind::Name) {
-    error_at(start, codes::invalid_argument, fmt::format("{} cannot be the name of an argument", found()));
-  }
-  const std::string_view name = text_of(start);
-  for (const Argument& other : call->arguments)
-    if (other.name == name && call->arguments.size() < 1000)
-      error(codes::duplicate_argument, span_of(start), fmt::format("argument '{}' is given twice", name), {{other.name_span, "the first is here"}});
-  advance();
-  advance();
   Expr* value = parse_expression();
   if (value == nullptr) return false;
-  call->arguments.push_back({name, span_of(start), value});
+  if (named) call->arguments.push_back({text_of(start), span_of(start), value});
+  else call->arguments.push_back({{}, value->span, value});
   return true;
+}
+
+/// The argument that begins at the current token, against those before it.
+void Parser::check_argument(const Expr& call, bool named) {
+  constexpr std::size_t kMostCompared = 1000;  // so that a million arguments take no million squared comparisons
+  if (!named) {
+    if (!call.arguments.empty() && !call.arguments.back().name.empty() && !at(TokenKind::Star) && !at(TokenKind::DoubleStar) && !at(TokenKind::RightParen))
+      error_at(token(), codes::invalid_argument, fmt::format("a positional argument cannot follow the keyword argument '{}'", call.arguments.back().name));
+    return;
+  }
+  if (!at(TokenKind::Name)) {
+    error_at(token(), codes::invalid_argument, fmt::format("{} cannot be the name of an argument", found()));
+    return;
+  }
+  if (call.arguments.size() > kMostCompared) return;
+  const std::string_view name = text_of(token());
+  for (const Argument& other : call.arguments)
+    if (other.name == name) error(codes::duplicate_argument, span_of(token()), fmt::format("argument '{}' is given twice", name), {{other.name_span, "the first is here"}});
 }
 
 bool Parser::parse_indices(Expr* subscript) {

@@ -59,7 +59,7 @@ void Parser::parse_statements(std::vector<Stmt*>& out, bool top_level) {
       const Token& start = peek();
       error_at(start, codes::unexpected_indentation, "unexpected indentation: no block begins here");
       if (!enter()) {
-        skip_block();
+        skip_deep_block(out);
         continue;
       }
       advance();
@@ -142,6 +142,7 @@ bool Parser::expect_line_end() {
 void Parser::unexpected_at_line_end() {
   using enum TokenKind;
   const Token& before = previous();
+  if (before.kind == TokenKind::Error) return;  // something there was reported
   switch (token().kind) {
     case Assign:
       error_at(token(), codes::assignment_in_expression, "unexpected '=' in an expression; did you mean '=='?");
@@ -476,41 +477,52 @@ Stmt* Parser::parse_for() {
 /// `: NEWLINE INDENT statements DEDENT`, or `: statements NEWLINE`. After a `broken` header, which has been reported, whatever
 /// is left of its line is skipped, and the block parsed if there is one.
 void Parser::parse_block(std::vector<Stmt*>& body, const Token& header, bool broken) {
+  if (!broken && !accept(TokenKind::Colon)) {
+    missing_colon(header);
+    broken = true;
+  }
   if (broken) {
     operators_.clear();
     operands_.clear();
     conditionals_.clear();
     while (!at(TokenKind::Newline) && !at(TokenKind::EndOfFile)) advance();
-  } else if (!accept(TokenKind::Colon)) {
-    broken = true;
-    const char* hint = at(TokenKind::Assign) ? "; did you mean '=='?" : header.kind == TokenKind::Else && at(TokenKind::If) ? "; did you mean 'elif'?" : "";
-    const std::string_view code = at(TokenKind::Assign) ? codes::assignment_in_expression : codes::missing_colon;
-    if (!refuse_operator())
-      error_at(token(), code, fmt::format("expected ':' after {}'{}', found {}{}", header.kind == TokenKind::Else ? "" : "the header of ", text_of(header), found(), hint));
-    while (!at(TokenKind::Newline) && !at(TokenKind::EndOfFile)) advance();
-  }
-  if (!at(TokenKind::Newline)) {
-    if (!broken && !at(TokenKind::EndOfFile)) return parse_simple_line(body, false);
-    return;
+  } else if (!at(TokenKind::Newline)) {
+    if (at(TokenKind::EndOfFile)) return missing_block(header, token());
+    return parse_simple_line(body, false);
   }
   const Token& line_end = token();
-  advance();
+  accept(TokenKind::Newline);
   if (!at(TokenKind::Indent)) {
-    if (!broken) {
-      const Token& where = at(TokenKind::EndOfFile) || at(TokenKind::Dedent) ? line_end : token();
-      error_at(where, codes::missing_block, fmt::format("expected an indented block after '{}'; write 'pass' for an empty one", text_of(header)),
-               {{span_of(header), fmt::format("'{}' is here", text_of(header))}});
-    }
+    if (!broken) missing_block(header, line_end);
+    body.push_back(program_.new_stmt(StmtKind::Error, span_of(line_end)));
     return;
   }
-  if (!enter()) {
-    skip_block();
-    return;
-  }
+  if (!enter()) return skip_deep_block(body);
   advance();
   parse_statements(body, false);
   if (at(TokenKind::Dedent)) advance();
   --depth_;
+}
+
+void Parser::missing_colon(const Token& header) {
+  if (refuse_operator()) return;
+  const bool assigns = at(TokenKind::Assign);
+  const char* hint = assigns ? "; did you mean '=='?" : header.kind == TokenKind::Else && at(TokenKind::If) ? "; did you mean 'elif'?" : "";
+  error_at(token(), assigns ? codes::assignment_in_expression : codes::missing_colon,
+           fmt::format("expected ':' after {}'{}', found {}{}", header.kind == TokenKind::Else ? "" : "the header of ", text_of(header), found(), hint));
+}
+
+void Parser::missing_block(const Token& header, const Token& line_end) {
+  const Token& where = at(TokenKind::EndOfFile) || at(TokenKind::Dedent) ? line_end : token();
+  error_at(where, codes::missing_block, fmt::format("expected an indented block after '{}'; write 'pass' for an empty one", text_of(header)),
+           {{span_of(header), fmt::format("'{}' is here", text_of(header))}});
+}
+
+/// A block nested too deeply, which has been reported.
+void Parser::skip_deep_block(std::vector<Stmt*>& body) {
+  const std::size_t first = at_;
+  skip_block();
+  body.push_back(error_statement(first));
 }
 
 }  // namespace flexc::dsl

@@ -342,11 +342,11 @@ B2 = A * 3 - 7 // -2
 C = -7 % 3 + (-7 // 2) * 10 + (7 % -3) * 100
 D = 0xFF + 0b101 + 1_000_000 % 7
 E = 3 if A > 5 else 4
-F = (1 << 40 | 3) >> 38
+W = (1 << 40 | 3) >> 38
 G = abs(-5) + min(3, 1, 2) + max(4, 9, 2)
 L = True + 2 * False
 def score_mod(score, b, h, q_idx, kv_idx):
-    return score + A + B2 * 2 + C * 3 + D + E + F + G + L + q_idx
+    return score + A + B2 * 2 + C * 3 + D + E + W + G + L + q_idx
 """,
     "large compile-time integers": """
 const HUGE = 3 ** 100

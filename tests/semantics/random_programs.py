@@ -172,7 +172,7 @@ class Generator:
         if choice == 4:
             return f"({self.real(scope, depth - 1)[0]} {t.pick(['+', '*'])} ({self.integer(scope, depth - 1)[0]} % 17))", 1
         if choice == 5:
-            return f"({self.real(scope, depth - 1)[0]} / {t.pick(['4', '(h + 1)', '3.0'])})", 1
+            return f"({self.real(scope, depth - 1)[0]} / {t.pick(['4', '(abs(h) + 1)', '3.0'])})", 1
         if choice == 6:
             return f"tanh({self.real(scope, depth - 1)[0]})", 1
         if choice == 7:

@@ -73,13 +73,18 @@ def _quiet(function):
 
 
 def float_floor_div(a, b):
-    """The floor of the true quotient, rounded once; by zero and with infinities, IEEE's quotient."""
+    """The floor of the true quotient, rounded once; by zero and of infinities, IEEE's quotient."""
     real = type(a)
     with np.errstate(all="ignore"):
         quotient = a / b
+    if np.isinf(b) and np.isfinite(a):  # an infinitely small quotient
+        return real(-1) if a != 0 and (a > 0) != (b > 0) else quotient
     if b == 0 or not (np.isfinite(a) and np.isfinite(b)):
         return np.floor(quotient)
-    whole = math.floor(Fraction(float(a)) / Fraction(float(b)))
+    exact = Fraction(float(a)) / Fraction(float(b))
+    if abs(quotient) > 2**_FORMATS[real][0]:  # every float out there is an integer
+        return quotient
+    whole = math.floor(exact)
     # Zero keeps the quotient's sign.
     return round_fraction(Fraction(whole), real) if whole else real(math.copysign(0, quotient))
 
@@ -90,21 +95,21 @@ def float_mod(a, b):
     if np.isnan(a) or np.isnan(b) or b == 0 or np.isinf(a):
         return real(np.nan)
     if np.isinf(b):
-        return a if a == 0 or (a > 0) == (b > 0) else b
+        return real(math.copysign(0, b)) if a == 0 else a if (a > 0) == (b > 0) else b
     exact = Fraction(float(a)) - Fraction(float(b)) * math.floor(Fraction(float(a)) / Fraction(float(b)))
     return round_fraction(exact, real) if exact else real(math.copysign(0, b))
 
 
 def float_min(a, b):
-    return type(a)(np.nan) if np.isnan(a) or np.isnan(b) else min(a, b)
+    return type(a)(np.nan) if np.isnan(a) or np.isnan(b) else a if a < b else b  # of two zeros, the second
 
 
 def float_max(a, b):
-    return type(a)(np.nan) if np.isnan(a) or np.isnan(b) else max(a, b)
+    return type(a)(np.nan) if np.isnan(a) or np.isnan(b) else a if a > b else b
 
 
 def float_sign(a):
-    return a if np.isnan(a) else type(a)((a > 0) * 1 - (a < 0) * 1)
+    return type(a)((a > 0) * 1 - (a < 0) * 1)  # 0 for NaN
 
 
 def _pow(a, b):
@@ -144,6 +149,8 @@ def _sigmoid(a):
     return 1 / (1 + math.exp(-a)) if a > -700 else math.exp(a)
 
 
+# These are written out as other operations, whose errors add up: they are compared within an absolute bound.
+COMPOSED = {"silu(a)", "gelu(a)", "softplus(a)"}
 # Of one argument, in f64; a result in f32 is allowed the ulps of FUNCTION_ULPS, because only + - * / sqrt are correctly rounded.
 FUNCTIONS = {
     "exp": _total(math.exp),
@@ -166,7 +173,7 @@ FUNCTIONS = {
 EXACT_FUNCTIONS = {
     "floor": _quiet(np.floor), "ceil": _quiet(np.ceil), "round": _quiet(np.rint), "sqrt": _quiet(np.sqrt),
     "abs": lambda a: abs(a), "sign": float_sign, "square": _quiet(lambda a: a * a), "neg": lambda a: -a,
-    "relu": lambda a: a if np.isnan(a) else max(a, type(a)(0)),
+    "relu": lambda a: float_max(a, type(a)(0)),
 }
 BINARY_FLOAT = {
     "+": _quiet(lambda a, b: a + b), "-": _quiet(lambda a, b: a - b), "*": _quiet(lambda a, b: a * b), "/": _quiet(lambda a, b: a / b),

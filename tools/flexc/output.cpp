@@ -67,10 +67,19 @@ void ProgressBar::draw(double share) {
 std::string shape_text(const std::vector<std::int64_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
 std::string grouped(std::int64_t number) {
-  std::string digits = std::to_string(number);
-  const std::size_t first = number < 0 ? 1 : 0;
-  for (std::size_t at = digits.size(); at > first + 3; at -= 3) digits.insert(at - 3, ",");
-  return digits;
+  const std::string digits = std::to_string(number);
+  std::string text;
+  for (std::size_t i = 0; i < digits.size(); ++i) {
+    if (i > 0 && digits[i - 1] != '-' && (digits.size() - i) % 3 == 0) text += ',';
+    text += digits[i];
+  }
+  return text;
+}
+
+std::optional<double> kept_share(const BlockMask& mask, const MaskReport& report) {
+  const double pairs = static_cast<double>(mask.batches) * static_cast<double>(mask.heads) * static_cast<double>(mask.q_len) * static_cast<double>(mask.kv_len);
+  if (report.kept_pairs < 0 || pairs == 0) return std::nullopt;
+  return static_cast<double>(report.kept_pairs) / pairs;
 }
 
 std::string byte_text(std::uint64_t bytes) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -42,6 +43,8 @@ class ProgressBar {
 std::string shape_text(const std::vector<std::int64_t>& shape);
 /// 12345678 as "12,345,678".
 std::string grouped(std::int64_t number);
+/// Share of the stored pairs that are kept; nothing where it is not known, or where there are no pairs.
+std::optional<double> kept_share(const BlockMask& mask, const MaskReport& report);
 /// "1.5 MiB"
 std::string byte_text(std::uint64_t bytes);
 /// "850 us", "12.3 ms", "4.56 s"

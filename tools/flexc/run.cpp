@@ -180,11 +180,7 @@ class RunVerb final : public Verb {
     options.device = device_;
     options.captures = bound.types;
     if (options.head_dim < 1 || options.value_dim < 1) input_error(fmt::format("D = {} and DV = {}: both head dims must be at least 1", options.head_dim, options.value_dim));
-    Engine engine;
-    auto kernel = engine.compile(variant.variant, options);
-    if (kernel) return std::move(*kernel);
-    if (kernel.error().diagnostics) throw VariantFailure(std::move(*kernel.error().diagnostics));
-    throw Failure(std::move(kernel.error().error));
+    return cli::compile(variant.variant, options);
   }
 
   void attend(const Kernel& kernel, const LoadedVariant& variant, const AttentionInputs& inputs, BoundCaptures& bound) const {
@@ -238,14 +234,13 @@ class RunVerb final : public Verb {
       mask = take(kernel.block_mask(shape, bound.captures, &report));
     }
     const std::string device = kernel.device().kind == Device::Kind::Oracle ? "oracle" : "auto";
-    const double pairs = mask ? static_cast<double>(mask->batches) * static_cast<double>(mask->heads) * static_cast<double>(mask->q_len) * static_cast<double>(mask->kv_len) : 0;
-    const std::optional<double> kept = mask && report.kept_pairs >= 0 && pairs > 0 ? std::optional(static_cast<double>(report.kept_pairs) / pairs) : std::nullopt;
     if (json_) {
       nlohmann::ordered_json json = {{"variant", variant.name}, {"device", device}, {"dtype", name_of(inputs.dtype)}};
       json["shape"] = {{"B", q[0]}, {"H", q[1]}, {"HKV", k[1]}, {"Q", q[2]}, {"KV", k[2]}, {"D", q[3]}, {"DV", inputs.v.view().shape[3]}};
       json["run_s"] = seconds;
-      json["kept"] = kept ? nlohmann::ordered_json(*kept) : nlohmann::ordered_json();
+      json["kept"] = nullptr;
       if (mask) {
+        if (const auto kept = kept_share(*mask, report)) json["kept"] = *kept;
         const BlockMask::Counts counts = mask->counts();
         json["blocks"] = {{"empty", counts.empty}, {"partial", counts.partial}, {"full", counts.full}};
         json["block"] = {mask->block_q, mask->block_kv};
@@ -258,8 +253,8 @@ class RunVerb final : public Verb {
     }
     std::string text = fmt::format("{:<11}{}\n{:<11}{}, {}, {}\n", "variant", variant.name, "device", device, name_of(inputs.dtype), duration_text(seconds));
     text += fmt::format("{:<11}q {}, k {}, v {}\n", "shape", shape_text(q), shape_text(k), shape_text(inputs.v.view().shape));
-    if (kept) text += fmt::format("{:<11}{:.4g} % of the pairs\n", "kept", *kept * 100);
     if (mask) {
+      if (const auto kept = kept_share(*mask, report)) text += fmt::format("{:<11}{:.4g} % of the pairs\n", "kept", *kept * 100);
       const BlockMask::Counts counts = mask->counts();
       text += fmt::format("{:<11}{} empty, {} partial, {} full ({} x {})\n", "tiles", grouped(counts.empty), grouped(counts.partial), grouped(counts.full), mask->block_q, mask->block_kv);
     }

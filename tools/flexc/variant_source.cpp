@@ -116,4 +116,12 @@ void check_names(const Variant& variant, const BindingOptions& bindings) {
   }
 }
 
+std::shared_ptr<const Kernel> compile(const Variant& variant, const CompileOptions& options) {
+  Engine engine;
+  auto kernel = engine.compile(variant, options);
+  if (kernel) return std::move(*kernel);
+  if (kernel.error().diagnostics) throw VariantFailure(std::move(*kernel.error().diagnostics));
+  throw Failure(std::move(kernel.error().error));
+}
+
 }  // namespace flexc::cli

@@ -1,6 +1,7 @@
 // Where a variant comes from: a file, standard input, the gallery, or expressions on the command line.
 #pragma once
 
+#include <memory>
 #include <string>
 
 #include "flexc/flexc.h"
@@ -20,5 +21,8 @@ LoadedVariant load_variant(const VariantOptions& options);
 
 /// Refuses captures and params that the variant does not have, with "did you mean".
 void check_names(const Variant& variant, const BindingOptions& bindings);
+
+/// A kernel, or VariantFailure or Failure.
+std::shared_ptr<const Kernel> compile(const Variant& variant, const CompileOptions& options);
 
 }  // namespace flexc::cli

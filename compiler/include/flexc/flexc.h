@@ -42,7 +42,7 @@ struct Device {
 struct ParseOptions {
   std::string name = "<variant>";  ///< file name for messages
   /// Replacements for consts: name → text of a constant expression. An unknown name is a diagnostic.
-  std::map<std::string, std::string, std::less<>> consts;
+  std::map<std::string, std::string, std::less<>> consts = {};
 };
 
 /// Why a compilation failed: an Error always; diagnostics where the variant's text is at fault.
@@ -119,13 +119,13 @@ struct CompileOptions {
   DType dtype = DType::F32;  ///< of q, k, v and out: f32, f16 or bf16
   std::int64_t head_dim = 64;
   std::int64_t value_dim = 0;  ///< 0: as head_dim
-  Device device;
+  Device device = {};
   /// Types of undeclared captures (name → dtype and rank).
   struct CaptureType {
     DType dtype = DType::F32;
     int rank = 0;
   };
-  std::map<std::string, CaptureType, std::less<>> captures;
+  std::map<std::string, CaptureType, std::less<>> captures = {};
 };
 
 /// Extents of a block mask. Positions are q_offset + row and kv_offset + column; q_total and kv_total are what Q and KV mean
@@ -147,15 +147,15 @@ struct MaskReport {
 /// One attention call. Shapes: q [B,H,Q,D], k [B or 1,HKV,KV,D], v [B or 1,HKV,KV,DV], out [B,H,Q,DV] in q's dtype (or f32);
 /// lse and max_scores f32 [B,H,Q]; sink f32 [H]. H is a multiple of HKV; the last stride of q, k, v, out is 1.
 struct RunArguments {
-  TensorView q, k, v, out;
-  TensorView lse, max_scores, sink;  ///< optional
-  Captures captures;
+  TensorView q = {}, k = {}, v = {}, out = {};
+  TensorView lse = {}, max_scores = {}, sink = {};  ///< optional
+  Captures captures = {};
   const BlockMask* mask = nullptr;   ///< optional, from block_mask(); without it every tile is partial; changes no bit
-  std::optional<double> scale;       ///< default 1/√D; finite
+  std::optional<double> scale = {};  ///< default 1/√D; finite
   std::int64_t q_offset = 0, kv_offset = 0, q_total = 0, kv_total = 0;
   bool checked = false;              ///< gathers out of range are an Error
   int threads = 0;                   ///< 0: all cores; changes no bit
-  std::function<void(double)> progress;  ///< finished share, for long calls; may be empty
+  std::function<void(double)> progress = {};  ///< finished share, for long calls; may be empty
 };
 
 /// A variant compiled for a dtype, head dims and a device. Immutable and thread-safe.
@@ -170,7 +170,7 @@ class Kernel {
 };
 
 struct EngineOptions {
-  std::string cache_dir;  ///< empty: the documented default
+  std::string cache_dir = {};  ///< empty: the documented default
 };
 
 /// Compiles and caches kernels. Thread-safe; several can live in one process.

@@ -1,0 +1,3 @@
+# café
+def score_mod(score, b, h, q_idx, kv_idx):
+    return score + ÿþ1.0

@@ -1,0 +1,2 @@
+def scoremod(score, b, h, q_idx, kv_idx):
+    return score

@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Runs the oracle's tests against every wrong evaluator of sabotage.def and requires that each is noticed.
+# Usage: sabotage.sh [--self-test] BINARY SABOTAGE_DEF
+# --self-test: hands the judgement a right evaluator as if it were a wrong one, and requires that it is reported as a survivor.
+set -u
+self_test=0
+if [ "${1:-}" = --self-test ]; then self_test=1; shift; fi
+binary=$1
+mapfile -t names < <(sed -n 's/^FLEXC_SABOTAGE_CASE(\([A-Za-z0-9]*\))$/\1/p' "$2")
+minimum=25
+
+# 0: the tests failed as they should; 1: they passed; 2: something else happened (a crash, a missing binary).
+is_caught() {
+  FLEXC_SABOTAGE=$1 "$binary" --abort >/dev/null 2>&1
+  case $? in
+    0) return 1 ;;
+    1) return 0 ;;
+    *) return 2 ;;
+  esac
+}
+
+if ! FLEXC_SABOTAGE=0 "$binary" >/dev/null 2>&1; then
+  echo "the tests fail without any sabotage"
+  exit 1
+fi
+if [ $self_test = 1 ]; then
+  is_caught 0
+  [ $? = 1 ] && echo "a right evaluator is reported as not caught, as it should be" && exit 0
+  echo "the judgement calls a right evaluator caught"
+  exit 1
+fi
+
+caught=0
+for i in "${!names[@]}"; do
+  is_caught $((i + 1))
+  case $? in
+    0) caught=$((caught + 1)) ;;
+    1) echo "survived: ${names[$i]}" ;;
+    2) echo "crashed: ${names[$i]}" ;;
+  esac
+done
+echo "$caught/${#names[@]} wrong evaluators caught"
+[ $caught = ${#names[@]} ] && [ $caught -ge $minimum ]

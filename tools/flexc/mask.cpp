@@ -1,0 +1,149 @@
+// flexc mask: which tiles of a call are empty, partial and full.
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include "flexc/io.h"
+#include "tools/flexc/failure.h"
+#include "tools/flexc/inputs.h"
+#include "tools/flexc/output.h"
+#include "tools/flexc/verbs.h"
+
+namespace flexc::cli {
+namespace {
+
+constexpr std::string_view kShapeForm = "B,H,Q,KV[,HKV]";
+constexpr int kBuildRepeats = 5;
+constexpr double kRepeatBelow = 0.05;  // seconds; a slower build is timed once
+
+class MaskVerb final : public Verb {
+ public:
+  explicit MaskVerb(CLI::App& parent) {
+    app = parent.add_subcommand("mask", "Show which tiles a mask leaves empty, partial and full");
+    variant_.add_to(*app);
+    add_text(*app, "--shape", shape_text_, std::string(kShapeForm), "Batch, heads, queries, keys, key heads (default: as heads)")->required();
+    bindings_.add_to(*app);
+    positions_.add_to(*app);
+    add_text(*app, "--refine", refine_text_, "none|default|exact", "How far to refine (default: default)");
+    add_text(*app, "--seed", seed_text_, "N", "Seed of a gallery entry's own captures (default 0)");
+    add_text(*app, "--out", out_, "F", "Write the map as .npy: u8 [b or 1, h or 1, q-blocks, kv-blocks], 0 empty, 1 partial, 2 full");
+    add_text(*app, "--png", png_, "F", "Write a picture");
+    add_text(*app, "--svg", svg_, "F", "Write a drawing");
+    add_switch(*app, "--json", json_, "Print counts as JSON instead of a summary and a picture");
+    app->footer(
+        "A gallery entry makes the captures that are not given.\n\n"
+        "Examples:\n"
+        "  flexc mask causal --shape 1,1,2048,2048\n"
+        "  flexc mask document --shape 1,1,4096,4096 --seed 7 --png document.png\n"
+        "  flexc mask my.flex --shape 2,8,1024,1024 --capture doc=doc.npy --block 64,64 --json");
+  }
+
+  int run() override {
+    check_usage();
+    const LoadedVariant variant = load_variant(variant_);
+    print_diagnostics(variant.variant.warnings());
+    check_names(variant.variant, bindings_);
+    for (const auto& [extent, name] : {std::pair(shape_.batch, "B"), std::pair(shape_.heads, "H"), std::pair(shape_.kv_heads, "HKV")})
+      if (extent < 1) input_error(fmt::format("--shape {}: {} is {}; it must be at least 1", *shape_text_, name, extent));
+    const GalleryProblem problem{shape_.batch, shape_.heads, shape_.kv_heads, std::max<std::int64_t>(0, shape_.q_offset + shape_.q_len),
+                                 std::max<std::int64_t>(0, shape_.kv_offset + shape_.kv_len), variant_.consts};
+    const BoundCaptures bound = bind_captures(variant, bindings_, &problem, seed_);
+    CompileOptions options;
+    options.captures = bound.types;
+    build(*compile(variant.variant, options), bound);
+    write_files();
+    if (json_) print_json();
+    else print_summary(variant.name);
+    return kExitDone;
+  }
+
+ private:
+  void check_usage() {
+    variant_.check();
+    bindings_.check();
+    positions_.check();
+    const std::vector<std::int64_t> extents = parse_integers("--shape", *shape_text_, kShapeForm, 4, 5);
+    for (const std::int64_t extent : extents)
+      if (extent < 0) usage_error(fmt::format("--shape {}: {} is negative", *shape_text_, extent));
+    shape_.batch = extents[0], shape_.heads = extents[1], shape_.q_len = extents[2], shape_.kv_len = extents[3];
+    shape_.kv_heads = extents.size() == 5 ? extents[4] : extents[1];
+    shape_.q_offset = positions_.q_offset, shape_.kv_offset = positions_.kv_offset;
+    shape_.block_q = positions_.block_q, shape_.block_kv = positions_.block_kv;
+    if (refine_text_) shape_.refine = parse_refine(*refine_text_, "none|default|exact");
+    std::int64_t ignored = 0;
+    if (__builtin_add_overflow(shape_.q_offset, shape_.q_len, &ignored) || __builtin_add_overflow(shape_.kv_offset, shape_.kv_len, &ignored))
+      usage_error("--shape: a length and its offset do not fit in 64 bits together");
+    if (seed_text_) {
+      const std::int64_t seed = parse_integer("--seed", *seed_text_);
+      if (seed < 0) usage_error(fmt::format("--seed {}: must not be negative", seed));
+      seed_ = static_cast<std::uint64_t>(seed);
+    }
+    std::vector<std::pair<std::string, std::string>> inputs;
+    if (variant_.variant && *variant_.variant != "-" && !find_gallery_entry(*variant_.variant)) inputs.emplace_back("VARIANT", *variant_.variant);
+    for (const auto& [name, file] : bindings_.captures) inputs.emplace_back("--capture " + name, file);
+    check_outputs(inputs, {{"--out", out_}, {"--png", png_}, {"--svg", svg_}});
+  }
+
+  /// Builds the mask; its time is the median of a few builds where those are quick.
+  void build(const Kernel& kernel, const BoundCaptures& bound) {
+    mask_ = take(kernel.block_mask(shape_, bound.captures, &report_));
+    std::vector<double> times{report_.build_s};
+    while (times.front() < kRepeatBelow && times.size() < kBuildRepeats) {
+      MaskReport again;
+      (void)take(kernel.block_mask(shape_, bound.captures, &again));
+      times.push_back(again.build_s);
+    }
+    std::ranges::sort(times);
+    report_.build_s = times[times.size() / 2];
+  }
+
+  void write_files() const {
+    OutputFiles files;
+    if (out_) {
+      Tensor map(u8, {mask_.batches, mask_.heads, mask_.q_blocks(), mask_.kv_blocks()});
+      std::ranges::copy(mask_.dense(), map.as<std::uint8_t>());
+      take(files.stage(*out_, npy_bytes(map.view())));
+    }
+    take(files.commit());
+  }
+
+  void print_json() const {
+    const BlockMask::Counts counts = mask_.counts();
+    nlohmann::ordered_json json = {{"blocks", {{"empty", counts.empty}, {"partial", counts.partial}, {"full", counts.full}}}};
+    json["kept"] = nullptr;
+    if (const auto kept = kept_share(mask_, report_)) json["kept"] = *kept;
+    json["build_s"] = report_.build_s;
+    json["bytes"] = mask_.bytes();
+    print_result(json.dump() + "\n");
+  }
+
+  void print_summary(const std::string& name) const {
+    const BlockMask::Counts counts = mask_.counts();
+    const std::int64_t tiles = counts.empty + counts.partial + counts.full;
+    const auto share = [&](std::int64_t count) { return tiles ? 100.0 * static_cast<double>(count) / static_cast<double>(tiles) : 0.0; };
+    std::string text = fmt::format("{:<9}{}\n{:<9}{} x {} pairs", "variant", name, "shape", grouped(mask_.q_len), grouped(mask_.kv_len));
+    text += fmt::format(", {} of {} batches and {} of {} heads differ\n", mask_.batches == 1 ? 0 : mask_.batches, shape_.batch, mask_.heads == 1 ? 0 : mask_.heads, shape_.heads);
+    if (const auto kept = kept_share(mask_, report_)) text += fmt::format("{:<9}{:.4g} % of the pairs\n", "kept", *kept * 100);
+    text += fmt::format("{:<9}{} empty ({:.1f} %), {} partial ({:.1f} %), {} full ({:.1f} %), {} x {} pairs each\n", "tiles", grouped(counts.empty), share(counts.empty),
+                        grouped(counts.partial), share(counts.partial), grouped(counts.full), share(counts.full), mask_.block_q, mask_.block_kv);
+    text += fmt::format("{:<9}{}, {}\n", "built in", duration_text(report_.build_s), byte_text(mask_.bytes()));
+    print_result(text);
+  }
+
+  VariantOptions variant_;
+  BindingOptions bindings_;
+  PositionOptions positions_;
+  std::optional<std::string> shape_text_, refine_text_, seed_text_, out_, png_, svg_;
+  bool json_ = false;
+  MaskShape shape_;
+  std::uint64_t seed_ = 0;
+  BlockMask mask_;
+  MaskReport report_;
+};
+
+}  // namespace
+
+std::unique_ptr<Verb> add_mask_verb(CLI::App& parent) { return std::make_unique<MaskVerb>(parent); }
+
+}  // namespace flexc::cli
