@@ -25,7 +25,11 @@ void Linear::drop_zeros() {
   llvm::erase_if(terms, [](const auto& term) { return term.second == 0; });
 }
 
-bool is_linear(Operation* op) { return op && isa<flex::AddOp, flex::SubOp, flex::MulOp, flex::NegOp>(op) && op->getResult(0).getType().isInteger(64); }
+bool is_linear(Operation* op) {
+  if (!op || op->getNumResults() != 1 || !op->getResult(0).getType().isInteger(64)) return false;
+  if (isa<flex::MulOp>(op)) return flex::constant_integer(op->getOperand(0)) || flex::constant_integer(op->getOperand(1));
+  return isa<flex::AddOp, flex::SubOp, flex::NegOp>(op);
+}
 
 Linear linear_form(Value value, int depth) {
   Linear form;
@@ -39,10 +43,8 @@ Linear linear_form(Value value, int depth) {
     if (isa<flex::NegOp>(op)) {
       form.add(of(0), ~Unsigned{0});
     } else if (isa<flex::MulOp>(op)) {
-      const Linear lhs = of(0), rhs = of(1);
-      if (rhs.terms.empty()) form.add(lhs, rhs.constant);
-      else if (lhs.terms.empty()) form.add(rhs, lhs.constant);
-      else form.add_term(value, 1);
+      const auto right = flex::constant_integer(op->getOperand(1));
+      form.add(of(right ? 0 : 1), static_cast<Unsigned>(right ? *right : *flex::constant_integer(op->getOperand(0))));
     } else {
       form.add(of(0), 1);
       form.add(of(1), isa<flex::AddOp>(op) ? 1 : ~Unsigned{0});

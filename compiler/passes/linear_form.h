@@ -23,7 +23,7 @@ struct Linear {
 inline constexpr int kMaxLinearTerms = 16;
 inline constexpr int kMaxLinearDepth = 12;
 
-/// An add, sub, mul or neg of i64.
+/// An add, sub or neg of i64, or a mul by a constant.
 bool is_linear(mlir::Operation* op);
 Linear linear_form(mlir::Value value, int depth = kMaxLinearDepth);
 /// The sum as ops, positive terms first.

@@ -13,6 +13,21 @@
 
 namespace flexc {
 
+inline std::optional<dsl::NormalForm> normal_form_of_text(const std::string& name, const std::string& text, std::string& error) {
+  const Source source{name, text};
+  Diagnostics diagnostics({source});
+  const auto program = dsl::parse_file(source, diagnostics);
+  dsl::resolve(*program, diagnostics);
+  dsl::ElaborateOptions options;
+  options.assume_captures = true;
+  auto form = dsl::elaborate(*program, options, diagnostics);
+  if (diagnostics.has_errors() || !form) {
+    error = diagnostics.render();
+    return std::nullopt;
+  }
+  return form;
+}
+
 inline std::optional<dsl::NormalForm> normal_form_of(const std::string& variant, std::string& error) {
   std::optional<std::string> text;
   if (const GalleryEntry* entry = find_gallery_entry(variant)) text = std::string(entry->text);
@@ -26,18 +41,7 @@ inline std::optional<dsl::NormalForm> normal_form_of(const std::string& variant,
     content << file.rdbuf();
     text = content.str();
   }
-  const Source source{variant, *text};
-  Diagnostics diagnostics({source});
-  const auto program = dsl::parse_file(source, diagnostics);
-  dsl::resolve(*program, diagnostics);
-  dsl::ElaborateOptions options;
-  options.assume_captures = true;
-  auto form = dsl::elaborate(*program, options, diagnostics);
-  if (diagnostics.has_errors() || !form) {
-    error = diagnostics.render();
-    return std::nullopt;
-  }
-  return form;
+  return normal_form_of_text(variant, *text, error);
 }
 
 }  // namespace flexc

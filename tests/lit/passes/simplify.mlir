@@ -54,3 +54,19 @@ flex.variant {
     flex.yield %4 : i1
   }
 }
+
+// -----
+// A product of two values is a term like any other.
+// CHECK-LABEL: flex.mask_mod
+// CHECK-NEXT: %[[P:.*]] = flex.mul %q_idx, %h : i64
+// CHECK-NEXT: %[[L:.*]] = flex.lt %[[P]], %kv_idx : i64
+// CHECK-NEXT: flex.yield %[[L]]
+flex.variant {
+  flex.mask_mod(%b, %h, %q, %k) {
+    %0 = flex.mul %q, %h : i64
+    %1 = flex.add %0, %k : i64
+    %2 = flex.sub %1, %k : i64
+    %3 = flex.lt %2, %k : i64
+    flex.yield %3 : i1
+  }
+}
