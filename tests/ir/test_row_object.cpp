@@ -186,9 +186,8 @@ TEST_CASE("the comparison notices another variant's code") {
   bench.form = *normal_form_of("causal", error);
   bench.environment.problem = {2, 4, 2, 300, 320};
   bench.finish();
-  const runtime::RowObject object = compiled(*normal_form_of("chunked", error));
-  bench.params.resize(8);
-  bench.launch.params = bench.params.data();
+  const auto other = normal_form_of_text("other.flex", "def mask_mod(b, h, q_idx, kv_idx):\n    return q_idx > kv_idx\n", error);
+  const runtime::RowObject object = compiled(*other);
   CHECK(compare(bench, object.module(), 11).masks > 0);
 }
 
