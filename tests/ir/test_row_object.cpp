@@ -102,7 +102,18 @@ void compare_segment(Bench& bench, const flexc_row_module& module, const flexc_r
   alignas(FLEXC_ROW_ALIGNMENT) float s[kPadded] = {};
   alignas(FLEXC_ROW_ALIGNMENT) std::uint64_t keep[kPadded / 64];
   std::fill(std::begin(keep), std::end(keep), ~std::uint64_t{0});
-  const flexc_row_levels levels{};
+  // The table is exactly as long as its columns, between values that nobody may write.
+  constexpr std::uint64_t kGuard = 0xDEADBEEFDEADBEEF;
+  const auto stride = static_cast<std::size_t>(segment.count) + 3;
+  std::vector<std::uint64_t> table(stride * module.kv_side_slots + 2, kGuard);
+  if (module.kv_side) module.kv_side(&bench.launch, nullptr, segment.b, segment.h, segment.kv_base, segment.kv_step, segment.count, table.data() + 1, stride);
+  bool guarded = table.front() == kGuard && table.back() == kGuard;
+  for (std::size_t slot = 0; slot < module.kv_side_slots; ++slot) guarded &= table[1 + slot * stride + static_cast<std::size_t>(segment.count)] == kGuard;
+  if (!guarded) {
+    ++difference.masks;
+    difference.first = "kv_side writes beyond its columns";
+  }
+  const flexc_row_levels levels{nullptr, nullptr, module.kv_side_slots ? table.data() + 1 : nullptr, stride};
   flexc_row_affine affine{bench.launch.scale_log2e, 0, 0};
   for (std::int64_t i = 0; i < segment.count; ++i) s[i] = scores[static_cast<std::size_t>(i)];
   if (module.score_row) module.score_row(&bench.launch, &levels, &segment, s);

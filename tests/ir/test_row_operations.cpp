@@ -67,7 +67,7 @@ class Compiled {
     start(count);
     std::vector<float> storage(count + 32);
     auto* s = reinterpret_cast<float*>((reinterpret_cast<std::uintptr_t>(storage.data()) + 63) / 64 * 64);
-    const flexc_row_levels levels{};
+    const flexc_row_levels levels = columns();
     REQUIRE(object_->module().score_row != nullptr);
     object_->module().score_row(&launch_, &levels, &segment_, s);
     return {s, s + count};
@@ -76,7 +76,7 @@ class Compiled {
   std::vector<bool> masks(std::size_t count) {
     start(count);
     std::vector<std::uint64_t> keep((count + 63) / 64 + 1);
-    const flexc_row_levels levels{};
+    const flexc_row_levels levels = columns();
     REQUIRE(object_->module().mask_row != nullptr);
     object_->module().mask_row(&launch_, &levels, &segment_, keep.data());
     std::vector<bool> bits;
@@ -94,6 +94,14 @@ class Compiled {
     segment_ = {0, 0, 0, 0, 1, kv};
   }
 
+  flexc_row_levels columns() {
+    const auto stride = static_cast<std::size_t>(segment_.count);
+    table_.assign(stride * object_->module().kv_side_slots, 0);
+    if (object_->module().kv_side) object_->module().kv_side(&launch_, nullptr, 0, 0, 0, 1, segment_.count, table_.data(), stride);
+    return {nullptr, nullptr, table_.data(), stride};
+  }
+
+  std::vector<std::uint64_t> table_;
   std::optional<runtime::RowObject> object_;
   std::vector<const void*> data_;
   std::vector<std::int64_t> sizes_;

@@ -45,6 +45,58 @@ Value ModEmitter::get(Value value, bool as_vector) {
   return as_vector ? broadcast(emitted) : emitted;
 }
 
+void ModEmitter::need(Operation* op, bool stop_at_slots) {
+  if (!op || !needed_.insert(op).second) return;
+  if (stop_at_slots && op->hasAttr("flex.slot")) return;
+  for (Value operand : op->getOperands()) need(operand.getDefiningOp(), stop_at_slots);
+  // A reduction's body is emitted as a whole; what it reads from outside is needed too.
+  op->walk([&](Operation* inner) {
+    if (inner == op) return;
+    for (Value operand : inner->getOperands())
+      if (Operation* outside = operand.getDefiningOp(); outside && !op->isProperAncestor(outside)) need(outside, stop_at_slots);
+  });
+}
+
+void ModEmitter::need_result(Region& mod) {
+  for (Value result : mod.front().getTerminator()->getOperands()) need(result.getDefiningOp(), true);
+}
+
+void ModEmitter::need_slots(Region& mod) {
+  for (Operation& op : mod.front())
+    if (op.hasAttr("flex.slot")) need(&op, false);
+}
+
+Value ModEmitter::live_lanes(Value column, Value count) {
+  SmallVector<std::int64_t> lanes;
+  for (int lane = 0; lane < width_; ++lane) lanes.push_back(lane);
+  const auto type = cast<VectorType>(vector_of(builder_.getI64Type()));
+  const Value lane = builder_.create<llvm_ir::ConstantOp>(location_, DenseElementsAttr::get(type, ArrayRef<std::int64_t>(lanes)));
+  return icmp(llvm_ir::ICmpPredicate::slt, lane, broadcast(binary<llvm_ir::SubOp>(count, column)));
+}
+
+Value ModEmitter::slot_address(const Table& table, std::int64_t slot) {
+  const Type pointer = llvm_ir::LLVMPointerType::get(builder_.getContext());
+  const Value index = binary<llvm_ir::AddOp>(binary<llvm_ir::MulOp>(table.stride, constant_i64(slot)), table.column);
+  return builder_.create<llvm_ir::GEPOp>(location_, pointer, builder_.getI64Type(), table.base, ArrayRef<llvm_ir::GEPArg>{llvm_ir::GEPArg(index)});
+}
+
+Value ModEmitter::to_slot(Value value) {
+  const Type slots = vector_of(builder_.getI64Type()), element = getElementTypeOrSelf(value.getType());
+  if (element.isInteger(64)) return value;
+  if (element.isF32()) value = make<llvm_ir::BitcastOp>(vector_of(builder_.getI32Type()), value);
+  return make<llvm_ir::ZExtOp>(slots, value);
+}
+
+/// Lanes beyond the segment read nothing: the table is only as long as its columns.
+Value ModEmitter::from_slot(std::int64_t slot, Type scalar) {
+  const Type slots = vector_of(builder_.getI64Type());
+  const Value word = builder_.create<llvm_ir::MaskedLoadOp>(location_, slots, slot_address(*table_, slot), live_lanes(table_->column, table_->count),
+                                                            ValueRange(integer(0, slots)), builder_.getI32IntegerAttr(sizeof(std::int64_t)));
+  if (scalar.isInteger(64)) return word;
+  if (scalar.isInteger(1)) return icmp(llvm_ir::ICmpPredicate::ne, word, integer(0, slots));
+  return make<llvm_ir::BitcastOp>(vector_of(scalar), make<llvm_ir::TruncOp>(vector_of(builder_.getI32Type()), word));
+}
+
 void ModEmitter::load_captures(Region& mod) {
   mod.walk([&](flex::GatherOp op) {
     const unsigned number = flex::number_of(op.getCapture());
@@ -66,16 +118,20 @@ void ModEmitter::load_captures(Region& mod) {
 
 void ModEmitter::emit_uniform(Region& mod) {
   for (Operation& op : mod.front())
-    if (op.getNumResults() == 1 && !isa<arith::ConstantOp>(op) && !is_varying(op.getResult(0))) emit(op);
+    if (needed_.contains(&op) && !isa<arith::ConstantOp>(op) && !is_varying(op.getResult(0))) emit(op);
 }
 
 void ModEmitter::emit_varying(Region& mod) {
   for (Operation& op : mod.front())
-    if (op.getNumResults() == 1 && !isa<arith::ConstantOp>(op) && is_varying(op.getResult(0))) emit(op);
+    if (needed_.contains(&op) && !isa<arith::ConstantOp>(op) && is_varying(op.getResult(0))) emit(op);
 }
 
 void ModEmitter::emit(Operation& op) {
   const bool varying = is_varying(op.getResult(0));
+  if (const auto slot = op.getAttrOfType<IntegerAttr>("flex.slot"); slot && table_) {
+    values_[op.getResult(0)] = from_slot(slot.getInt(), op.getResult(0).getType());
+    return;
+  }
   if (auto reduction = dyn_cast<flex::ReduceOp>(op)) {
     values_[op.getResult(0)] = reduce(reduction);
     return;

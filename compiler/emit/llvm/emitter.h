@@ -27,6 +27,23 @@ class ModEmitter {
 
   /// Loads what the gathers of a mod need of their captures, before any loop.
   void load_captures(mlir::Region& mod);
+  /// Restricts emission to the ops behind the mod's result, or behind its slots; slots themselves are read from a table in the
+  /// first case.
+  void need_result(mlir::Region& mod);
+  void need_slots(mlir::Region& mod);
+  /// The table of a row function, and the column at which its vectors start now.
+  struct Table {
+    mlir::Value base, stride, count, column;
+  };
+  void set_table(Table table) { table_ = table; }
+  void set_column(mlir::Value column) { table_->column = column; }
+  /// Which lanes of the vector at `column` lie before `count`.
+  mlir::Value live_lanes(mlir::Value column, mlir::Value count);
+  /// Where slot `slot` of column `column` lies.
+  mlir::Value slot_address(const Table& table, std::int64_t slot);
+  /// A value as an i64, as slots hold it.
+  mlir::Value to_slot(mlir::Value value);
+
   /// Emits the ops of the mod that do not depend on the column, or those that do.
   void emit_uniform(mlir::Region& mod);
   void emit_varying(mlir::Region& mod);
@@ -44,6 +61,8 @@ class ModEmitter {
 
  private:
   bool is_varying(mlir::Value value) { return (dependences_.of(value) & (kOnKv | kOnScore)) != 0; }
+  void need(mlir::Operation* op, bool stop_at_slots);
+  mlir::Value from_slot(std::int64_t slot, mlir::Type scalar);
   void emit(mlir::Operation& op);
   mlir::Value language(dsl::Op kind, mlir::Operation& op, mlir::ValueRange operands, mlir::Type type);
   mlir::Value float_operation(dsl::Op kind, mlir::ValueRange operands, mlir::Type type);
@@ -79,6 +98,8 @@ class ModEmitter {
   mlir::Value launch_;
   llvm::DenseMap<mlir::Value, mlir::Value> values_;
   llvm::DenseMap<unsigned, CaptureAddress> captures_;
+  llvm::DenseSet<mlir::Operation*> needed_;
+  std::optional<Table> table_;
   Dependences dependences_;
 };
 

@@ -38,16 +38,20 @@ class RowModule {
         mask_row(keep, mask);
       }
     }
-    table(score_class, score, affine, mask);
+    const int slots = count_slots();
+    if (slots > 0) kv_side("flexc_kv_side");
+    table(score_class, slots, slots > 0 ? "flexc_kv_side" : "", score, affine, mask);
   }
 
  private:
   Type pointer() { return llvm_ir::LLVMPointerType::get(builder_.getContext()); }
 
   /// void name(launch, levels, segment, out), with the insertion point in it.
-  Block& function(StringRef name) {
+  Block& function(StringRef name) { return function(name, {pointer(), pointer(), pointer(), pointer()}); }
+
+  Block& function(StringRef name, ArrayRef<Type> arguments) {
     builder_.setInsertionPointToEnd(into_.getBody());
-    const auto type = llvm_ir::LLVMFunctionType::get(llvm_ir::LLVMVoidType::get(builder_.getContext()), {pointer(), pointer(), pointer(), pointer()});
+    const auto type = llvm_ir::LLVMFunctionType::get(llvm_ir::LLVMVoidType::get(builder_.getContext()), arguments);
     auto function = builder_.create<llvm_ir::LLVMFuncOp>(location_, name, type, llvm_ir::Linkage::External, /*dsoLocal=*/true);
     function.setPassthroughAttr(builder_.getArrayAttr({builder_.getStringAttr("nounwind")}));
     Block* entry = function.addEntryBlock(builder_);
@@ -89,7 +93,11 @@ class RowModule {
     emitter.bind(block.getArgument(first_index), segment.b);
     emitter.bind(block.getArgument(first_index + 1), segment.h);
     emitter.bind(block.getArgument(first_index + 2), segment.q);
+    const Value levels = entry.getArgument(1);
+    emitter.set_table({emitter.load_field(levels, offsetof(flexc_row_levels, kv_side), pointer()),
+                       emitter.load_field(levels, offsetof(flexc_row_levels, kv_stride), builder_.getI64Type()), segment.count, {}});
     emitter.load_captures(mod.getBody());
+    emitter.need_result(mod.getBody());
     emitter.emit_uniform(mod.getBody());
     return segment;
   }
@@ -107,6 +115,7 @@ class RowModule {
       const unsigned alignment = static_cast<unsigned>(width_ * sizeof(float));
       emitter.bind(mod.getBody().front().getArgument(0), builder_.create<llvm_ir::LoadOp>(location_, vector, address, alignment));
       emitter.bind(mod.getBody().front().getArgument(4), positions(emitter, segment, first));
+      emitter.set_column(first);
       emitter.emit_varying(mod.getBody());
       const Value score = emitter.get(result_of(mod.getBody()), true);
       builder_.create<llvm_ir::StoreOp>(location_, binary<llvm_ir::FMulOp>(score, log2e), address, alignment);
@@ -123,7 +132,9 @@ class RowModule {
     const Type i64 = builder_.getI64Type();
     emitter.loop(segment.count, kBitsPerWord, {}, [&](Value word_first, ValueRange) {
       const Value word = emitter.loop(emitter.constant_i64(kBitsPerWord), width_, emitter.constant_i64(0), [&](Value first, ValueRange carried) {
-        emitter.bind(mod.getBody().front().getArgument(3), positions(emitter, segment, binary<llvm_ir::AddOp>(word_first, first)));
+        const Value column = binary<llvm_ir::AddOp>(word_first, first);
+        emitter.bind(mod.getBody().front().getArgument(3), positions(emitter, segment, column));
+        emitter.set_column(column);
         emitter.emit_varying(mod.getBody());
         const Value keep = emitter.get(result_of(mod.getBody()), true);
         const Value packed = builder_.create<llvm_ir::BitcastOp>(location_, builder_.getIntegerType(static_cast<unsigned>(width_)), keep);
@@ -153,6 +164,7 @@ class RowModule {
     const Value arguments[] = {segment.b, segment.h, segment.q, segment.kv_base, segment.kv_step};
     for (auto [argument, value] : llvm::zip(mod.getBody().front().getArguments(), arguments)) emitter.bind(argument, value);
     emitter.load_captures(mod.getBody());
+    emitter.need_result(mod.getBody());
     emitter.emit_uniform(mod.getBody());
     const Type f32 = builder_.getF32Type();
     const Value log2e = builder_.create<llvm_ir::ConstantOp>(location_, builder_.getF32FloatAttr(kLog2E));
@@ -167,13 +179,58 @@ class RowModule {
     builder_.create<llvm_ir::ReturnOp>(location_, ValueRange());
   }
 
+  /// The columns' values of all mods, one loop a mod: (launch, head, b, h, kv_base, kv_step, count, out, stride).
+  void kv_side(StringRef name) {
+    const Type i64 = builder_.getI64Type();
+    Block& entry = function(name, {pointer(), pointer(), i64, i64, i64, i64, i64, pointer(), i64});
+    const Segment segment{entry.getArgument(2), entry.getArgument(3), {}, entry.getArgument(4), entry.getArgument(5), entry.getArgument(6)};
+    for (Operation& mod : variant_.getBody().front()) {
+      if (!isa<flex::ScoreModOp, flex::MaskModOp>(mod) || !has_slots(mod)) continue;
+      Region& body = mod.getRegion(0);
+      const unsigned first_index = isa<flex::ScoreModOp>(mod) ? 1 : 0;
+      ModEmitter emitter(builder_, variant_, width_);
+      emitter.set_launch(entry.getArgument(0));
+      emitter.bind(body.front().getArgument(first_index), segment.b);
+      emitter.bind(body.front().getArgument(first_index + 1), segment.h);
+      emitter.load_captures(body);
+      emitter.need_slots(body);
+      emitter.emit_uniform(body);
+      emitter.loop(segment.count, width_, {}, [&](Value first, ValueRange) {
+        emitter.bind(body.front().getArgument(first_index + 3), positions(emitter, segment, first));
+        emitter.emit_varying(body);
+        for (Operation& op : body.front()) {
+          const auto slot = op.getAttrOfType<IntegerAttr>("flex.slot");
+          if (!slot) continue;
+          const Value address = emitter.slot_address({entry.getArgument(7), entry.getArgument(8), segment.count, first}, slot.getInt());
+          builder_.create<llvm_ir::MaskedStoreOp>(location_, emitter.to_slot(emitter.get(op.getResult(0), true)), address,
+                                                  emitter.live_lanes(first, segment.count), builder_.getI32IntegerAttr(sizeof(std::int64_t)));
+        }
+        return SmallVector<Value>{};
+      });
+    }
+    builder_.create<llvm_ir::ReturnOp>(location_, ValueRange());
+  }
+
+  /// Identity and affine scores have none: a gather of the column makes a score general.
+  static bool has_slots(Operation& mod) {
+    return llvm::any_of(mod.getRegion(0).front(), [](Operation& op) { return op.hasAttr("flex.slot"); });
+  }
+
+  int count_slots() {
+    int slots = 0;
+    variant_.walk([&](Operation* op) {
+      if (const auto slot = op->getAttrOfType<IntegerAttr>("flex.slot")) slots = std::max(slots, static_cast<int>(slot.getInt()) + 1);
+    });
+    return slots;
+  }
+
   /// flexc_row_module as constant data: six numbers, eight functions.
-  void table(flexc_score_class score_class, StringRef score, StringRef affine, StringRef mask) {
+  void table(flexc_score_class score_class, int slots, StringRef columns, StringRef score, StringRef affine, StringRef mask) {
     builder_.setInsertionPointToEnd(into_.getBody());
     const Type i32 = builder_.getI32Type();
     constexpr std::size_t kNumbers = 6, kFunctions = 8;
     static_assert(sizeof(flexc_row_module) == kNumbers * sizeof(std::uint32_t) + kFunctions * sizeof(void*));
-    const StringRef functions[kFunctions] = {"", "", "", "", score, affine, mask, ""};
+    const StringRef functions[kFunctions] = {"", "", "", columns, score, affine, mask, ""};
     SmallVector<Type> fields(kNumbers, i32);
     fields.append(kFunctions, pointer());
     const auto type = llvm_ir::LLVMStructType::getLiteral(builder_.getContext(), fields);
@@ -184,7 +241,7 @@ class RowModule {
     for (std::size_t i = 0; i < fields.size(); ++i) {
       Value field;
       if (i < kNumbers) {
-        const std::int32_t numbers[kNumbers] = {static_cast<std::int32_t>(FLEXC_ROW_ABI_VERSION), static_cast<std::int32_t>(score_class), 0, 0, 0, 0};
+        const std::int32_t numbers[kNumbers] = {static_cast<std::int32_t>(FLEXC_ROW_ABI_VERSION), static_cast<std::int32_t>(score_class), 0, 0, 0, slots};
         field = builder_.create<llvm_ir::ConstantOp>(location_, builder_.getI32IntegerAttr(numbers[i]));
       } else if (functions[i - kNumbers].empty()) {
         field = builder_.create<llvm_ir::ZeroOp>(location_, pointer());
