@@ -8,7 +8,8 @@ configure_flexc() {
   shift
   mkdir -p "$folder"
   local launcher=()
-  if command -v ccache >/dev/null; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DCMAKE_C_COMPILER_LAUNCHER=ccache); fi
+  # A ccache that cannot write (no HOME) would fail every compilation.
+  if command -v ccache >/dev/null && ccache --show-stats >/dev/null 2>&1; then launcher=(-DCMAKE_CXX_COMPILER_LAUNCHER=ccache -DCMAKE_C_COMPILER_LAUNCHER=ccache); fi
   cmake -S "$root" -B "$folder" -G Ninja -DCMAKE_BUILD_TYPE=Release "${launcher[@]}" "$@" >"$folder/configure.log" 2>&1 || {
     cat "$folder/configure.log" >&2
     return 1

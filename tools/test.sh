@@ -21,7 +21,8 @@ echo "packages: $(seconds_since "$started") s"
 stage=$(now)
 configure_flexc "$build" -DFLEXC_BUILD_TESTS=ON
 cmake --build "$build"
-echo "build: $(seconds_since "$stage") s"
+built=$(seconds_since "$stage")
+echo "build: $built s"
 
 # The fuzz targets want clang, libFuzzer and the sanitizers, so they have a build folder of their own; ctest in the first one
 # runs them from there.
@@ -37,5 +38,7 @@ status=0
 FLEXC_NIGHTLY=$([ "${#exclude[@]}" -eq 0 ] && echo 1 || echo 0) \
   ctest --test-dir "$build" -j "$(nproc)" "${exclude[@]}" --output-on-failure --no-tests=error --output-junit "$build/tests.xml" || status=$?
 echo "tests: $(seconds_since "$stage") s"
-echo "wall time: $(seconds_since "$started") s"
+total=$(seconds_since "$started")
+echo "wall time: $total s"
+printf 'build %s\ntotal %s\n' "$built" "$total" >"$build/test_seconds"
 python3 "$root/tools/test_report.py" "$build/tests.xml" --ctest-status "$status"

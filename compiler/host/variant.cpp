@@ -76,7 +76,7 @@ std::expected<Variant, Diagnostics> finish(std::unique_ptr<dsl::Program> program
 
 std::expected<Variant, Diagnostics> Variant::parse(std::string_view text, ParseOptions options) {
   const Source source{options.name, std::string(text)};
-  Diagnostics diagnostics({source});
+  Diagnostics diagnostics;  // the parser adds the sources
   std::unique_ptr<dsl::Program> program = dsl::parse_file(source, diagnostics);
   return finish(std::move(program), std::move(diagnostics), options);
 }
@@ -84,7 +84,7 @@ std::expected<Variant, Diagnostics> Variant::parse(std::string_view text, ParseO
 std::expected<Variant, Diagnostics> Variant::from_expressions(std::string_view score, std::string_view mask, ParseOptions options) {
   const Source score_source{score.empty() ? "" : "<score>", std::string(score)};
   const Source mask_source{mask.empty() ? "" : "<mask>", std::string(mask)};
-  Diagnostics diagnostics({score_source, mask_source});
+  Diagnostics diagnostics;  // the parser adds the sources that are there
   std::unique_ptr<dsl::Program> program = dsl::parse_expressions(score_source, mask_source, diagnostics);
   return finish(std::move(program), std::move(diagnostics), options);
 }

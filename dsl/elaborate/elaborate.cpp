@@ -28,9 +28,9 @@ void Elaborator::report(std::string_view code, Span span, std::string message, s
     quiet_failed_ = true;
     return;
   }
-  // One error a place: loops and repeated inlining would say it again and again.
+  // One error a place: loops and repeated inlining would say it again and again, and resolve() may have said it in its way.
   for (const Diagnostic& earlier : diagnostics_.entries())
-    if (earlier.severity == Severity::Error && earlier.span.begin == span.begin && earlier.span.source == span.source && earlier.code == code) return;
+    if (earlier.severity == Severity::Error && earlier.span.begin == span.begin && earlier.span.source == span.source) return;
   if (!call_sites_.empty() && notes.empty()) notes.push_back({call_sites_.back(), "in this call"});
   if (!notes.empty() && notes[0].span.begin == span.begin && notes[0].span.source == span.source) notes.clear();
   diagnostics_.add({Severity::Error, code, span, std::move(message), std::move(notes)});

@@ -1,5 +1,6 @@
 // Evaluation of expressions. Left-deep chains are walked in a loop, so recursion is bounded by the nesting limit times the
 // inlining depth (and by kMaxDepth in all).
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -142,11 +143,18 @@ Value Elaborator::eval_number(const Expr& expr) {
   const bool prefixed = digits.size() > 2 && digits[0] == '0' && !(digits[1] >= '0' && digits[1] <= '9');
   const int base = !prefixed ? 10 : (digits[1] | 0x20) == 'x' ? 16 : 2;
   const std::string body = prefixed ? digits.substr(2) : digits;
-  if (body.size() * (base == 2 ? 1 : 4) > static_cast<std::size_t>(kMaxIntegerBits)) {
+  // A digit is more than 3 bits in decimal; what may fit is converted, then measured. Zeros in front count for nothing.
+  const std::size_t significant = body.size() - std::min(body.find_first_not_of('0'), body.size());
+  const std::size_t bits_a_digit = base == 2 ? 1 : base == 10 ? 3 : 4;
+  constexpr auto kMaxBits = static_cast<std::size_t>(kMaxIntegerBits);
+  mpz_class value;
+  const bool hopeless = significant > 0 && (significant - 1) * bits_a_digit >= kMaxBits;
+  if (!hopeless) value = mpz_class(significant == 0 ? "0" : body.substr(body.size() - significant), base);
+  if (hopeless || mpz_sizeinbase(value.get_mpz_t(), 2) > kMaxBits) {
     report(codes::integer_too_large, expr.span, fmt::format("this integer has more than {} bits, which is the limit", kMaxIntegerBits));
     return poison();
   }
-  return Value{mpz_class(body, base)};
+  return Value{value};
 }
 
 Value Elaborator::eval_conditional(const Expr& expr) {
@@ -250,7 +258,7 @@ Value Elaborator::index_tensor(const TensorValue& tensor, const Expr& expr) {
   TensorValue indexed = tensor;
   for (const Expr* item : expr.items) {
     if (indexed.indices.size() == capture.dims.size()) {
-      report(codes::too_many_indices, item->span, fmt::format("the capture '{}' has {} dimensions, and this is one index more", capture.name, capture.dims.size()));
+      report(codes::too_many_indices, item->span, fmt::format("the capture '{}' has {} dimension{}, and this is one index more", capture.name, capture.dims.size(), capture.dims.size() == 1 ? "" : "s"));
       return poison();
     }
     const Value index = materialise(eval(*item), item->span);

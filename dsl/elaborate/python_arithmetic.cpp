@@ -49,7 +49,8 @@ ConstantResult integer_power(const mpz_class& base, const mpz_class& exponent) {
   if (base == 0 || base == 1) return {Value{exponent == 0 ? mpz_class(1) : base}};
   if (base == -1) return {Value{mpz_class(mpz_even_p(exponent.get_mpz_t()) ? 1 : -1)}};
   const std::size_t bits = mpz_sizeinbase(base.get_mpz_t(), 2);
-  if (exponent > kMaxBits || bits * exponent.get_ui() > kMaxBits + bits) return {poison(), ConstantFault::TooLarge};
+  // The result has at least (bits - 1) * exponent + 1 bits and at most bits * exponent: what may fit is computed, then measured.
+  if (exponent > kMaxBits || (bits - 1) * exponent.get_ui() + 1 > kMaxBits) return {poison(), ConstantFault::TooLarge};
   mpz_class result;
   mpz_pow_ui(result.get_mpz_t(), base.get_mpz_t(), exponent.get_ui());
   return {Value{result}};

@@ -56,6 +56,12 @@ bool Elaborator::run_statement(const Stmt& stmt) {
       if (Value* slot = find_local(scope_, stmt.function->name)) *slot = make_closure(*stmt.function);
       return false;
     }
+    case StmtKind::Error:
+      // Whatever stood here, a return perhaps, has been reported: no more is said about this path.
+      if (!activation_) return false;
+      activation_->result = poison();
+      activation_->returned.reset();
+      return true;
     default: return false;
   }
 }

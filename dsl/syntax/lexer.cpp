@@ -308,7 +308,7 @@ void Lexer::lex_operator() {
 }
 
 void Lexer::open_bracket(TokenKind kind) {
-  brackets_.push_back({kind, static_cast<std::uint32_t>(at_)});
+  brackets_.push_back({kind, static_cast<std::uint32_t>(at_), out_.tokens.size()});
   push(kind, at_, at_ + 1);
   ++at_;
 }
@@ -369,10 +369,12 @@ bool Lexer::breaks_bracket() const {
 
 void Lexer::abandon_brackets() {
   const Bracket open = brackets_.back();
-  if (brackets_.size() > static_cast<std::size_t>(kMaxNesting))
+  if (brackets_.size() > static_cast<std::size_t>(kMaxNesting)) {
     out_.deep_unclosed = span(open.at, open.at + 1);
-  else
+  } else {
+    out_.tokens[open.token].reported = true;
     report(codes::unclosed_bracket, span(open.at, open.at + 1), fmt::format("'{}' is never closed; expected '{}'", bracket_text(open.open), bracket_text(closing(open.open))));
+  }
   brackets_.clear();
   const std::uint32_t end = last_end_;
   push(TokenKind::Error, end, end).reported = true;

@@ -16,6 +16,7 @@ class Lexer {
   struct Bracket {
     TokenKind open;
     std::uint32_t at;
+    std::size_t token;  // its index
   };
   struct Indentation {
     int column = 0;      // tabs to multiples of eight

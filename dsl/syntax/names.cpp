@@ -19,6 +19,7 @@ constexpr std::string_view kSymbols[] = {"B", "H", "HKV", "Q", "KV"};
 std::span<const std::string_view> builtin_functions() { return kFunctions; }
 std::span<const std::string_view> builtin_values() { return kValues; }
 bool is_builtin(std::string_view name) { return std::ranges::find(kFunctions, name) != std::end(kFunctions) || std::ranges::find(kValues, name) != std::end(kValues); }
+bool is_module(std::string_view name) { return name == "torch" || name == "math" || name == "functools" || name == "F"; }
 bool is_problem_symbol(std::string_view name) { return std::ranges::find(kSymbols, name) != std::end(kSymbols); }
 
 namespace {

@@ -13,6 +13,8 @@ std::span<const std::string_view> builtin_functions();
 /// Names with a value: inf, nan, True … are not here (those are keywords), B H HKV Q KV are.
 std::span<const std::string_view> builtin_values();
 bool is_builtin(std::string_view name);
+/// torch, math, functools and F: known without an import, and free to be taken by a declaration.
+bool is_module(std::string_view name);
 bool is_problem_symbol(std::string_view name);
 bool is_keyword(std::string_view name);
 

@@ -279,7 +279,7 @@ bool Parser::parse_dim(Stmt& declaration) {
   DimSyntax dim;
   dim.span = span_of(token());
   const TokenKind after = peek().kind;
-  const bool alone = after == TokenKind::Comma || after == TokenKind::RightBracket;
+  const bool alone = after == TokenKind::Comma || after == TokenKind::RightBracket || after == TokenKind::Error;
   const bool juxtaposed = after == TokenKind::Name || after == TokenKind::Integer;  // a comma is missing
   if (at(TokenKind::Name) && (alone || juxtaposed)) {
     dim.name = text_of(token());

@@ -101,6 +101,7 @@ void Parser::parse_simple_line(std::vector<Stmt*>& out, bool top_level) {
       operands_.clear();
       conditionals_.clear();
       skip_line();
+      if (at(TokenKind::Indent)) skip_block();  // a header that was not understood has a block
       out.push_back(error_statement(first));
       return;
     }
@@ -494,6 +495,12 @@ void Parser::parse_block(std::vector<Stmt*>& body, const Token& header, bool bro
   accept(TokenKind::Newline);
   if (!at(TokenKind::Indent)) {
     if (!broken) missing_block(header, line_end);
+    // A def's body that is not indented: what follows up to a return is most likely meant.
+    while (!broken && header.kind == TokenKind::Def && !at(TokenKind::Def) && !at(TokenKind::Dedent) && !at(TokenKind::EndOfFile) && !at_declaration()) {
+      const bool last = at(TokenKind::Return);
+      parse_line(body, false);
+      if (last) break;
+    }
     body.push_back(program_.new_stmt(StmtKind::Error, span_of(line_end)));
     return;
   }
@@ -506,7 +513,7 @@ void Parser::parse_block(std::vector<Stmt*>& body, const Token& header, bool bro
 
 void Parser::missing_colon(const Token& header) {
   if (refuse_operator()) return;
-  const bool assigns = at(TokenKind::Assign);
+  const bool assigns = at(TokenKind::Assign) && header.kind != TokenKind::Def;
   const char* hint = assigns ? "; did you mean '=='?" : header.kind == TokenKind::Else && at(TokenKind::If) ? "; did you mean 'elif'?" : "";
   error_at(token(), assigns ? codes::assignment_in_expression : codes::missing_colon,
            fmt::format("expected ':' after {}'{}', found {}{}", header.kind == TokenKind::Else ? "" : "the header of ", text_of(header), found(), hint));

@@ -77,7 +77,7 @@ class Resolver {
   void check_not_taken(std::string_view name, Span span) {
     if (is_problem_symbol(name))
       report(codes::name_taken, span, fmt::format("'{}' is a symbol of the problem (B H HKV Q KV); choose another name", name));
-    else if (is_builtin(name))
+    else if (is_builtin(name) && !is_module(name))  // `F = 8` only hides a module
       report(codes::name_taken, span, fmt::format("'{}' is built in; choose another name", name));
     else if (is_mod(name))
       report(codes::name_taken, span, fmt::format("'{}' is the name of a function; choose another name", name));

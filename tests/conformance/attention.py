@@ -37,5 +37,5 @@ def attention(q, k, v, *, scale=None, score=None, mask=None, sink=None, q_offset
             total_with_sink = total
         empty = ~keep.any(-1)
         out = np.where(empty[..., None], 0, out / np.where(empty, 1, total_with_sink)[..., None])
-        lse = np.where(total_with_sink > 0, floor + np.log(total_with_sink), -np.inf)
+        lse = np.where(total_with_sink == 0, -np.inf, floor + np.log(total_with_sink))
     return out, lse, top

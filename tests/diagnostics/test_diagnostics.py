@@ -3,7 +3,8 @@
 
 usage: test_diagnostics.py FLEXC [--update] [--negative] [--cases DIR]
 
-A case NAME.recipe.py in place of NAME.flex prints the text (for those too large to keep). Besides, the codes that the cases show
+A case NAME.recipe.py in place of NAME.flex prints the text (for those too large to keep). NAME.args holds other arguments than
+`check NAME.flex`, in shell syntax, where a code takes some; NAME.memory a limit on the address space in KiB. Besides, the codes that the cases show
 must be exactly those of `flexc check --list-codes`, and every code must be shown by the case that bears its name.
 --update writes the expectations anew. --negative tampers with each expectation and passes if every one is then rejected.
 """
@@ -12,6 +13,8 @@ import concurrent.futures
 import os
 import pathlib
 import re
+import resource
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -28,10 +31,16 @@ def source_of(cases, name):
 
 
 def check(flexc, cases, name):
-    """(exit status, stderr) of `flexc check NAME.flex`."""
+    """(exit status, stderr) of `flexc check NAME.flex`, or of what NAME.args says."""
+    arguments, memory = ["check", f"{name}.flex"], cases / f"{name}.memory"
+    if (cases / f"{name}.args").exists():
+        arguments = shlex.split((cases / f"{name}.args").read_text())
+    limit = int(memory.read_text()) * 1024 if memory.exists() else None
+    preparation = (lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit))) if limit else None
     with tempfile.TemporaryDirectory() as folder:
-        pathlib.Path(folder, f"{name}.flex").write_bytes(source_of(cases, name))
-        done = subprocess.run([flexc, "check", f"{name}.flex"], cwd=folder, capture_output=True)
+        if f"{name}.flex" in arguments:
+            pathlib.Path(folder, f"{name}.flex").write_bytes(source_of(cases, name))
+        done = subprocess.run([flexc, *arguments], cwd=folder, capture_output=True, preexec_fn=preparation)
     return done.returncode, done.stderr
 
 
@@ -66,7 +75,7 @@ def main():
     parser.add_argument("--cases", type=pathlib.Path, default=CASES)
     options = parser.parse_args()
     flexc = str(pathlib.Path(options.flexc).resolve())
-    names = sorted({p.name.split(".")[0] for p in options.cases.iterdir() if p.name.endswith((".flex", ".recipe.py"))})
+    names = sorted({p.name.split(".")[0] for p in options.cases.iterdir() if p.name.endswith((".flex", ".recipe.py", ".args"))})
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         outcomes = dict(zip(names, pool.map(lambda name: check(flexc, options.cases, name), names)))
     faults, shown = [], set()

@@ -81,8 +81,8 @@ TEST_CASE("branches on run-time conditions become selects; constants are simply 
   CHECK(elaborate_score("    if h > 2:\n        return score\n    else:\n        w = 1.0\n    return score * w\n").form.has_value());
   CHECK(elaborate_score("    if h > 2:\n        f = tanh\n    else:\n        f = exp\n    return score\n").form.has_value());
   CHECK(elaborate_score("    if h > 2:\n        f = tanh\n    else:\n        f = exp\n    return f(score)\n").text() == "branches-differ");
-  CHECK(elaborate_score("    if h > 2:\n        x, y = 1, 2.0\n    else:\n        x, y = 3, 4.0\n    return score * x + y\n").text() ==
-        elaborate_score("    x = 1 if h > 2 else 3\n    y = 2.0 if h > 2 else 4.0\n    return score * x + y\n").text() );
+  CHECK(elaborate_score("    c = h > 2\n    if c:\n        x, y = 1, 2.0\n    else:\n        x, y = 3, 4.0\n    return score * x + y\n").text() ==
+        elaborate_score("    c = h > 2\n    x = 1 if c else 3\n    y = 2.0 if c else 4.0\n    return score * x + y\n").text());
 }
 
 TEST_CASE("loops unroll; a return inside ends them") {
@@ -130,4 +130,9 @@ TEST_CASE("consts can be given from outside") {
   CHECK(elaborate_text(text, options).text() == "const-override");
   options.consts = {{"V", "1"}};
   CHECK(elaborate_text(text, options).text() == "unknown-const");
+}
+
+TEST_CASE("a declaration may hide a module's name") {
+  CHECK(elaborate_text("F = 8\nconst math = 2\ndef mask_mod(b, h, q_idx, kv_idx):\n    return q_idx - kv_idx < F * math\n").text().find("const_i64 16") !=
+        std::string::npos);
 }

@@ -26,7 +26,7 @@ struct Outcome {
 
 /// Parses (a file, or a score and a mask), resolves, elaborates and renders.
 inline Outcome run_front_end(std::vector<Source> sources, bool expressions) {
-  Diagnostics diagnostics(sources);
+  Diagnostics diagnostics;
   const auto program = expressions ? dsl::parse_expressions(sources[0], sources[1], diagnostics) : dsl::parse_file(sources[0], diagnostics);
   dsl::resolve(*program, diagnostics);
   dsl::ElaborateOptions options;

@@ -6,7 +6,7 @@ set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 expect=0
 if [ "$1" = --expect-crash ]; then expect=1; shift; fi
-binary=$1 runs=$2 length=$3
+binary=$(realpath -m -- "$1") runs=$2 length=$3
 shift 3
 if [ ! -x "$binary" ]; then
   echo "run_fuzz: $binary is not built (tools/test.sh builds it, or the preset \"sanitize\" with target fuzzers)"
@@ -19,10 +19,12 @@ mkdir "$work/corpus"
 for folder in "$@"; do
   [ -d "$folder" ] && find "$folder" -maxdepth 1 -type f -size -64k -exec cp -- {} "$work/corpus/" \;
 done
+dictionary="$here/dictionaries/$(basename -- "$binary").dict"
+[ -f "$dictionary" ] || dictionary="$here/flex.dict"
 status=0
 # A hang is a failure too, but the bound is far beyond what any machine needs.
 (cd "$work" && "$binary" -runs="$runs" -seed="${FLEXC_SEED-1}" -max_len="$length" -timeout=300 -rss_limit_mb=3000 -print_final_stats=1 -verbosity=1 \
-  -dict="$here/flex.dict" corpus >log 2>&1) || status=$?
+  -dict="$dictionary" corpus >log 2>&1) || status=$?
 if [ "$expect" -eq 1 ]; then
   grep -q 'deadly signal\|ERROR: ' "$work/log" && [ $status -ne 0 ] && echo "run_fuzz: the crash was found" && exit 0
   echo "run_fuzz: no crash was found"

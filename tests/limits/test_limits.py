@@ -10,6 +10,8 @@ import sys
 
 from small_stack import in_parallel, run_flexc
 
+sys.set_int_max_str_digits(0)  # decimal literals of 65,536 bits
+
 MOD = "def score_mod(score, b, h, q_idx, kv_idx):\n"
 END = "def mask_mod(b, h, q_idx, kv_idx):\n    return q_idx >= kv_idx\n"
 
@@ -33,9 +35,9 @@ def blocks(count):
 
 
 def calls(count):
-    """`count` calls active at once."""
-    functions = "".join(f"def f{i}(x):\n    return f{i + 1}(x)\n" for i in range(1, count))
-    return f"{functions}def f{count}(x):\n    return x\n{MOD}    return f1(score)\n"
+    """`count` calls active at once, the mod's own among them."""
+    functions = "".join(f"def f{i}(x):\n    return f{i + 1}(x)\n" for i in range(1, count - 1))
+    return f"{functions}def f{count - 1}(x):\n    return x\n{MOD}    return f1(score)\n"
 
 
 # name, limit, text of a size, a word of the message
@@ -43,7 +45,7 @@ LIMITS = [
     ("bytes of source", 1 << 20, padded, "1:1"),
     ("nested parentheses", 200, lambda n: constant("(" * n + "1" + ")" * n), "200"),
     ("nested indices and calls", 200, lambda n: constant("abs(" * n + "1" + ")" * n), "200"),
-    ("nested tuples", 200, lambda n: constant("(" * n + "1," + ",)" * (n - 1) + ")"), "200"),
+    ("nested tuples", 200, lambda n: constant("(" * n + "1" + ",)" * n), "200"),
     ("prefix operators", 200, lambda n: constant("-" * n + "1"), "200"),
     ("prefix operators, not", 200, lambda n: constant("not " * n + "True"), "200"),
     ("prefix operators, mixed with brackets", 200, lambda n: constant("-(" * (n // 2) + "-" * (n % 2) + "1" + ")" * (n // 2)), "200"),
@@ -56,6 +58,9 @@ LIMITS = [
     ("unrolled iterations", 65536, lambda n: f"{MOD}    for i in range({n}):\n        pass\n    return score\n", "65536"),
     ("calls active at once", 200, calls, "200"),
     ("bits of a compile-time integer", 65536, lambda n: constant(f"2 ** {n - 1}"), "65536"),
+    ("bits of a decimal literal", 65536, lambda n: constant(2**(n - 1)), "65536"),
+    ("bits of a hexadecimal literal", 65536, lambda n: constant(hex(2**(n - 1)).replace("0x", "0x000")), "65536"),
+    ("bits of a product", 65536, lambda n: constant(f"2 ** {n // 2 - 1} * 2 ** {n - n // 2}"), "65536"),
     ("bits by shifting", 65536, lambda n: constant(f"(2 ** {n - 11}) << 10"), "65536"),
 ]
 

@@ -79,7 +79,7 @@ Json answer(const Json& request) {
   } else {
     for (const char* mod : {"score", "mask"}) sources.push_back({request.contains(mod) ? mod : "", request.value(mod, "")});
   }
-  Diagnostics diagnostics(sources);
+  Diagnostics diagnostics;
   const auto program = request.contains("source") ? dsl::parse_file(sources[0], diagnostics)
                                                   : dsl::parse_expressions(sources[0], sources[1], diagnostics);
   dsl::resolve(*program, diagnostics);

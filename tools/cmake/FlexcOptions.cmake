@@ -2,6 +2,8 @@
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
 set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
 set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
+# Installed libraries find each other wherever the prefix is.
+set(CMAKE_INSTALL_RPATH "$ORIGIN")
 find_package(Threads REQUIRED)
 find_package(PkgConfig REQUIRED)
 

@@ -44,9 +44,7 @@ Tensor scalar_tensor(const Captures::Scalar& value) {
 }
 
 [[noreturn]] void missing_capture(const LoadedVariant& variant, const Variant::Capture& capture) {
-  const std::string what = capture.declared ? fmt::format("'{}' ({})", capture.name, declaration(capture)) : fmt::format("'{}'", capture.name);
-  input_error(fmt::format("{}: capture {} is not given; use --capture {}=FILE{}", variant.name, what, capture.name,
-                          !capture.declared && capture.dims.empty() ? fmt::format(", or --param {}=X for a number", capture.name) : ""));
+  input_error(fmt::format("{}: capture '{}' ({}) is not given; use --capture {}=FILE", variant.name, capture.name, declaration(capture), capture.name));
 }
 
 }  // namespace
@@ -126,7 +124,8 @@ BoundCaptures bind_captures(const LoadedVariant& variant, const BindingOptions& 
     } else {
       std::optional<Tensor> made;
       if (problem && variant.entry) made = make_capture(variant.entry->name, capture.name, capture.dims, *problem, seed);
-      if (!made && !capture.used) continue;
+      // Nothing bound to an undeclared capture: the compiler says so, with the place in the text.
+      if (!made && (!capture.used || !capture.declared)) continue;
       if (!made) missing_capture(variant, capture);
       tensor = std::move(*made);
     }

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstdio>
 #include <new>
+#include <stdexcept>
 
 #include <fmt/format.h>
 
@@ -28,20 +29,34 @@ constexpr const char* kFooter =
     "  flexc gallery list\n"
     "`flexc VERB --help` says more about each verb.";
 
+/// The verb that was parsed, its own verb if it has some, else the whole command.
+const CLI::App& innermost(const CLI::App& app) {
+  const auto verbs = app.get_subcommands();
+  return verbs.empty() ? app : innermost(*verbs.front());
+}
+
+/// The parser's other objections in our words.
+std::string reword(const CLI::ParseError& error, const CLI::App& app) {
+  const std::string text = error.what();
+  const std::string option = text.substr(0, text.find(':'));
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::ArgumentMismatch)) return fmt::format("{} {}", option, text.find("At Most") != std::string::npos ? "is given twice" : "needs a value");
+  if (text.find("subcommand is required") == std::string::npos) return text;
+  std::string names;
+  for (const CLI::App* verb : innermost(app).get_subcommands({})) names += (names.empty() ? "" : ", ") + verb->get_name();
+  return "expected one of: " + names;
+}
+
 /// What the parser objects to, with "did you mean" for options.
 std::string explain(const CLI::ParseError& error, const CLI::App& app) {
   const std::vector<std::string> extras = app.remaining(true);
-  if (error.get_name() != "ExtrasError" || extras.empty()) return error.what();
-  const std::string& extra = extras.front();
-  if (!extra.starts_with('-')) return fmt::format("unexpected argument '{}'", extra);
+  if (extras.empty()) return reword(error, app);
+  // An unknown option comes with its value: the option is what to speak of.
+  const auto option = std::ranges::find_if(extras, [](const std::string& text) { return text.starts_with('-'); });
+  if (option == extras.end()) return fmt::format("unexpected argument '{}'", extras.front());
+  const std::string& extra = *option;
   std::vector<std::string> names;
-  const CLI::App* scope = &app;
-  for (const auto parsed = scope->get_subcommands(); !parsed.empty();) {
-    scope = parsed.front();
-    break;
-  }
-  for (const CLI::Option* option : scope->get_options())
-    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  for (const CLI::Option* known : innermost(app).get_options())
+    for (const std::string& name : known->get_lnames()) names.push_back("--" + name);
   const std::vector<std::string_view> views(names.begin(), names.end());
   const std::string given = extra.substr(0, extra.find('='));
   const std::string_view near = suggest(given, views);
@@ -76,6 +91,11 @@ std::optional<int> judge_verb(std::string_view verb, const CLI::App& app) {
   return usage(app, fmt::format("no verb '{}'{}", verb, near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
 }
 
+int out_of_memory() {
+  print_message(fmt::format("error: not enough memory (this machine has {})", byte_text(probe_cpu().memory_bytes)));
+  return kExitEnvironment;
+}
+
 int run_verb(Verb& verb, const CLI::App& app) {
   try {
     const int code = verb.run();
@@ -91,8 +111,9 @@ int run_verb(Verb& verb, const CLI::App& app) {
     print_message(fmt::format("error: {}", error.message));
     return exit_code(error.kind);
   } catch (const std::bad_alloc&) {
-    print_message(fmt::format("error: not enough memory (this machine has {})", byte_text(probe_cpu().memory_bytes)));
-    return kExitEnvironment;
+    return out_of_memory();
+  } catch (const std::length_error&) {  // a container beyond all memory
+    return out_of_memory();
   }
 }
 

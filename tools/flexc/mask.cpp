@@ -8,6 +8,7 @@
 #include "tools/flexc/failure.h"
 #include "tools/flexc/inputs.h"
 #include "tools/flexc/output.h"
+#include "tools/flexc/picture.h"
 #include "tools/flexc/verbs.h"
 
 namespace flexc::cli {
@@ -52,7 +53,7 @@ class MaskVerb final : public Verb {
     CompileOptions options;
     options.captures = bound.types;
     build(*compile(variant.variant, options), bound);
-    write_files();
+    write_files(variant.name);
     if (json_) print_json();
     else print_summary(variant.name);
     return kExitDone;
@@ -98,12 +99,18 @@ class MaskVerb final : public Verb {
     report_.build_s = times[times.size() / 2];
   }
 
-  void write_files() const {
+  void write_files(const std::string& name) const {
     OutputFiles files;
     if (out_) {
       Tensor map(u8, {mask_.batches, mask_.heads, mask_.q_blocks(), mask_.kv_blocks()});
       std::ranges::copy(mask_.dense(), map.as<std::uint8_t>());
       take(files.stage(*out_, npy_bytes(map.view())));
+    }
+    if (svg_) take(files.stage(*svg_, svg_picture(mask_, name)));
+    if (png_) {
+      const std::string image = png_picture(mask_, name);
+      if (image.empty()) throw Failure(ErrorKind::Environment, "--png: not enough memory for the picture");
+      take(files.stage(*png_, image));
     }
     take(files.commit());
   }
@@ -122,12 +129,17 @@ class MaskVerb final : public Verb {
     const BlockMask::Counts counts = mask_.counts();
     const std::int64_t tiles = counts.empty + counts.partial + counts.full;
     const auto share = [&](std::int64_t count) { return tiles ? 100.0 * static_cast<double>(count) / static_cast<double>(tiles) : 0.0; };
-    std::string text = fmt::format("{:<9}{}\n{:<9}{} x {} pairs", "variant", name, "shape", grouped(mask_.q_len), grouped(mask_.kv_len));
-    text += fmt::format(", {} of {} batches and {} of {} heads differ\n", mask_.batches == 1 ? 0 : mask_.batches, shape_.batch, mask_.heads == 1 ? 0 : mask_.heads, shape_.heads);
+    std::string text = fmt::format("{:<9}{}\n{:<9}{} x {} pairs, ", "variant", name, "shape", grouped(mask_.q_len), grouped(mask_.kv_len));
+    if (mask_.batches == 1 && mask_.heads == 1) text += "one map for every batch and head\n";
+    else text += fmt::format("a map for each of {} batches and {} heads; the picture shows the first\n", mask_.batches, mask_.heads);
     if (const auto kept = kept_share(mask_, report_)) text += fmt::format("{:<9}{:.4g} % of the pairs\n", "kept", *kept * 100);
     text += fmt::format("{:<9}{} empty ({:.1f} %), {} partial ({:.1f} %), {} full ({:.1f} %), {} x {} pairs each\n", "tiles", grouped(counts.empty), share(counts.empty),
                         grouped(counts.partial), share(counts.partial), grouped(counts.full), share(counts.full), mask_.block_q, mask_.block_kv);
     text += fmt::format("{:<9}{}, {}\n", "built in", duration_text(report_.build_s), byte_text(mask_.bytes()));
+    if (tiles > 0) {
+      const Terminal terminal = describe_terminal();
+      text += "\n" + terminal_picture(mask_, 0, 0, terminal.columns, terminal.colour, terminal.unicode);
+    }
     print_result(text);
   }
 

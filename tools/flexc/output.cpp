@@ -1,9 +1,12 @@
 #include "tools/flexc/output.h"
 
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 
 #include <fmt/format.h>
@@ -40,6 +43,25 @@ void print_diagnostics(const Diagnostics& diagnostics) {
   const std::string text = diagnostics.render();
   std::fwrite(text.data(), 1, text.size(), stderr);
   if (!text.ends_with('\n')) std::fputc('\n', stderr);
+}
+
+Terminal describe_terminal() {
+  const auto variable = [](const char* name) { const char* value = std::getenv(name); return std::string(value ? value : ""); };
+  constexpr int kLeastColumns = 40, kMostColumns = 200;
+  Terminal terminal;
+  winsize size{};
+  const bool is_terminal = isatty(STDOUT_FILENO) == 1;
+  if (const int columns = std::atoi(variable("COLUMNS").c_str()); columns > 0) terminal.columns = columns;
+  else if (is_terminal && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) terminal.columns = size.ws_col;
+  terminal.columns = std::clamp(terminal.columns, kLeastColumns, kMostColumns);
+  terminal.colour = is_terminal && variable("NO_COLOR").empty() && variable("TERM") != "dumb";
+  for (const char* name : {"LC_ALL", "LC_CTYPE", "LANG"}) {
+    const std::string locale = variable(name);
+    if (locale.empty()) continue;
+    terminal.unicode = locale.find("UTF-8") != std::string::npos || locale.find("utf8") != std::string::npos;
+    break;
+  }
+  return terminal;
 }
 
 ProgressBar::ProgressBar(std::string label) : label_(std::move(label)), start_(std::chrono::steady_clock::now()), terminal_(isatty(STDERR_FILENO) == 1) {}

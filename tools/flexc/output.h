@@ -21,6 +21,13 @@ void print_warning(std::string_view text);
 /// Rendered to standard error as they are.
 void print_diagnostics(const Diagnostics& diagnostics);
 
+/// What standard output can show.
+struct Terminal {
+  int columns = 80;
+  bool colour = false, unicode = false;
+};
+Terminal describe_terminal();
+
 /// A bar on standard error, if that is a terminal and the work takes longer than a moment.
 class ProgressBar {
  public:

@@ -1,0 +1,464 @@
+#!/usr/bin/env python3
+"""The command line: every verb, every exit code, every usage error, one typing mistake of each kind, and the outputs.
+
+usage: test_cli.py FLEXC [--only WORD] [--negative]
+
+A test is a function of a Session; `--negative` runs the same checks against commands that break the rules, and passes if each is caught.
+"""
+import argparse
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+RANDOM = ["--random", "1,2,1,24,24,8,8"]
+CRASHES = ("AddressSanitizer", "runtime error:", "terminate called", "Assertion `")
+
+
+class Failure(Exception):
+    pass
+
+
+class Session:
+    """A folder with inputs, and flexc in it."""
+
+    def __init__(self, flexc, folder):
+        self.flexc, self.folder = flexc, Path(folder)
+        rng = np.random.default_rng(5)
+        for name, heads in (("q", 2), ("k", 1), ("v", 1)):
+            array = rng.standard_normal((1, heads, 24, 8))
+            self.save(name, array.astype(np.float32))
+            self.save(name + "64", array)
+            self.save(name + "16", array.astype(np.float16))
+        self.save("integers", np.zeros((1, 2, 24, 8), np.int32))
+        self.save("slopes", np.ones(2, np.float32))
+        self.save("doc", (np.arange(24) // 7).astype(np.int32))
+        self.write("causal.flex", "def mask_mod(b, h, q_idx, kv_idx):\n    return q_idx >= kv_idx\n")
+        self.write("bound.flex", "tensor slopes: f32[H]\nparam window: i32\nparam cap: f32 = 2\nconst N = 3\n"
+                                 "def score_mod(score, b, h, q_idx, kv_idx):\n    return cap * score + slopes[h] * N\n"
+                                 "def mask_mod(b, h, q_idx, kv_idx):\n    return q_idx - kv_idx < window\n")
+        self.write("wrong.flex", "def mask_mod(b, h, q_idx, kv_idx):\n    return q_idx >= kv_index\n")
+
+    def save(self, name, array):
+        np.save(self.folder / f"{name}.npy", array)
+
+    def write(self, name, text):
+        (self.folder / name).write_text(text)
+
+    def call(self, *arguments, stdin=None, stdout=None, environment=None, shell_limit=""):
+        env = {key: value for key, value in os.environ.items() if not key.startswith("FLEXC_")}
+        env.update({"LC_ALL": "C.UTF-8", "NO_COLOR": "1", "HOME": str(self.folder), **(environment or {})})
+        command = [self.flexc, *arguments]
+        if shell_limit:
+            command = ["/bin/sh", "-c", f'{shell_limit}; exec "$0" "$@"', *command]
+        return subprocess.run(command, cwd=self.folder, env=env, input=stdin, stdout=stdout or subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+                              stdin=subprocess.DEVNULL if stdin is None else None, timeout=120)
+
+    def expect(self, code, *arguments, words=(), quiet_stdout=None, **options):
+        """Runs; demands the exit code, each of `words` on stderr, and an empty stdout wherever the code is not 0."""
+        done = self.call(*arguments, **options)
+        shown = f"`flexc {' '.join(arguments)}`"
+        for mark in CRASHES:
+            if mark in done.stderr:
+                raise Failure(f"{shown}: {mark}")
+        if done.returncode != code:
+            raise Failure(f"{shown}: exit {done.returncode}, expected {code}: {done.stderr.strip()[:300]}")
+        for word in words:
+            if word not in done.stderr:
+                raise Failure(f"{shown}: '{word}' is not in: {done.stderr.strip()[:300]}")
+        if code != 0 and quiet_stdout is not False and done.stdout:
+            raise Failure(f"{shown}: failed, yet wrote to stdout: {done.stdout[:100]}")
+        if code != 0 and not done.stderr.strip():
+            raise Failure(f"{shown}: failed without a word")
+        if code == 2 and "--help" not in done.stderr:
+            raise Failure(f"{shown}: a usage error that does not point at --help")
+        return done
+
+    def files(self):
+        return {p.name for p in self.folder.iterdir()}
+
+
+QKV = ["--q", "q.npy", "--k", "k.npy", "--v", "v.npy"]
+
+
+def test_help_and_version(s):
+    for verb in ([], ["run"], ["check"], ["emit"], ["mask"], ["gallery"], ["doctor"]):
+        text = s.expect(0, *verb, "--help").stdout
+        if "Example" not in text or len(text) < 100:
+            raise Failure(f"--help of {verb} has no example")
+    if not re.fullmatch(r"flexc \d+\.\d+\.\d+\n", s.expect(0, "--version").stdout):
+        raise Failure("--version")
+    s.expect(2)
+    s.expect(2, "gallery")
+
+
+def test_usage_errors(s):
+    run = ["run", "causal.flex"]
+    cases = [
+        (["rnu"], ["no verb 'rnu'", "did you mean 'run'"]),
+        (["--jsn"], []),
+        ([*run, *RANDOM, "--thread", "2"], ["--thread", "did you mean '--threads'"]),
+        ([*run, *RANDOM, "extra"], ["extra"]),
+        (["run", *RANDOM], ["no variant"]),
+        (["run", "causal", "--mask", "q_idx >= kv_idx", *RANDOM], ["exclude each other"]),
+        ([*run], ["no inputs"]),
+        ([*run, "--q", "q.npy"], ["--k is missing"]),
+        ([*run, *QKV, *RANDOM], ["exclude each other"]),
+        ([*run, *QKV, "--seed", "1"], ["--seed"]),
+        ([*run, "--random", "1,2,3"], ["B,H,HKV,Q,KV,D,DV", "3 numbers"]),
+        ([*run, "--random", "1,2,1,x,24,8,8"], ["expected an integer, got 'x'"]),
+        ([*run, "--random", "1,2,1,-1,24,8,8"], ["negative"]),
+        ([*run, "--random", "1,2,1,,24,8,8"], ["expected an integer"]),
+        ([*run, *RANDOM, "--seed", "-1"], ["--seed"]),
+        ([*run, *RANDOM, "--seed", "99999999999999999999"], ["64 bits"]),
+        ([*run, *RANDOM, "--threads", "0"], ["--threads 0"]),
+        ([*run, *RANDOM, "--threads", "two"], ["'two'"]),
+        ([*run, *RANDOM, "--threads", "1.5"], ["'1.5'"]),
+        ([*run, *RANDOM, "--scale", "nan"], ["finite"]),
+        ([*run, *RANDOM, "--scale", "inf"], ["finite"]),
+        ([*run, *RANDOM, "--scale", "1x"], ["expected a number"]),
+        ([*run, *RANDOM, "--dtype", "f8"], ["f32|f16|bf16", "'f8'"]),
+        ([*run, *RANDOM, "--dtype", "fp16"], ["did you mean 'f16'"]),
+        ([*run, *RANDOM, "--device", "orcale"], ["did you mean 'oracle'"]),
+        ([*run, *RANDOM, "--refine", "all"], ["off|none|default|exact"]),
+        ([*run, *RANDOM, "--split", "0"], ["--split"]),
+        ([*run, *RANDOM, "--block", "128"], ["BQ,BKV"]),
+        ([*run, *RANDOM, "--block", "0,128"], ["between 1"]),
+        ([*run, *RANDOM, "--q-offset", "one"], ["--q-offset"]),
+        ([*run, *RANDOM, "--capture", "slopes"], ["NAME=VALUE"]),
+        ([*run, *RANDOM, "--capture", "=slopes.npy"], ["not a name"]),
+        ([*run, *RANDOM, "--capture", "slopes="], ["after the '='"]),
+        ([*run, *RANDOM, "--capture", "2x=slopes.npy"], ["'2x' is not a name"]),
+        ([*run, *RANDOM, "--capture", "a=slopes.npy", "--capture", "a=doc.npy"], ["a is given twice"]),
+        ([*run, *RANDOM, "--param", "a=1", "--param", "a=2"], ["twice"]),
+        ([*run, *RANDOM, "--const", "a=1", "--const", "a=1"], ["twice"]),
+        ([*run, *RANDOM, "--capture", "a=doc.npy", "--param", "a=2"], ["as a capture and as a param"]),
+        ([*run, *RANDOM, "--param", "a=1.5.2"], ["expected a number"]),
+        ([*run, *RANDOM, "--param", "a=99999999999999999999"], ["64 bits"]),
+        ([*run, *RANDOM, "--scale", "1", "--scale", "2"], ["--scale is given twice"]),
+        ([*run, *RANDOM, "--json", "--json"], ["--json is given twice"]),
+        ([*run, *RANDOM, "--out"], ["--out needs a value"]),
+        ([*run, *QKV, "--out", "q.npy"], ["the same file as --q"]),
+        ([*run, *QKV, "--out", "./sub/../q.npy"], ["the same file as --q"]),
+        ([*run, *QKV, "--out", "x.npy", "--lse", "x.npy"], ["the same file as --out"]),
+        ([*run, *QKV, "--out", "x.npy", "--max-scores", "./x.npy"], ["the same file"]),
+        ([*run, *QKV, "--out", "causal.flex"], ["the same file as VARIANT"]),
+        (["run", "alibi", *QKV, "--capture", "slopes=slopes.npy", "--lse", "slopes.npy"], ["the same file as --capture slopes"]),
+        (["mask", "causal"], ["--shape"]),
+        (["mask", "causal", "--shape", "1,1,8"], ["B,H,Q,KV[,HKV]"]),
+        (["mask", "causal", "--shape", "1,1,8,8", "--refine", "off"], ["none|default|exact"]),
+        (["mask", "causal", "--shape", "1,1,8,8", "--out", "a", "--png", "a"], ["the same file"]),
+        (["emit", "causal"], ["--stage"]),
+        (["emit", "causal", "--stage", "norml"], ["did you mean 'normal'"]),
+        (["emit", "causal.flex", "--stage", "ast", "-o", "causal.flex"], ["the same file"]),
+        (["check"], ["no variant"]),
+        (["check", "causal", "--list-codes"], ["alone"]),
+        (["check", "causal", "alibi"], ["alibi"]),
+        (["check", "--score", ""], ["empty"]),
+        (["gallery", "show"], []),
+        (["gallery", "lst"], ["lst"]),
+        (["gallery"], ["list, show"]),
+        (["--bogus"], ["--bogus"]),
+    ]
+    before = s.files()
+    for arguments, words in cases:
+        s.expect(2, *arguments, words=words)
+    if s.files() != before:
+        raise Failure(f"usage errors left files: {s.files() - before}")
+
+
+def test_usage_comes_first(s):
+    s.expect(2, "run", "no_such_variant", "--q", "none.npy", "--k", "none.npy", "--v", "none.npy", "--threads", "0")
+
+
+def test_input_errors(s):
+    s.expect(1, "run", "casual", *RANDOM, words=["no variant 'casual'", "did you mean 'causal'", "gallery list"])
+    s.expect(1, "run", "none.flex", *RANDOM, words=["none.flex", "No such file"])
+    s.expect(1, "run", ".", *RANDOM, words=["directory"])
+    s.expect(1, "run", "wrong.flex", *RANDOM, words=["wrong.flex:2:21: error:", "kv_idx", "[undefined-name]", "^"])
+    s.expect(1, "check", "wrong.flex", words=["wrong.flex:2:21: error:"])
+    s.expect(1, "check", "-", stdin="def mask_mod(b, h, q):\n    return True\n", words=["<stdin>:1:"])
+    s.expect(1, "check", "causal", "--const", "N=3", words=["N", "[unknown-const]"])
+    s.expect(1, "check", "--mask", "q_idx >= kv_idxx + 1.5 & 3", words=["<mask>:1:"])
+    s.expect(1, "check", "--score", "score +", "--mask", "q_idx >=", words=["<score>:1:", "<mask>:1:", "q_idx >=\n"])
+    s.expect(1, "gallery", "show", "aliby", words=["did you mean 'alibi'"])
+    bound = ["run", "bound.flex", *QKV, "--capture", "slopes=slopes.npy"]
+    s.expect(1, *bound, words=["window", "no default"])
+    s.expect(1, *bound, "--param", "window=1.5", words=["window", "1.5"])
+    s.expect(1, *bound, "--param", "window=3000000000", words=["i32"])
+    s.expect(1, *bound, "--param", "windw=3", words=["no such param", "did you mean 'window'"])
+    s.expect(1, *bound, "--param", "window=3", "--const", "M=2", words=["'M'"])
+    s.expect(1, "run", "bound.flex", *QKV, "--param", "window=3", words=["'slopes'", "f32[H]", "--capture slopes=FILE"])
+    s.expect(1, "run", "bound.flex", *QKV, "--param", "window=3", "--capture", "slope=slopes.npy", words=["did you mean 'slopes'"])
+    s.expect(1, "run", "bound.flex", *QKV, "--param", "slopes=1", words=["use --capture slopes=FILE"])
+    s.expect(1, "run", "bound.flex", *QKV, "--capture", "window=doc.npy", words=["use --param window=X"])
+    s.expect(1, "run", "bound.flex", *QKV, "--param", "window=3", "--capture", "slopes=doc.npy", words=["i32", "f32[H]"])
+    s.expect(1, "run", "bound.flex", *QKV, "--param", "window=3", "--capture", "slopes=none.npy", words=["none.npy"])
+    s.expect(1, "run", "alibi", *QKV, words=["'slopes'"])  # makers serve --random alone
+    s.expect(1, "run", "--score", "score + bias[q_idx, kv_idx]", *QKV, words=["'bias'"])
+    s.save("short", np.ones(3, np.float32))
+    s.expect(1, "run", "alibi", *QKV, "--capture", "slopes=short.npy", words=["slopes", "3", "2"])
+    for extents, word in (("0,2,1,4,4,8,8", "B (batch)"), ("1,0,1,4,4,8,8", "H (heads)"), ("1,2,0,4,4,8,8", "HKV"), ("1,2,1,4,4,0,8", "D"), ("1,2,1,4,4,8,0", "DV"), ("1,3,2,4,4,8,8", "multiple")):
+        s.expect(1, "run", "causal", "--random", extents, words=[word])
+    s.expect(1, "mask", "causal", "--shape", "0,1,8,8", words=["B is 0"])
+    s.expect(1, "mask", "causal", "--shape", "1,3,8,8,2", words=["multiple"])
+    for arguments, words in (
+            (["--q", "integers.npy", "--k", "k.npy", "--v", "v.npy"], ["i32"]),
+            (["--q", "q64.npy", "--k", "k64.npy", "--v", "v64.npy"], ["f64", "--dtype"]),
+            (["--q", "q.npy", "--k", "k16.npy", "--v", "v.npy"], ["f32, f16 and f32", "--dtype"]),
+            (["--q", "slopes.npy", "--k", "k.npy", "--v", "v.npy"], ["four dimensions"]),
+            (["--q", "none.npy", "--k", "k.npy", "--v", "v.npy"], ["--q", "none.npy"]),
+            (["--q", "q.npy", "--k", "k.npy", "--v", "v.npy", "--sink", "short.npy"], ["sink", "[3]"])):
+        s.expect(1, "run", "causal", *arguments, "--out", "never.npy", words=words)
+    if "never.npy" in s.files():
+        raise Failure("a failed run left an output file")
+    s.write("gather.flex", "tensor t: f32[N]\ndef score_mod(score, b, h, q_idx, kv_idx):\n    return score + t[kv_idx]\n")
+    s.expect(0, "run", "gather.flex", *QKV, "--capture", "t=short.npy")
+    s.expect(1, "run", "gather.flex", *QKV, "--capture", "t=short.npy", "--checked", words=["t", "3"])
+
+
+def test_environment_errors(s):
+    s.expect(3, "run", "causal", *RANDOM, "--device", "cpu", words=["CPU back end", "oracle"])
+    s.expect(3, "run", "causal", *RANDOM, "--device", "cuda", words=["CUDA back end"])
+    s.expect(3, "run", "causal", *RANDOM, "--device", "model", words=["host model"])
+    for stage in ("ir", "opt", "tile", "cuda", "ptx", "cubin", "sass", "llvm", "asm"):
+        s.expect(3, "emit", "causal", "--stage", stage, words=[f"--stage {stage}"])
+    for verb in ("bench", "compile", "explain", "cache"):
+        s.expect(3, verb, words=[verb])
+    s.expect(3, "run", "causal", "--random", "64,1024,1024,1048576,1048576,1024,1024", words=["machine has"])
+    s.expect(3, "run", "causal", "--random", "9000000000,9000000000,9000000000,8,8,8,8", words=["machine has"])
+
+
+def test_run(s):
+    plain = s.expect(0, "run", "causal.flex", *QKV).stdout
+    for word in ("oracle", "kept", "tiles", "out", "lse"):
+        if word not in plain:
+            raise Failure(f"the summary has no '{word}'")
+    if s.expect(0, "run", "causal.flex", *QKV, "--out", "out.npy", "--lse", "lse.npy", "--max-scores", "max.npy").stdout:
+        raise Failure("with --out the summary is not wanted")
+    out, lse, most = (np.load(s.folder / f"{name}.npy") for name in ("out", "lse", "max"))
+    if out.shape != (1, 2, 24, 8) or out.dtype != np.float32 or lse.shape != (1, 2, 24) or most.shape != (1, 2, 24):
+        raise Failure(f"shapes {out.shape} {lse.shape} {most.shape}")
+    v = np.load(s.folder / "v.npy")
+    if abs(out[:, :, 0] - v[:, :, 0]).max() > 1e-6:
+        raise Failure("the first row of a causal call is the first value")
+    report = json.loads(s.expect(0, "run", "causal.flex", *QKV, "--json", "--out", "again.npy").stdout)
+    if report["shape"] != {"B": 1, "H": 2, "HKV": 1, "Q": 24, "KV": 24, "D": 8, "DV": 8} or report["device"] != "oracle" or abs(report["kept"] - 300 / 576) > 1e-12:
+        raise Failure(f"JSON: {report}")
+    if report["blocks"] != {"empty": 0, "partial": 1, "full": 0} or report["out"]["file"] != "again.npy":
+        raise Failure(f"JSON: {report}")
+    if (s.folder / "out.npy").read_bytes() != (s.folder / "again.npy").read_bytes():
+        raise Failure("two runs differ")
+    for form in (["-"], ["--mask", "q_idx >= kv_idx"], ["causal"], ["./causal.flex"], ["causal.flex", "--device", "oracle", "--threads", "3", "--refine", "exact", "--split", "2", "--block", "8,16", "--checked"]):
+        stdin = (s.folder / "causal.flex").read_text() if form == ["-"] else None
+        s.expect(0, "run", *form, *QKV, "--out", "form.npy", stdin=stdin)
+        if (s.folder / "out.npy").read_bytes() != (s.folder / "form.npy").read_bytes():
+            raise Failure(f"{form} differs from causal.flex")
+    if json.loads(s.expect(0, "run", "causal", *RANDOM, "--refine", "off", "--json").stdout)["kept"] is not None:
+        raise Failure("--refine off builds no mask")
+    s.expect(0, "run", "bound.flex", *QKV, "--capture", "slopes=slopes.npy", "--param", "window=4", "--param", "cap=1", "--const", "N=2+3")
+    s.expect(0, "run", "--mask", "q_idx - kv_idx < window", "--param", "window=3", *QKV, "--out", "scalar.npy")
+    s.expect(0, "run", "--mask", "q_idx - kv_idx < 3", *QKV, "--out", "literal.npy")
+    if (s.folder / "scalar.npy").read_bytes() != (s.folder / "literal.npy").read_bytes():
+        raise Failure("--param binds a scalar of a bare expression")
+    s.expect(0, "run", "--score", "-score", *QKV)
+    s.expect(0, "run", "causal", *QKV, "--q-offset", "-3", "--kv-offset", "+2")
+
+
+def test_dtypes(s):
+    s.expect(0, "run", "causal", *QKV, "--out", "f32.npy")
+    exact = np.load(s.folder / "f32.npy")
+    for dtype, stored in (("bf16", np.float32), ("f16", np.float16), ("f32", np.float32)):
+        s.expect(0, "run", "causal", "--q", "q64.npy", "--k", "k64.npy", "--v", "v64.npy", "--dtype", dtype, "--out", f"o_{dtype}.npy")
+        out = np.load(s.folder / f"o_{dtype}.npy")
+        if out.dtype != stored or abs(out.astype(float) - exact).max() > (1e-6 if dtype == "f32" else 0.05):
+            raise Failure(f"--dtype {dtype}: {out.dtype}, off by {abs(out.astype(float) - exact).max()}")
+        if dtype == "bf16" and (out.view(np.uint32) & 0xFFFF).any():
+            raise Failure("bf16 outputs are not bf16 values")
+    s.expect(0, "run", "causal", "--q", "q16.npy", "--k", "k16.npy", "--v", "v16.npy", "--out", "half.npy")
+    if np.load(s.folder / "half.npy").dtype != np.float16:
+        raise Failure("f16 inputs give f16 outputs")
+    s.expect(0, "run", "causal", "--q", "q.npy", "--k", "k16.npy", "--v", "v64.npy", "--dtype", "f32")
+
+
+def test_outputs_whole_or_not_at_all(s):
+    before = s.files()
+    done = s.call("run", "causal", *QKV, "--out", "/dev/full")
+    if done.returncode not in (1, 3) or "/dev/full" not in done.stderr:
+        raise Failure(f"--out /dev/full: exit {done.returncode}: {done.stderr}")
+    done = s.call("run", "causal", *QKV, "--out", "whole.npy", "--lse", "missing_folder/lse.npy")
+    if done.returncode not in (1, 3) or "missing_folder" not in done.stderr:
+        raise Failure(f"a missing folder: exit {done.returncode}: {done.stderr}")
+    if s.files() != before:
+        raise Failure(f"files are left behind: {s.files() - before}")
+    # A file that grows past the limit: the old contents stay.
+    s.write("old.npy", "old")
+    s.save("long_q", np.zeros((1, 2, 4096, 8), np.float32))
+    done = s.call("run", "--mask", "kv_idx == 0", "--q", "long_q.npy", "--k", "k.npy", "--v", "v.npy", "--out", "old.npy", shell_limit="ulimit -f 8; trap '' XFSZ")
+    if done.returncode == 0 or (s.folder / "old.npy").read_text() != "old":
+        raise Failure("a file that could not be written whole replaced the old one")
+    if s.files() - before - {"old.npy", "long_q.npy"}:
+        raise Failure(f"temporaries are left: {s.files() - before}")
+    if os.geteuid() != 0:
+        (s.folder / "sealed").mkdir(mode=0o555)
+        done = s.call("run", "causal", *QKV, "--out", "sealed/out.npy")
+        if done.returncode not in (1, 3):
+            raise Failure("a read-only folder")
+    s.expect(0, "run", "causal", *QKV, "--out", "/dev/null", "--lse", "/dev/null")
+
+
+def test_standard_output(s):
+    with open("/dev/full", "w") as full:
+        for command in (["gallery", "list"], ["run", "causal", *RANDOM], ["doctor"], ["--help"], ["check", "causal"], ["check", "--list-codes"]):
+            done = s.call(*command, stdout=full)
+            if done.returncode != 3 or "standard output" not in done.stderr:
+                raise Failure(f"{command} > /dev/full: exit {done.returncode}: {done.stderr}")
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = s.call("gallery", "list", stdout=writer)
+    os.close(writer)
+    if done.returncode not in (0, -signal.SIGPIPE) or done.stderr:
+        raise Failure(f"a reader that went away: exit {done.returncode}: {done.stderr}")
+
+
+def test_check(s):
+    if "ok" not in s.expect(0, "check", "bound.flex").stdout:
+        raise Failure("check says nothing")
+    codes = s.expect(0, "check", "--list-codes").stdout.split()
+    if len(codes) < 40 or codes != sorted(codes) or "undefined-name" not in codes:
+        raise Failure("--list-codes")
+    if json.loads(s.expect(0, "check", "--list-codes", "--json").stdout) != codes:
+        raise Failure("--list-codes --json")
+    report = json.loads(s.expect(0, "check", "bound.flex", "--json").stdout)
+    if not report["ok"] or [c["name"] for c in report["captures"]] != ["slopes"] or [p["has_default"] for p in report["params"]] != [False, True] or len(report["hash"]) != 32:
+        raise Failure(f"JSON: {report}")
+    report = json.loads(s.expect(1, "check", "wrong.flex", "--json", quiet_stdout=False).stdout)
+    first = report["diagnostics"][0]
+    if report["ok"] or (first["line"], first["column"], first["code"], first["file"]) != (2, 21, "undefined-name", "wrong.flex"):
+        raise Failure(f"JSON: {report}")
+    done = s.expect(0, "check", "--score", "score + bias[q_idx]")
+    if "warning:" not in done.stderr or "bias" not in done.stderr:
+        raise Failure("an undeclared capture is assumed f32, with a warning")
+
+
+def test_emit(s):
+    normal = s.expect(0, "emit", "causal", "--stage", "normal").stdout
+    if normal != s.expect(0, "emit", "--mask", "q_idx >= kv_idx", "--stage", "normal", "--dtype", "bf16", "--head-dim", "128").stdout or not normal:
+        raise Failure("equal variants have equal normal forms")
+    s.expect(0, "emit", "causal", "--stage", "normal", "-o", "normal.txt")
+    if (s.folder / "normal.txt").read_text() != normal:
+        raise Failure("-o")
+    report = json.loads(s.expect(0, "emit", "causal", "--stage", "ast", "--json").stdout)
+    if set(report) != {"variant", "stage", "hash", "text"} or report["stage"] != "ast":
+        raise Failure(f"JSON: {report}")
+
+
+def test_mask(s):
+    report = json.loads(s.expect(0, "mask", "causal", "--shape", "2,3,2048,2048", "--out", "map.npy", "--png", "map.png", "--svg", "map.svg", "--json").stdout)
+    if report["blocks"] != {"empty": 120, "partial": 16, "full": 120} or abs(report["kept"] - 2049 / 4096) > 1e-12 or report["build_s"] <= 0 or report["bytes"] <= 0:
+        raise Failure(f"JSON: {report}")
+    tiles = np.load(s.folder / "map.npy")
+    if tiles.shape != (1, 1, 16, 16) or tiles.dtype != np.uint8 or (tiles[0, 0] != 2 * np.tri(16, k=-1, dtype=np.uint8) + np.eye(16, dtype=np.uint8)).any():
+        raise Failure("map.npy")
+    if (s.folder / "map.png").read_bytes()[:8] != b"\x89PNG\r\n\x1a\n" or b"<svg" not in (s.folder / "map.svg").read_bytes():
+        raise Failure("pictures")
+    text = s.expect(0, "mask", "causal", "--shape", "1,1,1024,1024").stdout
+    if "28 empty" not in text or len(text.splitlines()) < 10:
+        raise Failure(f"no picture: {text}")
+    one = json.loads(s.expect(0, "mask", "document", "--shape", "1,1,2000,2000", "--json").stdout)
+    two = json.loads(s.expect(0, "mask", "document", "--shape", "1,1,2000,2000", "--seed", "1", "--json").stdout)
+    if one["kept"] == two["kept"]:
+        raise Failure("--seed does not reach the maker")
+    report = json.loads(s.expect(0, "mask", "causal", "--shape", "1,1,64,128", "--q-offset", "64", "--block", "64,64", "--json").stdout)
+    if report["blocks"] != {"empty": 0, "partial": 1, "full": 1}:
+        raise Failure(f"offset: {report}")
+    s.expect(0, "mask", "causal", "--shape", "1,1,0,8")
+    s.expect(1, "mask", "bound.flex", "--shape", "1,2,8,8", words=["'slopes'"])
+
+
+def test_gallery(s):
+    lines = s.expect(0, "gallery", "list").stdout.splitlines()
+    if len(lines) < 27 or any(len(line.split()) < 3 for line in lines):
+        raise Failure("gallery list")
+    for name in (line.split()[0] for line in lines):
+        text = s.expect(0, "gallery", "show", name).stdout
+        if f"# example: flexc run {name} " not in text:
+            raise Failure(f"gallery show {name}")
+        s.expect(0, "check", "-", stdin=text)
+    shown = s.expect(0, "gallery", "show", "alibi").stdout
+    s.write("copy.flex", shown)
+    s.expect(0, "run", "copy.flex", *QKV, "--capture", "slopes=slopes.npy")
+
+
+def test_doctor(s):
+    text = s.expect(0, "doctor", environment={"HOME": "", "XDG_CACHE_HOME": ""}).stdout
+    for word in ("flexc", "cpu", "nvrtc", "driver", "cache", "oracle", "yes"):
+        if word not in text:
+            raise Failure(f"doctor has no '{word}'")
+    report = json.loads(s.expect(0, "doctor", "--json", environment={"FLEXC_CACHE_DIR": str(s.folder / "causal.flex" / "cache")}).stdout)
+    if not report["devices"]["oracle"]["works"] or report["devices"]["cpu"]["works"] or not report["cache"]["problem"]:
+        raise Failure(f"JSON: {report}")
+
+
+def test_real_data(s):
+    data = Path(os.environ.get("FLEXC_ROOT", Path(__file__).resolve().parent.parent.parent)) / "tests/data/minilm_layer3.safetensors"
+    tensors = [f"--{name}" if i == 0 else f"{data}:{name}" for name in "qkv" for i in (0, 1)]
+    s.expect(0, "run", "document", *tensors, "--capture", f"doc={data}:doc", "--out", "model.npy")
+    raw = data.read_bytes()
+    header = json.loads(raw[8:8 + int.from_bytes(raw[:8], "little")])
+    begin, end = header["out"]["data_offsets"]
+    start = 8 + int.from_bytes(raw[:8], "little")
+    expected = np.frombuffer(raw[start + begin:start + end], np.float32).reshape(header["out"]["shape"])
+    error = abs(np.load(s.folder / "model.npy") - expected).max()
+    if error > 2e-5:
+        raise Failure(f"the model's own attention output is missed by {error}")
+
+
+# Commands that break a rule which `expect` must notice.
+NEGATIVE = [
+    lambda s: s.expect(0, "rnu"),
+    lambda s: s.expect(2, "gallery", "list"),
+    lambda s: s.expect(1, "check", "wrong.flex", words=["a word that is not there"]),
+    lambda s: s.expect(1, "check", "wrong.flex", "--json"),  # writes to stdout
+    lambda s: s.expect(1, "run", "causal", *RANDOM, "--device", "cpu"),
+]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("flexc")
+    parser.add_argument("--only", default="")
+    parser.add_argument("--negative", action="store_true")
+    options = parser.parse_args()
+    flexc = str(Path(options.flexc).resolve())
+    if options.negative:
+        caught = 0
+        for command in NEGATIVE:
+            with tempfile.TemporaryDirectory() as folder:
+                try:
+                    command(Session(flexc, folder))
+                except Failure:
+                    caught += 1
+        print(f"cli, negative: {caught} of {len(NEGATIVE)} broken rules are noticed")
+        return 0 if caught == len(NEGATIVE) else 1
+    tests = [(name, test) for name, test in globals().items() if name.startswith("test_") and options.only in name]
+    failures = 0
+    for name, test in tests:
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                test(Session(flexc, folder))
+            except (Failure, subprocess.TimeoutExpired) as failure:
+                failures += 1
+                print(f"{name}: {failure}")
+    print(f"cli: {len(tests)} tests, {failures} failures")
+    return 1 if failures or not tests else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

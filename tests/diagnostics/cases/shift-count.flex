@@ -1,0 +1,4 @@
+const MASK = 1 << 64
+
+def mask_mod(b, h, q_idx, kv_idx):
+    return q_idx < MASK
