@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "compiler/host/cpu_kernel.h"
 #include "compiler/host/oracle_kernel.h"
 #include "compiler/host/variant_impl.h"
 #include "flexc/environment.h"
@@ -16,6 +17,7 @@ namespace {
 struct Key {
   std::array<std::uint64_t, 2> hash{};
   std::vector<std::string> names;
+  Device::Kind device = Device::Kind::Oracle;
   DType dtype = f32;
   std::int64_t head_dim = 0, value_dim = 0;
   auto operator<=>(const Key&) const = default;
@@ -38,14 +40,14 @@ std::vector<std::string> bound_names(const dsl::NormalForm& form) {
 std::optional<Error> missing_device(Device::Kind kind) {
   switch (kind) {
     case Device::Kind::Auto:
-    case Device::Kind::Oracle: return std::nullopt;
-    case Device::Kind::Cpu: return Error{ErrorKind::Environment, "device cpu: this build has no CPU back end; use device oracle"};
-    case Device::Kind::Model: return Error{ErrorKind::Environment, "device model: this build has no Hopper kernels and no host model; use device oracle"};
+    case Device::Kind::Oracle:
+    case Device::Kind::Cpu: return std::nullopt;
+    case Device::Kind::Model: return Error{ErrorKind::Environment, "device model: this build has no Hopper kernels and no host model; use device cpu or oracle"};
     case Device::Kind::Cuda: {
       const DriverProbe driver = probe_cuda_driver();
       const LibraryProbe nvrtc = probe_nvrtc();
       return Error{ErrorKind::Environment,
-                   fmt::format("device cuda: this build has no CUDA back end; use device oracle (driver: {}; NVRTC: {})",
+                   fmt::format("device cuda: this build has no CUDA back end; use device cpu or oracle (driver: {}; NVRTC: {})",
                                driver.library.problem.empty() ? "found" : driver.library.problem, nvrtc.problem.empty() ? "found" : nvrtc.problem)};
     }
   }
@@ -89,11 +91,28 @@ std::expected<std::shared_ptr<const Kernel>, CompileError> Engine::compile(const
   auto form = typed_form(VariantAccess::share(variant), options);
   if (!form) return std::unexpected(std::move(form.error()));
 
-  Key key{(*form)->hash, bound_names(**form), options.dtype, options.head_dim, options.value_dim ? options.value_dim : options.head_dim};
+  // Without a GPU kernel, automatic is the CPU, and the oracle where the CPU back end cannot run.
+  const bool automatic = options.device.kind == Device::Kind::Auto;
+  const Device::Kind device = automatic ? Device::Kind::Cpu : options.device.kind;
+  Key key{(*form)->hash, bound_names(**form), device, options.dtype, options.head_dim, options.value_dim ? options.value_dim : options.head_dim};
   const std::lock_guard lock(impl_->mutex);
   if (const auto it = impl_->kernels.find(key); it != impl_->kernels.end()) return it->second;
   if (impl_->kernels.size() >= kMaxCachedKernels) impl_->kernels.clear();
-  return impl_->kernels.emplace(std::move(key), make_oracle_kernel(std::move(*form), options)).first->second;
+  Result<std::shared_ptr<const Kernel>> kernel = device == Device::Kind::Cpu ? make_cpu_kernel(*form, options) : make_oracle_kernel(*form, options);
+  if (!kernel && automatic && kernel.error().kind == ErrorKind::Environment) kernel = make_oracle_kernel(*form, options);
+  if (!kernel) return std::unexpected(CompileError{std::move(kernel.error()), {}});
+  return impl_->kernels.emplace(std::move(key), std::move(*kernel)).first->second;
+}
+
+std::string_view name_of(Device device) {
+  switch (device.kind) {
+    case Device::Kind::Auto: return "auto";
+    case Device::Kind::Cpu: return "cpu";
+    case Device::Kind::Cuda: return "cuda";
+    case Device::Kind::Model: return "model";
+    case Device::Kind::Oracle: return "oracle";
+  }
+  return "?";
 }
 
 std::string_view version() { return FLEXC_VERSION; }

@@ -1,4 +1,7 @@
+#include "compiler/host/ir_library.h"
 #include "compiler/host/variant_impl.h"
+
+#include <algorithm>
 
 #include "dsl/codes.h"
 #include "dsl/syntax/parse.h"
@@ -107,12 +110,22 @@ Diagnostics Variant::check() const {
 
 std::expected<std::string, CompileError> Variant::emit(std::string_view stage) const {
   if (stage == "ast") return dsl::print_ast(*impl_->program);
-  if (stage != "normal") return std::unexpected(CompileError{{ErrorKind::Usage, "a variant has the stages `ast` and `normal`, not `" + std::string(stage) + "`"}, {}});
-  if (impl_->form) return impl_->form->text;
+  const auto print = [stage](const dsl::NormalForm& form) -> std::expected<std::string, CompileError> {
+    if (stage == "normal") return form.text;
+    static constexpr std::string_view kStages[] = {"ir", "opt", "llvm", "asm"};
+    if (std::ranges::find(kStages, stage) == std::end(kStages))
+      return std::unexpected(CompileError{{ErrorKind::Usage, "a variant has the stages ast, normal, ir, opt, llvm and asm, not `" + std::string(stage) + "`"}, {}});
+    const auto functions = ir_functions();
+    if (!functions) return std::unexpected(CompileError{functions.error(), {}});
+    auto text = (*functions)->emit_stage(form, stage, std::nullopt);
+    if (!text) return std::unexpected(CompileError{std::move(text.error()), {}});
+    return std::move(*text);
+  };
+  if (impl_->form) return print(*impl_->form);
   Diagnostics diagnostics(impl_->program->sources);
   dsl::ElaborateOptions assumed = impl_->elaboration;
   assumed.assume_captures = true;
-  if (auto form = dsl::elaborate(*impl_->program, assumed, diagnostics)) return form->text;
+  if (auto form = dsl::elaborate(*impl_->program, assumed, diagnostics)) return print(*form);
   return std::unexpected(CompileError{{ErrorKind::Input, "the variant has no normal form while its undeclared captures are assumed f32"}, std::move(diagnostics)});
 }
 

@@ -74,7 +74,10 @@ std::string Elaborator::describe_value(const Value& value) const {
     const std::string digits = value.as<mpz_class>().get_str();
     return digits.size() <= 24 ? "integer " + digits : "an integer of " + std::to_string(digits.size()) + " digits";
   }
-  if (value.is<double>()) return fmt::format("float {}", value.as<double>());
+  if (value.is<double>()) {
+    const std::string digits = fmt::format("{}", value.as<double>());
+    return "float " + digits + (digits.find_first_not_of("-0123456789") == std::string::npos ? ".0" : "");
+  }
   if (value.is<std::string>()) return "a string";
   if (value.is<NoneValue>()) return "None";
   if (value.is<TupleValue>()) return fmt::format("a tuple of {}", value.as<TupleValue>().items->size());

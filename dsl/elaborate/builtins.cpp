@@ -55,6 +55,17 @@ const Signature* signature_of(std::string_view name) {
 constexpr std::array<std::string_view, 9> kExtraTorchFunctions = {"remainder", "div", "zeros_like", "full_like", "ones_like", "tensor", "relu", "sigmoid", "tanh"};
 constexpr std::array<std::string_view, 6> kFunctionalFunctions = {"sigmoid", "silu", "relu", "gelu", "softplus", "tanh"};
 
+/// The type that a dtype argument names; torch.float, torch.int and torch.bool are also the names of functions.
+std::optional<CastType> cast_type_of(const Value& value) {
+  if (value.is<CastValue>()) return value.as<CastValue>().type;
+  if (!value.is<BuiltinValue>() || value.as<BuiltinValue>().self) return std::nullopt;
+  const std::string_view name = value.as<BuiltinValue>().name;
+  if (name == "float") return CastType::Float32;
+  if (name == "int") return CastType::Int32;
+  if (name == "bool") return CastType::Bool;
+  return std::nullopt;
+}
+
 std::optional<Op> float_op(std::string_view name) {
   static constexpr std::pair<std::string_view, Op> kOps[] = {
       {"floor", Op::Floor}, {"ceil", Op::Ceil}, {"round", Op::Round}, {"exp", Op::Exp}, {"exp2", Op::Exp2}, {"expm1", Op::Expm1},
@@ -90,13 +101,16 @@ Value Elaborator::module_attribute(const ModuleValue& module, const Expr& expr) 
   }
   static constexpr std::string_view kModules[] = {"torch", "math", "torch.nn", "torch.nn.functional", "functools"};
   const std::string_view prefix = kModules[static_cast<std::size_t>(module.kind)];
+  // What is in no module is not meant: torch.arange is no slip for range.
+  std::vector<std::string_view> candidates;
+  for (std::string_view known : builtin_functions())
+    if (known != "range" && known != "partial" && known != "and_masks" && known != "or_masks") candidates.push_back(known);
   if (torch || module.kind == ModuleKind::Functional) {
-    std::vector<std::string_view> candidates(builtin_functions().begin(), builtin_functions().end());
     candidates.insert(candidates.end(), kExtraTorchFunctions.begin(), kExtraTorchFunctions.end());
     if (const std::string_view near = nearest_name(name, candidates); near.empty() || near.size() < 3)
       return host_code(fmt::format("{}.{}", prefix, name), expr.anchor);
   }
-  const std::string_view near = nearest_name(name, builtin_functions());
+  const std::string_view near = nearest_name(name, candidates);
   report(codes::unknown_attribute, expr.anchor,
          near.empty() ? fmt::format("{}.{} is not part of the language", prefix, name)
                       : fmt::format("{0}.{1} is not part of the language; did you mean {0}.{2}?", prefix, name, near));
@@ -130,12 +144,14 @@ Value Elaborator::call_builtin(const BuiltinValue& builtin, CallArguments argume
   const std::size_t given = values.size();
   if (!variadic || !arguments.keywords.empty()) values.resize(std::max(values.size(), signature->parameters.size()), Value{NoneValue{}});
   for (const CallArguments::Keyword& keyword : arguments.keywords) {
-    if (keyword.name == "dtype" && keyword.value.is<CastValue>() && name != "to") continue;  // the type follows from the value
+    if (keyword.name == "dtype" && cast_type_of(keyword.value) && name != "to") continue;  // the type follows from the value
     const auto found = std::find(signature->parameters.begin(), signature->parameters.end(), keyword.name == "x" || keyword.name == "self" ? "input" : keyword.name);
     const auto index = static_cast<std::size_t>(found - signature->parameters.begin());
     if (found == signature->parameters.end() || index < given) {
+      const std::string_view near = nearest_name(keyword.name, signature->parameters);
+      const std::string hint = near.empty() ? "" : fmt::format("; did you mean '{}'?", near);
       report(codes::wrong_arguments, keyword.name_span,
-             found == signature->parameters.end() ? fmt::format("'{}' has no parameter '{}'", name, keyword.name)
+             found == signature->parameters.end() ? fmt::format("'{}' has no parameter '{}'{}", name, keyword.name, hint)
                                                   : fmt::format("'{}' is given twice in this call of '{}'", keyword.name, name));
       return poison();
     }
@@ -180,12 +196,8 @@ Value Elaborator::call_builtin(const BuiltinValue& builtin, CallArguments argume
     return cast(values[0], *type == Scalar::F32 ? CastType::Float32 : *type == Scalar::Bool ? CastType::Bool : CastType::Int64, span);
   }
   if (name == "to") {
-    // torch.float, torch.int and torch.bool are also the names of functions.
     const Value& target = values[1];
-    if (target.is<CastValue>()) return cast(values[0], target.as<CastValue>().type, span);
-    if (target.is<BuiltinValue>() && target.as<BuiltinValue>().name == "float") return cast(values[0], CastType::Float32, span);
-    if (target.is<BuiltinValue>() && target.as<BuiltinValue>().name == "int") return cast(values[0], CastType::Int32, span);
-    if (target.is<BuiltinValue>() && target.as<BuiltinValue>().name == "bool") return cast(values[0], CastType::Bool, span);
+    if (const auto type = cast_type_of(target)) return cast(values[0], *type, span);
     report(codes::type_mismatch, span, fmt::format("'.to' takes torch.float32, int32, int64, bool or another value's .dtype, found {}", describe_value(target)));
     return poison();
   }
@@ -295,7 +307,7 @@ Value Elaborator::builtin_like(std::string_view name, const ValueList& values, c
   if (name == "new_full") fill = values[2];
   CastType cast_type = *type == Scalar::F32 ? CastType::Float32 : *type == Scalar::Bool ? CastType::Bool : CastType::Int64;
   for (const CallArguments::Keyword& keyword : arguments.keywords)
-    if (keyword.name == "dtype" && keyword.value.is<CastValue>()) cast_type = keyword.value.as<CastValue>().type;
+    if (keyword.name == "dtype") cast_type = cast_type_of(keyword.value).value_or(cast_type);
   const Value converted = cast(fill, cast_type, span);
   if (!converted.is_constant_number()) return converted;
   // A run-time scalar of that type, not a compile-time one: `ones_like(score)` is f32.
@@ -333,7 +345,8 @@ Value Elaborator::builtin_activation(std::string_view name, const ValueList& val
 
 Value Elaborator::builtin_range(const CallArguments& arguments) {
   if (arguments.positional.empty() || arguments.positional.size() > 3 || !arguments.keywords.empty()) {
-    report(codes::wrong_arguments, arguments.call, fmt::format("'range' takes 1 to 3 integers, found {}", arguments.positional.size() + arguments.keywords.size()));
+    report(codes::wrong_arguments, arguments.call,
+           arguments.keywords.empty() ? fmt::format("'range' takes 1 to 3 integers, found {}", arguments.positional.size()) : "'range' takes no keyword arguments");
     return poison();
   }
   std::array<mpz_class, 3> bounds;

@@ -5,14 +5,19 @@
 
 #include "dsl/elaborate/elaborator.h"
 #include "dsl/elaborate/python_arithmetic.h"
+#include "dsl/syntax/names.h"
 
 namespace flexc::dsl {
 
 Value Elaborator::make_closure(const Function& function) {
   Closure& closure = closures_.emplace_back();
   closure.function = &function;
+  closure.name = function.name;
   closure.frame = scope_;
-  if (scope_) evaluate_defaults(closure);
+  if (scope_) {
+    scope_->captured = true;
+    evaluate_defaults(closure);
+  }
   return Value{FunctionValue{&closure}};
 }
 
@@ -63,14 +68,25 @@ bool Elaborator::bind_parameters(Closure& closure, CallArguments& arguments, Fra
   std::vector<std::optional<Value>> values(parameters.size());
   const auto signature = [&] {
     std::string names;
-    for (const Parameter& parameter : parameters) names += (names.empty() ? "" : ", ") + std::string(parameter.name);
-    return fmt::format("{}({})", function.name, names);
+    bool keyword_only = false;
+    for (const Parameter& parameter : parameters) {
+      if (parameter.keyword_only && !keyword_only) names += names.empty() ? "*" : ", *";
+      keyword_only = parameter.keyword_only;
+      names += (names.empty() ? "" : ", ") + std::string(parameter.name);
+    }
+    return fmt::format("{}({})", closure.name, names);
+  };
+  const auto nearest_parameter = [&](std::string_view name) {
+    std::vector<std::string_view> names;
+    for (const Parameter& parameter : parameters) names.push_back(parameter.name);
+    const std::string_view near = nearest_name(name, names);
+    return near.empty() ? std::string() : fmt::format("; did you mean '{}'?", near);
   };
   const auto positional_count = static_cast<std::size_t>(
       std::find_if(parameters.begin(), parameters.end(), [](const Parameter& p) { return p.keyword_only; }) - parameters.begin());
   if (arguments.positional.size() > positional_count) {
     report(codes::wrong_arguments, arguments.call,
-           fmt::format("'{}' takes {} argument{}, found {}: {}", function.name, positional_count, positional_count == 1 ? "" : "s",
+           fmt::format("'{}' takes {} argument{}, found {}: {}", closure.name, positional_count, positional_count == 1 ? "" : "s",
                        arguments.positional.size() + arguments.keywords.size(), signature()));
     return false;
   }
@@ -80,8 +96,8 @@ bool Elaborator::bind_parameters(Closure& closure, CallArguments& arguments, Fra
     const auto index = static_cast<std::size_t>(found - parameters.begin());
     if (found == parameters.end() || values[index]) {
       report(codes::wrong_arguments, keyword.name_span,
-             found == parameters.end() ? fmt::format("'{}' has no parameter '{}': {}", function.name, keyword.name, signature())
-                                       : fmt::format("'{}' is given twice in this call of '{}'", keyword.name, function.name));
+             found == parameters.end() ? fmt::format("'{}' has no parameter '{}': {}{}", closure.name, keyword.name, signature(), nearest_parameter(keyword.name))
+                                       : fmt::format("'{}' is given twice in this call of '{}'", keyword.name, closure.name));
       return false;
     }
     values[index] = std::move(keyword.value);
@@ -97,7 +113,7 @@ bool Elaborator::bind_parameters(Closure& closure, CallArguments& arguments, Fra
   }
   if (!missing.empty()) {
     report(codes::wrong_arguments, arguments.call,
-           fmt::format("'{}' takes {} argument{}, and {} is missing: {}", function.name, parameters.size(), parameters.size() == 1 ? "" : "s", missing, signature()));
+           fmt::format("'{}' takes {} argument{}, and {} is missing: {}", closure.name, parameters.size(), parameters.size() == 1 ? "" : "s", missing, signature()));
     return false;
   }
   for (std::size_t i = 0; i < parameters.size(); ++i)
@@ -108,16 +124,16 @@ bool Elaborator::bind_parameters(Closure& closure, CallArguments& arguments, Fra
 Value Elaborator::call_closure(Closure& closure, CallArguments arguments, ModKind mod) {
   const Function& function = *closure.function;
   if (std::find(active_closures_.begin(), active_closures_.end(), &closure) != active_closures_.end()) {
-    report(codes::recursion, arguments.call, fmt::format("'{}' calls itself: recursion cannot be inlined", function.name));
+    report(codes::recursion, arguments.call, fmt::format("'{}' calls itself: recursion cannot be inlined", closure.name));
     return poison();
   }
   if (static_cast<int>(active_closures_.size()) >= kMaxInlineDepth)
     stop(codes::inlining_too_deep, arguments.call, fmt::format("calls are nested more than {} deep, which is the limit", kMaxInlineDepth));
+  step(arguments.call, static_cast<int>(1 + function.locals.size()));
   Frame& frame = frames_.emplace_back();
   frame.function = &function;
   frame.parent = closure.frame;
   frame.slots.assign(function.locals.size(), Value{Unassigned{}});
-  step(arguments.call, static_cast<int>(1 + function.locals.size() / 8));
   if (!bind_parameters(closure, arguments, frame)) return poison();
 
   Activation activation;
@@ -143,11 +159,14 @@ Value Elaborator::call_closure(Closure& closure, CallArguments arguments, ModKin
   active_closures_.pop_back();
   activation_ = caller;
   scope_ = caller_scope;
+  if (!frame.captured) frame.slots = {};
   return result;
 }
 
 Value Elaborator::call_composite(const Composite& composite, CallArguments arguments) {
+  const DepthGuard guard(*this, arguments.call);
   if (composite.kind == Composite::Kind::Partial) {
+    step(arguments.call, static_cast<int>(composite.items.size() + composite.keywords.size() + arguments.positional.size() + arguments.keywords.size()));
     CallArguments all;
     all.call = arguments.call;
     all.positional.assign(composite.items.begin() + 1, composite.items.end());
@@ -162,12 +181,12 @@ Value Elaborator::call_composite(const Composite& composite, CallArguments argum
     return call(composite.items[0], std::move(all));
   }
   const bool conjunction = composite.kind == Composite::Kind::And;
-  const DepthGuard guard(*this, arguments.call);
   std::optional<Value> result;
   for (const Value& mask : composite.items) {
     step(arguments.call);
+    const std::size_t errors = diagnostics_.error_count();
     const Value one = mask.is<FunctionValue>() ? call_closure(*mask.as<FunctionValue>().closure, arguments, ModKind::Mask) : call(mask, arguments);
-    if (one.poisoned()) return poison();
+    if (one.poisoned() || diagnostics_.error_count() > errors) return poison();
     const std::string_view what = conjunction ? "and_masks" : "or_masks";
     if (!require_bool(one, what, arguments.call)) return poison();
     result = result ? logical(conjunction ? Op::And : Op::Or, *result, one, what, arguments.call) : one;

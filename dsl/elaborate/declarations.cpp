@@ -113,24 +113,26 @@ void Elaborator::declare_param(const Stmt& stmt) {
     return;
   }
   const std::string_view type = name_of(param.type);
-  if (param.type == DType::F32) {
-    param.default_float = static_cast<float>(as_double(value));
-    if (value.is<mpz_class>()) param.default_float = to_float(value.as<mpz_class>());
-    return;
-  }
-  const bool fits_kind = param.type == DType::Bool ? value.is<bool>() : value.is<mpz_class>();
+  const bool is_float_param = param.type == DType::F32;
+  const bool fits_kind = param.type == DType::Bool ? value.is<bool>() : value.is<mpz_class>() || (is_float_param && value.is<double>());
   if (!fits_kind) {
     report(codes::param_default, stmt.value->span, fmt::format("the default of '{}', a param of {}, cannot be {}", stmt.name, type, describe_value(value)));
+    return;
+  }
+  const auto out_of_range = [&] {
+    report(codes::param_default, stmt.value->span, fmt::format("the default of '{}' is {}, out of the range of {}", stmt.name, describe_value(value), type));
+  };
+  if (is_float_param) {
+    param.default_float = value.is<mpz_class>() ? to_float(value.as<mpz_class>()) : static_cast<float>(value.as<double>());
+    const bool infinite = value.is<double>() && std::isinf(value.as<double>());
+    if (std::isinf(*param.default_float) && !infinite) out_of_range();
     return;
   }
   const mpz_class integer = as_integer(value);
   const bool narrow = param.type == DType::I32;
   const bool in_range = narrow ? integer >= std::numeric_limits<std::int32_t>::min() && integer <= std::numeric_limits<std::int32_t>::max()
                                : integer.fits_slong_p();
-  if (!in_range) {
-    report(codes::param_default, stmt.value->span, fmt::format("the default of '{}' is {}, out of the range of {}", stmt.name, describe_value(value), type));
-    return;
-  }
+  if (!in_range) return out_of_range();
   param.default_integer = integer.get_si();
 }
 

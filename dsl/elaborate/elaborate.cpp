@@ -53,6 +53,18 @@ void Elaborator::step(Span span, int count) {
     stop(codes::too_much_evaluation, span, fmt::format("compile-time evaluation takes more than {} steps, which is the limit", kMaxCompileTimeSteps));
 }
 
+/// Whether a function can be called with a mod's arguments, which are all positional. resolve() has said so of a def.
+bool Elaborator::fits_mod(std::string_view mod, const Function& function, std::size_t expected, Span span) {
+  const auto positional = static_cast<std::size_t>(std::ranges::count(function.parameters, false, &Parameter::keyword_only));
+  const auto required = static_cast<std::size_t>(std::ranges::count(function.parameters, nullptr, &Parameter::default_value));
+  if (positional >= expected && required <= expected) return true;
+  const std::string_view list = expected == 5 ? "(score, b, h, q_idx, kv_idx)" : "(b, h, q_idx, kv_idx)";
+  if (function.name != mod || function.name_span.begin != span.begin)
+    report(codes::mod_parameters, span, fmt::format("{} takes {} parameters {}, and this function takes {}", mod, expected, list,
+                                                    positional < expected ? positional : required));
+  return false;
+}
+
 void Elaborator::elaborate_mod(ModKind kind) {
   // Each mod gets a walk of its own over the top level: factories may compute run-time values, which belong to the mod that
   // their closures end up in.
@@ -95,6 +107,7 @@ void Elaborator::elaborate_mod(ModKind kind) {
   arguments.spans.assign(arguments.positional.size(), span);
   const Value& function = mod->second;
   const bool closure = function.is<FunctionValue>();
+  if (closure && !fits_mod(name, *function.as<FunctionValue>().closure->function, arguments.positional.size(), span)) return;
   Value result = closure ? call_closure(*function.as<FunctionValue>().closure, std::move(arguments), kind) : call(function, std::move(arguments));
   if (!closure) {
     result = materialise(result, span);

@@ -58,6 +58,7 @@ class Elaborator {
  private:
   // elaborate.cpp
   void elaborate_mod(ModKind kind);
+  bool fits_mod(std::string_view mod, const Function& function, std::size_t expected, Span span);
   void report(std::string_view code, Span span, std::string message, std::vector<Note> notes = {});
   void warn(std::string_view code, Span span, std::string message);
   [[noreturn]] void stop(std::string_view code, Span span, std::string message);
@@ -88,7 +89,7 @@ class Elaborator {
   bool join(NodeId condition, Span span, Activation::State then_state, bool then_returned, Activation::State else_state, bool else_returned);
   Activation::State save_state();
   void restore_state(Activation::State state);
-  bool can_merge(const Value& a, const Value& b) const;
+  bool can_merge(const Value& a, const Value& b, Span span);
   Value merge_values(NodeId condition, const Value& a, const Value& b, Span span);
 
   // expressions.cpp

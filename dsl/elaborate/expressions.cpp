@@ -32,7 +32,13 @@ std::string digits_of(std::string_view text) {
 Value Elaborator::eval(const Expr& expr) {
   step(expr.span);
   const DepthGuard guard(*this, expr.span);
-  if (!in_spine(expr)) return eval_leaf(expr);
+  // Every evaluation makes a copy: that of a large integer counts by its size, so that the limit on steps is one on memory too.
+  constexpr std::size_t kLimbsPerStep = 16;
+  const auto charged = [&](Value value) {
+    if (value.is<mpz_class>()) step(expr.span, static_cast<int>(mpz_size(value.as<mpz_class>().get_mpz_t()) / kLimbsPerStep));
+    return value;
+  };
+  if (!in_spine(expr)) return charged(eval_leaf(expr));
   std::vector<const Expr*> spine;
   const Expr* cursor = &expr;
   for (; in_spine(*cursor); cursor = cursor->a) spine.push_back(cursor);
@@ -47,7 +53,7 @@ Value Elaborator::eval(const Expr& expr) {
       default: value = eval_subscript(link, value); break;
     }
   }
-  return value;
+  return charged(std::move(value));
 }
 
 Value Elaborator::eval_leaf(const Expr& expr) {
@@ -159,7 +165,11 @@ Value Elaborator::eval_number(const Expr& expr) {
 
 Value Elaborator::eval_conditional(const Expr& expr) {
   const Value condition = eval(*expr.b);
-  if (!require_bool(condition, "'if'", expr.b->span)) return poison();
+  if (!require_bool(condition, "'if'", expr.b->span)) {  // both sides are still looked at, for all errors at once
+    eval(*expr.a);
+    eval(*expr.c);
+    return poison();
+  }
   if (condition.is<bool>()) return eval(condition.as<bool>() ? *expr.a : *expr.c);
   const Value then_value = eval(*expr.a), else_value = eval(*expr.c);
   if (then_value.poisoned() || else_value.poisoned()) return poison();
@@ -170,29 +180,33 @@ Value Elaborator::eval_bool_chain(const Expr& expr) {
   const bool conjunction = expr.kind == ExprKind::BoolAnd;
   const std::string_view what = conjunction ? "'and'" : "'or'";
   std::optional<Value> result;
+  bool wrong = false;  // the operands behind a wrong one are still looked at, for all errors at once
   for (const Expr* item : expr.items) {
     const Value value = eval(*item);
-    if (!require_bool(value, what, item->span)) return poison();
+    wrong = !require_bool(value, what, item->span) || wrong;
+    if (wrong) continue;
     result = result ? logical(conjunction ? Op::And : Op::Or, *result, value, what, expr.anchor) : value;
     // Short circuit, as in Python: what follows a decisive constant is not evaluated.
     if (result->is<bool>() && result->as<bool>() != conjunction) return *result;
   }
-  return *result;
+  return wrong ? poison() : *result;
 }
 
 Value Elaborator::eval_compare(const Expr& expr) {
   std::optional<Value> result;
+  bool wrong = false;
   Value left = eval(*expr.items[0]);
   for (std::size_t i = 1; i < expr.items.size(); ++i) {
     Value right = eval(*expr.items[i]);
     const Span span = expr.op_spans[i - 1];
     const Value one = compare(expr.compare_ops[i - 1], left, right, span);
-    if (one.poisoned()) return one;
+    left = std::move(right);
+    wrong = wrong || one.poisoned();
+    if (wrong) continue;
     result = result ? logical(Op::And, *result, one, "a chained comparison", span) : one;
     if (result->is<bool>() && !result->as<bool>()) return *result;
-    left = std::move(right);
   }
-  return *result;
+  return wrong ? poison() : *result;
 }
 
 Value Elaborator::dim_value(const Dim& dim) {
@@ -232,12 +246,12 @@ Value Elaborator::eval_attribute(const Expr& expr, const Value& base) {
     static constexpr std::string_view kMethods[] = {"abs", "sign", "floor", "ceil", "round", "exp", "exp2", "expm1", "log", "log2", "log1p", "sqrt",
         "rsqrt", "square", "sin", "cos", "tan", "tanh", "sigmoid", "erf", "pow", "isnan", "isinf", "clamp", "min", "max", "minimum", "maximum", "where",
         "sum", "dot", "logical_and", "logical_or", "logical_not", "logical_xor", "remainder", "to", "long", "float", "int", "bool", "type_as",
-        "new_ones", "new_zeros", "new_full", "relu", "div"};
+        "new_ones", "new_zeros", "new_full", "relu", "div", "shape", "dtype"};
     for (std::string_view method : kMethods)
       if (name == method) return Value{BuiltinValue{method, std::make_shared<const Value>(base)}};
     const std::string_view near = nearest_name(name, kMethods);
     if (!near.empty()) {
-      report(codes::unknown_attribute, expr.anchor, fmt::format("unknown method '.{}'; did you mean '.{}'?", name, near));
+      report(codes::unknown_attribute, expr.anchor, fmt::format("unknown method or attribute '.{}'; did you mean '.{}'?", name, near));
       return poison();
     }
     return host_code(fmt::format("the method '.{}'", name), expr.anchor);
@@ -256,22 +270,22 @@ Value Elaborator::host_code(std::string_view what, Span span) {
 Value Elaborator::index_tensor(const TensorValue& tensor, const Expr& expr) {
   const CaptureInfo& capture = form_.captures[tensor.capture];
   TensorValue indexed = tensor;
+  bool wrong = false;
   for (const Expr* item : expr.items) {
     if (indexed.indices.size() == capture.dims.size()) {
-      report(codes::too_many_indices, item->span, fmt::format("the capture '{}' has {} dimension{}, and this is one index more", capture.name, capture.dims.size(), capture.dims.size() == 1 ? "" : "s"));
+      if (!wrong) report(codes::too_many_indices, item->span, fmt::format("the capture '{}' has {} dimension{}, and this is one index more", capture.name, capture.dims.size(), capture.dims.size() == 1 ? "" : "s"));
       return poison();
     }
     const Value index = materialise(eval(*item), item->span);
     const auto type = number_type(index, "an index", item->span);
-    if (!type) return poison();
-    if (*type == Scalar::F32 || is_row(index)) {
+    const bool integer = type && *type != Scalar::F32 && !is_row(index);
+    if (type && !integer)
       report(codes::index_not_integer, item->span, fmt::format("an index of '{}' must be an integer, found {}", capture.name, describe_value(index)));
-      return poison();
-    }
-    const auto id = to_node(index, Scalar::I64, item->span);
-    if (!id) return poison();
-    indexed.indices.push_back(*id);
+    const auto id = integer ? to_node(index, Scalar::I64, item->span) : std::nullopt;
+    wrong = wrong || !id;
+    indexed.indices.push_back(id.value_or(NodeId{}));
   }
+  if (wrong) return poison();
   if (indexed.indices.size() < capture.dims.size()) return Value{std::move(indexed)};
   const Scalar scalar = is_float(capture.dtype) ? Scalar::F32 : capture.dtype == DType::Bool ? Scalar::Bool : Scalar::I64;
   return Value{NodeValue{emit(Op::Gather, {scalar, false, {}}, std::move(indexed.indices), expr.span, tensor.capture)}};

@@ -68,6 +68,9 @@ bool Elaborator::run_statement(const Stmt& stmt) {
 
 void Elaborator::assign(const Expr& target, const Value& value, Span span) {
   if (target.kind == ExprKind::Name) {
+    if (value.is<FunctionValue>()) {
+      if (Closure& closure = *value.as<FunctionValue>().closure; closure.name == kLambdaName) closure.name = target.text;
+    }
     const int slot = scope_ ? slot_of(*scope_->function, target.text) : -1;
     if (slot >= 0) scope_->slots[static_cast<std::size_t>(slot)] = value;
     else if (!scope_) assign_global(target, value, span);
@@ -83,6 +86,7 @@ void Elaborator::assign(const Expr& target, const Value& value, Span span) {
     return;
   }
   const auto items = value.as<TupleValue>().items;
+  step(span, static_cast<int>(items->size()));
   for (std::size_t i = 0; i < items->size(); ++i) assign(*target.items[i], (*items)[i], span);
 }
 
@@ -97,12 +101,13 @@ void Elaborator::restore_state(Activation::State state) {
   activation_->result = std::move(state.result);
 }
 
-bool Elaborator::can_merge(const Value& a, const Value& b) const {
+bool Elaborator::can_merge(const Value& a, const Value& b, Span span) {
+  step(span);  // tuples of shared tuples are exponentially larger than they look
   if (identical(a, b) || a.poisoned() || b.poisoned()) return true;
   if (a.is<TupleValue>() && b.is<TupleValue>()) {
     const ValueList &x = *a.as<TupleValue>().items, &y = *b.as<TupleValue>().items;
     bool possible = x.size() == y.size();
-    for (std::size_t i = 0; possible && i < x.size(); ++i) possible = can_merge(x[i], y[i]);
+    for (std::size_t i = 0; possible && i < x.size(); ++i) possible = can_merge(x[i], y[i], span);
     return possible;
   }
   const auto is_number = [&](const Value& v) { return v.is_constant_number() || v.is<NodeValue>() || is_row(v); };
@@ -119,7 +124,7 @@ Value Elaborator::merge_values(NodeId condition, const Value& a, const Value& b,
       items->push_back(merge_values(condition, (*a.as<TupleValue>().items)[i], (*b.as<TupleValue>().items)[i], span));
     return Value{TupleValue{std::move(items)}};
   }
-  if (!can_merge(a, b)) {
+  if (!can_merge(a, b, span)) {
     report(codes::branches_differ, span,
            fmt::format("a branch on a run-time condition can only choose between numbers, found {} and {}", describe_value(a), describe_value(b)));
     return poison();
@@ -150,7 +155,7 @@ bool Elaborator::join(NodeId condition, Span span, Activation::State then_state,
       const Value &a = then_state.slots[i], &b = else_state.slots[i];
       if (identical(a, b)) scope_->slots[i] = a;
       else if (a.is<Unassigned>() || b.is<Unassigned>()) scope_->slots[i] = Value{Unassigned{Unassigned::Why::Partly}};
-      else if (!can_merge(a, b)) scope_->slots[i] = Value{Unassigned{Unassigned::Why::Differs}};
+      else if (!can_merge(a, b, span)) scope_->slots[i] = Value{Unassigned{Unassigned::Why::Differs}};
       else scope_->slots[i] = merge_values(condition, a, b, span);
     }
   }
@@ -195,7 +200,7 @@ bool Elaborator::run_if(const Stmt& stmt) {
     }
     if (!conditional_start) return false;
     Activation::State start = save_state();
-    step(branch.condition->span, static_cast<int>(1 + start.slots.size() / 8));
+    step(branch.condition->span, static_cast<int>(1 + start.slots.size() / 2));
     const bool branch_returned = run_block(branch.body);
     branches.push_back({condition.as<NodeValue>().id, branch.condition->span, save_state(), branch_returned});
     restore_state(std::move(start));
@@ -203,7 +208,7 @@ bool Elaborator::run_if(const Stmt& stmt) {
   if (!decided) returned = run_block(stmt.orelse);
   for (std::size_t i = branches.size(); i-- > 0;) {
     Activation::State rest = save_state();
-    step(branches[i].span, static_cast<int>(1 + rest.slots.size() / 8));
+    step(branches[i].span, static_cast<int>(1 + rest.slots.size() / 2));
     returned = join(branches[i].condition, branches[i].span, std::move(branches[i].state), branches[i].returned, std::move(rest), returned);
   }
   return returned;

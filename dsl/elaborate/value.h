@@ -33,10 +33,13 @@ struct TupleValue {
 /// A def or lambda with the frame it was made in. Identity (for recursion) is the address.
 struct Closure {
   const Function* function = nullptr;
+  std::string_view name;   ///< what messages call it: the def's name, or the one that a lambda was assigned to
   Frame* frame = nullptr;  ///< null: the module
   bool defaults_ready = false;
   ValueList defaults;      ///< one a parameter that has a default, in order
 };
+/// Function::name of a lambda.
+inline constexpr std::string_view kLambdaName = "<lambda>";
 struct FunctionValue {
   Closure* closure = nullptr;
 };
@@ -94,7 +97,8 @@ inline Value poison() { return Value{Poison{}}; }
 struct Frame {
   const Function* function = nullptr;
   Frame* parent = nullptr;  ///< lexically enclosing; null: the module
-  ValueList slots;          ///< parallel to function->locals
+  ValueList slots;          ///< parallel to function->locals; empty once the call is over, unless captured
+  bool captured = false;    ///< a closure looks into it
 };
 
 /// Whether two values are known to be the same thing (used where branches meet).

@@ -227,8 +227,9 @@ void Lexer::end_line() {
 
 void Lexer::lex_continuation() {
   if (at_ + 1 < text_.size() && at_line_break(at_ + 1)) {
-    ++at_;
+    const std::size_t begin = at_++;
     skip_line_break();
+    if (at_end()) report(codes::syntax_error, span(begin, begin + 1), "'\\' continues the line, but the text ends here");
     return;
   }
   std::size_t after = at_ + 1;

@@ -182,6 +182,17 @@ bool Lexer::lex_string(std::size_t prefix_length) {
   return true;
 }
 
+/// A string that was not closed has swallowed the brackets behind its end: those that they would have closed are not missed.
+void Lexer::close_swallowed(std::size_t from) {
+  int open = 0;
+  for (const char c : text_.substr(from, at_ - from)) {
+    if (c == '(' || c == '[' || c == '{') ++open;
+    if (c != ')' && c != ']' && c != '}') continue;
+    if (open > 0) --open;
+    else if (!brackets_.empty()) brackets_.pop_back();
+  }
+}
+
 void Lexer::scan_string_body(std::size_t begin, TokenKind kind) {
   const char quote = peek();
   const bool triple = peek(1) == quote && peek(2) == quote;
@@ -192,6 +203,7 @@ void Lexer::scan_string_body(std::size_t begin, TokenKind kind) {
       report(codes::unterminated_string, span(begin, opening + (triple ? 3 : 1)),
              triple ? "this triple-quoted string is never closed" : fmt::format("this string is not closed on its line; expected {} before the end of the line", quote));
       push(TokenKind::Error, begin, at_).reported = true;
+      if (!triple) close_swallowed(opening + 1);
       return;
     }
     const char c = peek();

@@ -54,6 +54,7 @@ class Lexer {
   void lex_number();
   bool lex_string(std::size_t prefix_length);
   void scan_string_body(std::size_t begin, TokenKind kind);
+  void close_swallowed(std::size_t from);
 
   std::string_view text_;
   std::uint16_t source_;

@@ -76,8 +76,8 @@ class Parser {
   Expr* parse_primary();
   Expr* parse_parenthesised();
   bool parse_arguments(Expr* call);
-  bool parse_argument(Expr* call);
-  [[gnu::noinline]] void check_argument(const Expr& call, bool named);
+  bool parse_argument(Expr* call, bool& in_order);
+  [[gnu::noinline]] bool check_argument(const Expr& call, bool named);
   bool parse_indices(Expr* subscript);
   Expr* parse_lambda();
   Expr* parse_string();
@@ -115,6 +115,7 @@ class Parser {
 
   // Statements that are refused or skipped (parser_recovery.cpp).
   bool refuse_statement(std::vector<Stmt*>& out);
+  bool refuse_keyword();
   bool refuse_soft_statement(std::vector<Stmt*>& out);
   Stmt* skip_compound(std::size_t first);
   void skip_line();

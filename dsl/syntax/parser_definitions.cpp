@@ -48,6 +48,7 @@ Stmt* Parser::parse_def() {
   }
   def->span = span_from(keyword.begin);
   parse_block(function->body, keyword, !good);
+  if (!good && function->parameters.empty()) function->body = {error_statement(first)};  // its parameters are unknown, and so are the names in it
   return def;
 }
 
@@ -268,7 +269,7 @@ bool Parser::parse_dims(Stmt& declaration) {
   advance();
   if (declaration.dims.size() > static_cast<std::size_t>(kMaxRank)) {
     error(codes::invalid_dimension, declaration.dims[kMaxRank].span, fmt::format("a tensor has at most {} dims, '{}' has {}", kMaxRank, declaration.name, declaration.dims.size()));
-    declaration.dims.resize(kMaxRank);
+    return false;
   }
   return true;
 }

@@ -1,4 +1,5 @@
 // Operands: names, literals, brackets, calls, indices, attributes, lambdas.
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -204,7 +205,7 @@ Expr* Parser::refuse_primary() {
   if (after && at_ >= 2 && before.end - tokens_[at_ - 2].begin == 2 && before.kind == tokens_[at_ - 2].kind && (before.kind == Plus || before.kind == Minus)) {
     const std::string_view sign = text_of(before);
     hint = fmt::format("; there is no '{0}{0}', write 'x {0}= 1'", sign);
-  } else if (at(DoubleSlash) || at(Slash)) {
+  } else if (!after && (at(DoubleSlash) || at(Slash))) {
     hint = "; comments begin with '#'";
   } else if (is_keyword_token(token().kind)) {
     hint = "; a keyword cannot be a name";
@@ -240,7 +241,6 @@ Expr* Parser::parse_parenthesised() {
   Expr* expr = nullptr;
   if (at(TokenKind::RightParen)) {
     expr = program_.new_expr(ExprKind::Tuple, span_of(open));
-    expr->span.end = expr->anchor.end = token().end;
   } else {
     expr = parse_expression_list();
     if (expr == nullptr) return nullptr;
@@ -251,6 +251,7 @@ Expr* Parser::parse_parenthesised() {
   }
   advance();
   --depth_;
+  if (expr->kind == ExprKind::Tuple && !expr->parenthesised) expr->span = expr->anchor = span_from(open.begin);  // a tuple's brackets are its own
   expr->parenthesised = true;
   return expr;
 }
@@ -259,8 +260,9 @@ bool Parser::parse_arguments(Expr* call) {
   if (!enter()) return false;
   const Token& open = token();
   advance();
+  bool in_order = true;
   while (!at(TokenKind::RightParen)) {
-    if (!parse_argument(call)) return false;
+    if (!parse_argument(call, in_order)) return false;
     if (at(TokenKind::RightParen)) break;
     if (!at(TokenKind::Comma)) {
       expected_in_bracket(open, "',' or ')'", "after the argument");
@@ -270,13 +272,17 @@ bool Parser::parse_arguments(Expr* call) {
   }
   advance();
   --depth_;
+  if (!in_order) {  // which parameter gets which argument is anybody's guess: the names in them are looked at, and no more
+    call->kind = ExprKind::Error;
+    for (const Argument& argument : call->arguments) call->items.push_back(argument.value);
+  }
   return true;
 }
 
-bool Parser::parse_argument(Expr* call) {
+bool Parser::parse_argument(Expr* call, bool& in_order) {
   const Token& start = token();
   const bool named = (start.kind == TokenKind::Name || is_keyword_token(start.kind)) && peek().kind == TokenKind::Assign;
-  check_argument(*call, named);
+  in_order = check_argument(*call, named) && in_order;
   if (named) {
     advance();
     advance();
@@ -288,22 +294,24 @@ bool Parser::parse_argument(Expr* call) {
   return true;
 }
 
-/// The argument that begins at the current token, against those before it.
-void Parser::check_argument(const Expr& call, bool named) {
+/// Whether the argument that begins at the current token may stand there, after those before it.
+bool Parser::check_argument(const Expr& call, bool named) {
   constexpr std::size_t kMostCompared = 1000;  // so that a million arguments take no million squared comparisons
   if (!named) {
-    if (!call.arguments.empty() && !call.arguments.back().name.empty() && !at(TokenKind::Star) && !at(TokenKind::DoubleStar) && !at(TokenKind::RightParen))
-      error_at(token(), codes::invalid_argument, fmt::format("a positional argument cannot follow the keyword argument '{}'", call.arguments.back().name));
-    return;
+    if (call.arguments.empty() || call.arguments.back().name.empty() || at(TokenKind::Star) || at(TokenKind::DoubleStar) || at(TokenKind::RightParen)) return true;
+    error_at(token(), codes::invalid_argument, fmt::format("a positional argument cannot follow the keyword argument '{}'", call.arguments.back().name));
+    return false;
   }
   if (!at(TokenKind::Name)) {
     error_at(token(), codes::invalid_argument, fmt::format("{} cannot be the name of an argument", found()));
-    return;
+    return false;
   }
-  if (call.arguments.size() > kMostCompared) return;
+  if (call.arguments.size() > kMostCompared) return true;
   const std::string_view name = text_of(token());
-  for (const Argument& other : call.arguments)
-    if (other.name == name) error(codes::duplicate_argument, span_of(token()), fmt::format("argument '{}' is given twice", name), {{other.name_span, "the first is here"}});
+  const auto first = std::ranges::find(call.arguments, name, &Argument::name);
+  if (first == call.arguments.end()) return true;
+  error(codes::duplicate_argument, span_of(token()), fmt::format("argument '{}' is given twice", name), {{first->name_span, "the first is here"}});
+  return false;
 }
 
 bool Parser::parse_indices(Expr* subscript) {

@@ -98,12 +98,9 @@ bool Parser::skip_annotation(std::initializer_list<TokenKind> ends) {
   return false;
 }
 
-/// Statements of Python that the language does not have, and clauses without their statement. True if there was one: it is
-/// reported, skipped with its block, and `out` has an Error statement for it.
-bool Parser::refuse_statement(std::vector<Stmt*>& out) {
+/// At the keyword of a statement that the language does not have, or of a clause without its statement: reports it.
+bool Parser::refuse_keyword() {
   using enum TokenKind;
-  const std::size_t first = at_;
-  bool compound = true;
   switch (token().kind) {
     case Class: unsupported(token(), "'class' is", "write functions"); break;
     case While: unsupported(token(), "'while' is", "use 'for i in range(…)' with constant bounds"); break;
@@ -112,18 +109,29 @@ bool Parser::refuse_statement(std::vector<Stmt*>& out) {
     case Async: unsupported(token(), "'async' is"); break;
     case Except: case Finally: error_at(token(), codes::syntax_error, fmt::format("{} without 'try', which is not part of the language", found())); break;
     case Else: case Elif: error_at(token(), codes::syntax_error, fmt::format("{} without an 'if' at the same indentation before it", found())); break;
-    case At: error_at(token(), codes::decorator, "decorators are not part of the language; apply the function yourself: 'name = decorate(name_)'"); compound = false; break;
-    case Yield: unsupported(token(), "'yield' is", "a function returns its value with 'return'"); compound = false; break;
-    case Raise: unsupported(token(), "'raise' is", "check constants with 'assert'"); compound = false; break;
-    case Global: unsupported(token(), "'global' is", "pass values as arguments, and return results"); compound = false; break;
-    case Nonlocal: unsupported(token(), "'nonlocal' is", "pass values as arguments, and return results"); compound = false; break;
-    case Del: unsupported(token(), "'del' is"); compound = false; break;
-    case Await: unsupported(token(), "'await' is"); compound = false; break;
-    case Break: unsupported(token(), "'break' is", "loops are unrolled; select with where(…) or 'if'"); compound = false; break;
-    case Continue: unsupported(token(), "'continue' is", "loops are unrolled; select with where(…) or 'if'"); compound = false; break;
-    default: return refuse_soft_statement(out);
+    case At: error_at(token(), codes::decorator, "decorators are not part of the language; apply the function yourself: 'name = decorate(name_)'"); break;
+    case Yield: unsupported(token(), "'yield' is", "a function returns its value with 'return'"); break;
+    case Raise: unsupported(token(), "'raise' is", "check constants with 'assert'"); break;
+    case Global: unsupported(token(), "'global' is", "pass values as arguments, and return results"); break;
+    case Nonlocal: unsupported(token(), "'nonlocal' is", "pass values as arguments, and return results"); break;
+    case Del: unsupported(token(), "'del' is"); break;
+    case Await: unsupported(token(), "'await' is"); break;
+    case Break: unsupported(token(), "'break' is", "loops are unrolled; select with where(…) or 'if'"); break;
+    case Continue: unsupported(token(), "'continue' is", "loops are unrolled; select with where(…) or 'if'"); break;
+    default: return false;
   }
+  return true;
+}
+
+/// Such a statement on a line of its own. True if there was one: it is reported, skipped with its block, and `out` has an Error
+/// statement for it.
+bool Parser::refuse_statement(std::vector<Stmt*>& out) {
+  using enum TokenKind;
+  const std::size_t first = at_;
+  constexpr TokenKind kCompound[] = {Class, While, With, Try, Async, Except, Finally, Else, Elif};
+  const bool compound = std::ranges::find(kCompound, token().kind) != std::end(kCompound);
   const bool try_statement = at(Try), loop = at(While);
+  if (!refuse_keyword()) return refuse_soft_statement(out);
   if (!compound) {
     skip_line();
     out.push_back(error_statement(first));

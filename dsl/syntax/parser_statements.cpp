@@ -129,6 +129,7 @@ Stmt* Parser::parse_simple(bool top_level) {
       return nullptr;
     default: break;
   }
+  if (refuse_keyword()) return nullptr;
   if (at_declaration()) return parse_declaration(top_level);
   return parse_expression_statement();
 }
@@ -290,7 +291,8 @@ Stmt* Parser::parse_expression_statement() {
   if (first == nullptr) return nullptr;
   if (at(TokenKind::Assign) || is_augmented_assign(token().kind)) return parse_assignment(first, begin);
   if (at(TokenKind::Colon) && (first->kind == ExprKind::Name || first->kind == ExprKind::Attribute || first->kind == ExprKind::Subscript)) return parse_annotated(first, begin);
-  Stmt* statement = program_.new_stmt(StmtKind::Expression, span_from(begin));
+  // Of what has been reported nothing is known: a string that is never closed may have swallowed the return.
+  Stmt* statement = program_.new_stmt(first->kind == ExprKind::Error ? StmtKind::Error : StmtKind::Expression, span_from(begin));
   statement->value = first;
   return statement;
 }
@@ -364,7 +366,8 @@ Stmt* Parser::parse_annotated(Expr* target, std::uint32_t begin) {
   }
   if (!skip_annotation({TokenKind::Assign})) return nullptr;
   if (!accept(TokenKind::Assign)) {
-    error_at(colon, codes::syntax_error, fmt::format("expected '=' and a value after the annotation of '{}'; a declaration is written 'tensor {}: dtype[dims]'", target->text, target->text));
+    if (target->text == "tensor" || target->text == "param") error_at(colon, codes::invalid_declaration, fmt::format("expected the name of the {}, found ':'", target->text));
+    else error_at(colon, codes::syntax_error, fmt::format("expected '=' and a value after the annotation of '{}'; a declaration is written 'tensor {}: dtype[dims]'", target->text, target->text));
     return nullptr;
   }
   statement->targets.push_back(target);
@@ -416,6 +419,13 @@ Stmt* Parser::parse_if() {
     const bool broken = branch.condition == nullptr;
     if (broken) branch.condition = program_.new_expr(ExprKind::Error, span_of(keyword));
     if (statement->branches.size() == 1) statement->span = span_from(keyword.begin);
+    if (!broken && at(TokenKind::Assign)) {  // reported below; '==' is meant
+      Expr* compare = program_.new_expr(ExprKind::Compare, span_of(token()));
+      compare->items = {branch.condition, program_.new_expr(ExprKind::Error, span_of(token()))};
+      compare->compare_ops = {CompareOp::Eq};
+      compare->op_spans = {span_of(token())};
+      branch.condition = compare;
+    }
     parse_block(branch.body, keyword, broken);
     if (!at(TokenKind::Elif)) break;
   }

@@ -212,7 +212,7 @@ class Resolver {
     switch (stmt.kind) {
       case StmtKind::Expression:
         expression(*stmt.value);
-        if (stmt.value->kind != ExprKind::String && stmt.value->kind != ExprKind::Error && diagnostics_.error_count() == errors) no_effect(stmt);
+        if (stmt.value->kind != ExprKind::String && diagnostics_.error_count() == errors) no_effect(stmt);
         return;
       case StmtKind::Return:
         if (stmt.value == nullptr) report(codes::bare_return, stmt.span, "'return' without a value; every function returns one");

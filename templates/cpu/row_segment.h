@@ -91,7 +91,8 @@ typedef struct flexc_row_segment {
 
 /* What a score_mod does to s; how much of it a kernel must call.
  *   identity  nothing: score_row is null, logit2 = acc * scale_log2e
- *   affine    logit2 = acc * factor + row + slope * column: `affine_row` gives the three, score_row is null
+ *   affine    logit2 = acc * factor + row + slope * column: `affine_row` gives the three; where one of them, or slope * column, is
+ *             not finite, the kernel calls score_row (if any) for that row: inf - inf would be NaN where the mod's own arithmetic is not
  *   general   anything else: score_row */
 typedef enum flexc_score_class { FLEXC_SCORE_IDENTITY = 0, FLEXC_SCORE_AFFINE = 1, FLEXC_SCORE_GENERAL = 2 } flexc_score_class;
 
@@ -136,7 +137,7 @@ typedef struct flexc_row_module {
   flexc_head_level_fn head_level;
   flexc_q_side_fn q_side;
   flexc_kv_side_fn kv_side;
-  flexc_score_row_fn score_row;     /* general only */
+  flexc_score_row_fn score_row;     /* general and affine */
   flexc_affine_row_fn affine_row;   /* affine only */
   flexc_mask_row_fn mask_row;       /* null: every pair is kept */
   flexc_dlogit2_row_fn dlogit2_row; /* null: identity, or no backward pass */

@@ -102,6 +102,15 @@ MONSTERS = {
     "one long hexadecimal": "const X = 0x" + "f" * MILLION + "\n",
     "one long string": "'" + "a" * MILLION + "'\n" + END,
     "one long comment": "#" + "a" * MILLION + "\n" + END,
+    "tuples that double, merged by a branch": f"{MOD}    x, y = (h, b), (b, h)\n    for i in range(30):\n        x, y = (x, x), (y, y)\n"
+    "    if h > 2:\n        z = x\n    else:\n        z = y\n    return score\n",
+    "calls with thirty thousand defaults": "def f(" + ",".join(f"a{i}=1" for i in range(30_000)) + f"): return a0\n{MOD}    for i in range(60000):\n        x = f()\n    return score\n",
+    "loops that unpack a hundred thousand names": f"{MOD}    z = (" + "1," * 100_000 + ")\n    for i in range(60000):\n        " + "a," * 100_000 + " = z\n    return score\n",
+    "partials of partials": f"def g(x=1): return x\n{MOD}    f = g\n    for i in range(60000):\n        f = partial(f, 1)\n    return score * f()\n",
+    "large integers kept by closures": f"def f(a, c, d, e): return lambda: a\n{MOD}    z, x = (), 2 ** 65000\n    for i in range(65000):\n"
+    "        z = (f(x, x, x, x), z)\n    return score\n",
+    "branches within a loop over many variables": MOD + "".join(f"    a{i} = 1\n" for i in range(30_000))
+    + "    for i in range(65000):\n        if h > 2:\n            a0 = 2\n    return score\n",
     "10 MB of names": "abc " * 2_500_000,
     "10 MB of parentheses": "(" * 10_000_000,
     "10 MB of zeros": b"\0" * 10_000_000,

@@ -446,6 +446,498 @@ def natten(cw, kw):
     return keep
 mask_mod = natten(6, 3)
 """,
+    "if main in the middle": """
+if __name__ == "__main__":
+    print("hi")
+    for x in [1,2]: print(x)
+else:
+    pass
+def mask_mod(b, h, q_idx, kv_idx):
+    return q_idx >= kv_idx
+""",
+    "if main reversed and compound": """
+def mask_mod(b, h, q_idx, kv_idx):
+    return q_idx >= kv_idx
+if __name__ == "__main__": print(1); print(2)
+""",
+    "soft keywords": """
+def f(tensor, param, const=2, *, match=3, type=4, case=5, _=6):
+    return tensor + param * const - match + type + case * _
+def score_mod(score, b, h, q_idx, kv_idx):
+    tensor = q_idx
+    param, const = kv_idx, h
+    match = tensor + param
+    match += 1
+    type = match * 2
+    param = param - 1
+    print = type
+    return score + f(tensor, const, param, type=type, _=print)
+""",
+    "symbols as locals": """
+def score_mod(score, B, H, Q, KV):
+    HKV = B + H
+    inf = Q - KV
+    def nan(torch): return torch + HKV
+    return score + nan(inf) * H
+""",
+    "module names as locals": """
+def score_mod(math, torch, F, functools, partial):
+    dot = torch * 2
+    sum = F + functools
+    abs = partial
+    return math + dot + sum * abs
+""",
+    "huge ints": """
+A = 10 ** 40
+N = (A * A + 7) % (10 ** 9 + 7)
+M = -(A // -(10 ** 38))
+K = (1 << 63) * 2 // (1 << 60)
+S = int("0" == "1") if False else 5
+Z = -A // (A + 1)
+Y = A - (A - 3)
+F1 = A / 10 ** 39
+F2 = 10 ** 400 // 10 ** 399
+T = A > A - 1
+U = ~A & 0xFF
+V = (A ^ (A + 1)) & 15
+W = 2 ** 0 + (-2) ** 3 + 0 ** 0
+X = 7 ** -1 if False else 2 ** -2
+def score_mod(score, b, h, q_idx, kv_idx):
+    return score + N + M + K + S + Z + Y + F1 + F2 + T + U + V + W + X
+""",
+    "chains": """
+def mask_mod(b, h, q_idx, kv_idx):
+    a = 1 < q_idx <= 9 != kv_idx
+    c = q_idx == kv_idx == h
+    d = 0 <= b < 2 > h >= 0
+    return a or c and not d
+""",
+    "chain inside not and and": """
+def mask_mod(b, h, q_idx, kv_idx):
+    return not q_idx < kv_idx < 20 and (not h > 1) == (b == 0)
+""",
+    "indentation with tabs": """
+def score_mod(score, b, h, q_idx, kv_idx):
+\tif q_idx > 3:
+\t\tx = 1
+\telse:
+\t\tx = 2
+\treturn score + x
+""",
+    "crlf and form feed": '\r\ndef score_mod(score, b, h, q_idx, kv_idx):\r\n    x = (q_idx +\r\n  kv_idx)\r\n\x0c\r\n    y = x + \\\r\n  1\r\n    return score + y\r\n',
+    "continuations everywhere": """
+def score_mod(score,
+              b, h,
+    q_idx, kv_idx,   # a comment, ) and "
+):
+    x = \\
+        q_idx \\
+        + 1
+    if x > 3 \\
+       and h > 1:
+        x = 2
+    return (
+        score
+        # in between
+
+        + x
+    )
+""",
+    "odd indentation": """
+def score_mod(score, b, h, q_idx, kv_idx):
+ x = 1
+ if q_idx > 3:
+          x = 2
+          if h > 1:
+           x = 3
+ else: x = 4
+      # a comment, oddly indented
+ return score + x
+""",
+    "semicolons": """
+W = 3; V = 4;
+def f(x): y = x + W; z = y * V; return z
+def score_mod(score, b, h, q_idx, kv_idx): x = f(q_idx); return score + x;
+""",
+    "nested ternaries and lambdas": """
+f = lambda x: lambda y=3: lambda *, z=2: x * y + z
+def score_mod(score, b, h, q_idx, kv_idx):
+    return score + f(q_idx)()() + f(2)(kv_idx)(z=h) + (lambda: 7)() + (lambda a, c: a if a > c else c)(q_idx, kv_idx)
+""",
+    "a tuple of functions": """
+ops = (lambda x: x + 1, lambda x: x * 2, abs)
+def score_mod(score, b, h, q_idx, kv_idx):
+    x = q_idx - kv_idx
+    for i in range(3):
+        x = ops[i](x)
+    return score + x
+""",
+    "a function returned by branches on constants": """
+def make(kind):
+    if kind == 0:
+        def f(x): return x + 1
+    elif kind == 1:
+        f = lambda x: x * 2
+    else:
+        f = abs
+    return f
+def score_mod(score, b, h, q_idx, kv_idx):
+    d = q_idx - kv_idx
+    return score + make(0)(d) * 100 + make(1)(d) * 10 + make(2)(d)
+""",
+    "string constants decide": """
+MODE = "causal"
+def make(mode="none"):
+    if mode == "causal":
+        return lambda b, h, q, k: q >= k
+    return lambda b, h, q, k: q < k
+mask_mod = make(MODE)
+""",
+    "partial of partial with keyword": """
+from functools import partial as _unused
+import functools
+def f(a, c, *, d=1, e):
+    return a * 1000 + c * 100 + d * 10 + e
+g = functools.partial(functools.partial(f, 3), e=7)
+def score_mod(score, b, h, q_idx, kv_idx):
+    return score + g(q_idx) + g(kv_idx, d=h)
+""",
+    "partial of a builtin and of a mask": """
+from functools import partial
+low = partial(max, 5)
+def win(w, b, h, q, k): return abs(q - k) < w
+def score_mod(score, b, h, q_idx, kv_idx):
+    return score + low(q_idx) + low(kv_idx, h)
+mask_mod = or_masks(partial(win, 3), and_masks(partial(win, 6), lambda b, h, q, k: h == 1))
+""",
+    "early returns in loops and branches": """
+def f(x, n):
+    for i in range(n):
+        if x == i:
+            return i * 10
+        elif x == -i:
+            for j in range(2):
+                if x < j - 3: return j
+            return -7
+        x = x + 1 if x > 20 else x
+    if x > 10:
+        if x > 15:
+            return 1
+    else:
+        return 2
+    return 3 + x
+def score_mod(score, b, h, q_idx, kv_idx):
+    return score + f(q_idx - kv_idx, 5) + f(h, 2) * 100
+""",
+    "asserts with texts": """
+N = 4
+assert N > 0, f"{N!r} must be > {0:>{3}}"
+def score_mod(score, b, h, q_idx, kv_idx):
+    assert (N % 2 == 0), ("N must be "
+                          "even")
+    return score * N
+""",
+    "attribute assignments": """
+def make(w):
+    def keep(b, h, q_idx, kv_idx):
+        return q_idx - kv_idx < w
+    keep.__name__ = f"window_{w}_{'x' * 3}"
+    keep.__doc__ = "text" + str(w)
+    return keep
+mask_mod = make(5)
+mask_mod.__name__ = "mask" + str(5)
+""",
+    "rebinding": """
+def score_mod(score, b, h, q_idx, kv_idx):
+    score = score + 1
+    q_idx, kv_idx = kv_idx, q_idx
+    q_idx -= h
+    b = h = q_idx
+    (x) = b
+    (y, z), w = (1, 2), 3
+    return score + q_idx * 3 + kv_idx + x + y + z + w + h
+""",
+    "unary and powers": """
+def score_mod(score, b, h, q_idx, kv_idx):
+    return score + -2 ** 2 + (-2) ** 2 + - + -q_idx + ~-h + 2 ** 3 ** 0 + -q_idx ** 2 + (not h > 1) + (q_idx ** 2 ** 1)
+""",
+    "numbers": """
+def score_mod(score, b, h, q_idx, kv_idx):
+    return score + 1_0.5_0e1_0 * 1e-10 + .5 + 5. + 0x_FF + 0XAb + 0b1_01 + 0B1 + 1E3 + 00 + 0_0 + 1e0 + 1.e1
+""",
+    "parenthesised everything": """
+def score_mod(score, b, h, q_idx, kv_idx):
+    (x) = ((q_idx))
+    if ((x) > (3)): return ((score))
+    for (i) in (range((2))): x = (x + (i))
+    return (score) + (x)
+""",
+    "T5 buckets": """
+tensor t: f32[8]
+NUM, MAXD = 8, 16
+def bucket(rel):
+    n = NUM // 2
+    ret = where(rel > 0, n, 0)
+    rel = abs(rel)
+    exact = n // 2
+    large = exact + int(math.log(max(rel, 1) / exact) / math.log(MAXD / exact) * (n - exact))
+    large = min(large, n - 1)
+    return ret + where(rel < exact, rel, large)
+def score_mod(score, b, h, q_idx, kv_idx):
+    return score + t[bucket(kv_idx - q_idx)]
+""",
+    "paged": """
+tensor doc: i32[32]
+PAGE = 8
+def convert(inner):
+    def paged(b, h, q_idx, physical):
+        block, off = physical // PAGE, physical % PAGE
+        logical = doc[block]
+        valid = logical >= 0
+        return where(valid, inner(b, h, q_idx, logical * PAGE + off), False)
+    return paged
+mask_mod = convert(lambda b, h, q, k: q >= k)
+""",
+    "document factory nested": """
+tensor doc: i32[32]
+def document(ids, inner):
+    def offset(i):
+        return i - 8 * (ids[i] > 0)
+    def keep(b, h, q_idx, kv_idx):
+        same = ids[q_idx] == ids[kv_idx]
+        return same & inner(b, h, offset(q_idx), offset(kv_idx))
+    return keep
+def causal(b, h, q_idx, kv_idx):
+    return q_idx >= kv_idx
+mask_mod = document(doc, causal)
+""",
+    "block diffusion": """
+N = 16
+BS = 4
+def block_diff_mask(b, h, q_idx, kv_idx, block_size=None, n=None):
+    x0_q = q_idx >= n
+    x0_k = kv_idx >= n
+    bq = where(x0_q == 1, (q_idx - n) // block_size, q_idx // block_size)
+    bk = where(x0_k == 1, (kv_idx - n) // block_size, kv_idx // block_size)
+    diagonal = (bq == bk) & (x0_q == x0_k)
+    offset = (bq > bk) & (x0_k == 1) & (x0_q == 0)
+    causal = (bq >= bk) & (x0_k == 1) & (x0_q == 1)
+    return diagonal | offset | causal
+from functools import partial
+mask_mod = partial(block_diff_mask, block_size=BS, n=N)
+""",
+    "closure of a loop variable": """
+def build():
+    masks = (lambda b, h, q, k: q >= k,)
+    m = masks[0]
+    for w in range(2, 8, 3):
+        def win(b, h, q, k, w=w):
+            return abs(q - k) < w
+        prev = m
+        if w == 2:
+            first = win
+    return or_masks(and_masks(m, win), first)
+mask_mod = build()
+""",
+    "default evaluated with outer parameter": """
+def outer(n, m=4):
+    def inner(x, k=n * m, *, j=n):
+        n = 1
+        return x * k + j + n
+    return inner
+def score_mod(score, b, h, q_idx, kv_idx):
+    return score + outer(3)(q_idx) + outer(2, m=5)(kv_idx, j=h)
+""",
+    "bool arithmetic": """
+def score_mod(score, b, h, q_idx, kv_idx):
+    m = q_idx > kv_idx
+    n = h > 1
+    x = m + n
+    y = (m and n) * 5 - (m or n)
+    z = m == n
+    u = m < n
+    v = (m ^ n) | (m & n)
+    w = not m
+    return score + x + y + z + u + v * 2 + w * 0 + (True + True) * m + m * score
+""",
+    "comparison of bools chained": """
+def mask_mod(b, h, q_idx, kv_idx):
+    return (q_idx > kv_idx) == (h > 1) != (b == 0)
+""",
+    "if on constant folded comparisons": """
+LEVEL = 2
+def score_mod(score, b, h, q_idx, kv_idx):
+    if LEVEL > 1 and not LEVEL == 3:
+        score = score + 1
+    if 0 < LEVEL < 2: score = "never"
+    if LEVEL == 2 or score > 0:
+        score = score + 2
+    return score if LEVEL == 2 else 0
+""",
+    "unused params and functions": """
+def unused(x, y):
+    return x.foo + y[3]
+def unused2(f): return f(f)
+def mask_mod(b, h, q_idx, kv_idx):
+    return q_idx >= kv_idx
+""",
+    "loop over shapes": """
+tensor m: i64[4, 3]
+def score_mod(score, b, h, q_idx, kv_idx):
+    x = 0
+    for i in range(m.shape[0]):
+        for j in range(m.shape[1]):
+            x += m[i, j] * (i == h) + m[i][j]
+    return score + x
+""",
+    "negative steps": """
+def score_mod(score, b, h, q_idx, kv_idx):
+    x = 0
+    for i in range(5, 0, -2): x = x * 10 + i
+    for i in range(-3, 3): x += i * q_idx
+    for _ in range(0, -5): x = 77
+    return score + x + i
+""",
+    "shadowed builtins as parameters": """
+def f(max, min, sum): return max - min + sum
+def g(int, float=2): return int * float
+def score_mod(score, b, h, q_idx, kv_idx):
+    range = 3
+    return score + f(q_idx, min=kv_idx, sum=h) + g(range)
+""",
+    "round floor of constants": """
+def score_mod(score, b, h, q_idx, kv_idx):
+    n = floor(7 / 2) + ceil(7 / 2) + round(7 / 2) + int(-7 / 2) + abs(-3) + min(1, 2.5) + max(1, 2.5)
+    for i in range(floor(2.9)): n += 1
+    return score + n * q_idx
+""",
+    "modulo and division of negatives": """
+def score_mod(score, b, h, q_idx, kv_idx):
+    d = q_idx - kv_idx
+    return score + d // 3 + d % 3 + d // -3 + d % -3 + (-7) // 2 + -7 // 2 + -7 % -3 + (d * 0.5) // 1 + (d * 0.5) % 2 + d / 4 + 7 / -2
+""",
+    "return in both arms and code after": """
+def f(x):
+    if x > 3:
+        return 1
+    else:
+        return 2
+    return 3
+def score_mod(score, b, h, q_idx, kv_idx):
+    return score + f(q_idx)
+""",
+    "tuple swap in loop (fibonacci)": """
+def fib(n):
+    a, c = 0, 1
+    for _ in range(n):
+        a, c = c, a + c
+    return a
+def score_mod(score, b, h, q_idx, kv_idx):
+    return score + fib(10) * q_idx + fib(90) % 1000
+""",
+    "nested tuples through branches": """
+def f(x):
+    if x > 5:
+        return (x, 1), 2
+    return (0, x), -2
+def score_mod(score, b, h, q_idx, kv_idx):
+    (a, c), d = f(q_idx)
+    p = (a, c) if kv_idx > 3 else (c, a)
+    return score + p[0] * 100 + p[1] * 10 + d
+""",
+    "global const used in nested default lambdas": """
+W = (4, 8)
+def make(ws=W, pick=lambda t: t[-1]):
+    return lambda b, h, q, k: q - k < pick(ws)
+mask_mod = make()
+""",
+    "def with same name as local elsewhere": """
+def window(w): return w * 2
+def mask_mod(b, h, q_idx, kv_idx):
+    w = window(3)
+    def window2(w): return w + 1
+    return q_idx - kv_idx < window2(w)
+""",
+    "one-line if elif else": """
+def f(x):
+    if x > 3: return 1
+    elif x > 2: return 2
+    else: return 3
+def score_mod(score, b, h, q_idx, kv_idx): return score + f(h)
+""",
+    "where with constants and bool": """
+def score_mod(score, b, h, q_idx, kv_idx):
+    return score + where(True, 1, 2) + where(h > 1, 1, 2.5) + where(h > 1, True, 3) + where(q_idx > 2, q_idx, kv_idx)
+""",
+    "min max many": """
+def score_mod(score, b, h, q_idx, kv_idx):
+    return score + min(q_idx, kv_idx, h, 3) * max(q_idx, kv_idx, 2.5, h) + torch.minimum(q_idx, kv_idx) + torch.maximum(score, 1.0)
+""",
+    "tree attention by ancestors": """
+tensor m: i64[4, 3]
+def score_mod(score, b, h, q_idx, kv_idx):
+    node = q_idx % 4
+    hit = False
+    for depth in range(3):
+        hit = hit | (node == kv_idx % 4)
+        node = m[node, depth] % 4
+    return score if hit else score - 100
+""",
+    "prefix lm with per-batch length": """
+tensor doc: i32[32]
+def prefix(b, h, q_idx, kv_idx):
+    return kv_idx < doc[b + 7]
+def causal(b, h, q_idx, kv_idx):
+    return q_idx >= kv_idx
+mask_mod = or_masks(prefix, causal)
+""",
+    "sliding tile": """
+def generate_sta(canvas, kernel, tile):
+    ch, cw = canvas
+    kh, kw = kernel
+    th, tw = tile
+    tiles = th * tw
+    def split(i):
+        t = i // tiles
+        return t // (cw // tw), t % (cw // tw)
+    def keep(b, h, q_idx, kv_idx):
+        qy, qx = split(q_idx)
+        ky, kx = split(kv_idx)
+        cy = clamp(qy, kh // 2, (ch // th - 1) - kh // 2)
+        cx = qx.clamp(kw // 2, (cw // tw - 1) - kw // 2) if False else clamp(qx, kw // 2, (cw // tw - 1) - kw // 2)
+        return (abs(cy - ky) <= kh // 2) & (abs(cx - kx) <= kw // 2)
+    return keep
+mask_mod = generate_sta((4, 8), (1, 3), (2, 2))
+""",
+    "dilated": """
+def mask_mod(b, h, q_idx, kv_idx):
+    d = q_idx - kv_idx
+    return (d >= 0) & (d % (2 ** 1 * h + 1) == 0) & (d < 8 * (2 ** 1 * h + 1))
+""",
+    "gemma softcap and window by layer": """
+LAYER = 3
+def score_mod(score, b, h, q_idx, kv_idx):
+    CAP = 50.0
+    score = math.tanh(score / CAP) * CAP
+    return score
+def mask_mod(b, h, q_idx, kv_idx):
+    is_sliding = LAYER % 2 == 1
+    causal = q_idx >= kv_idx
+    return causal & (q_idx - kv_idx < 8) if is_sliding else causal
+""",
+    "keyword-only everything": """
+def f(*, a, c=2): return a * c
+def score_mod(score, b, h, q_idx, kv_idx):
+    return score + f(a=q_idx) + f(c=h, a=kv_idx)
+""",
+    "trailing commas": """
+def f(a, c=(1,), *, d=2,): return a + c[0] + d
+def score_mod(score, b, h, q_idx, kv_idx,):
+    x, = (q_idx,)
+    y = f(x, d=3,)
+    z, = y,
+    return score + z
+""",
 }
 
 # Pairs of programs (bodies of a mask_mod or score_mod over score b h q_idx kv_idx) that must mean the same.
@@ -490,4 +982,7 @@ SAME = [
     ("mask", "q_idx.to(torch.bool)", "bool(q_idx)"),
     ("mask", "torch.abs(q_idx - kv_idx) <= 4", "-4 <= q_idx - kv_idx <= 4"),
     ("mask", "(q_idx.float() / 3).floor() > 2", "q_idx >= 9"),
+    ("mask", "q_idx.new_ones((), dtype=torch.bool) & (q_idx >= kv_idx)", "q_idx >= kv_idx"),
+    ("score", "score + torch.zeros_like(q_idx, dtype=torch.float) + torch.full_like(score, 2.75, dtype=torch.int)", "score + 2"),
+    ("score", "(q_idx / 3).to(torch.int) + q_idx.to(torch.float) / 3", "int(q_idx / 3) + q_idx / 3"),
 ]

@@ -1,6 +1,6 @@
 # Installation: public headers, the libraries, the command line, and find_package(flexc).
 include(CMakePackageConfigHelpers)
-install(TARGETS flexc_runtime flexc_dsl flexc_compiler flexc_options EXPORT flexcTargets
+install(TARGETS flexc_runtime flexc_cpu flexc_dsl flexc_ir flexc_compiler flexc_options EXPORT flexcTargets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS flexc RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 foreach(part runtime dsl compiler)

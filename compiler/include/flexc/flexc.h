@@ -80,7 +80,7 @@ class Variant {
   /// Everything that can be said without the captures: the warnings, and for undeclared captures what follows from assuming
   /// f32 (a warning each, that says how to declare it; possibly errors).
   Diagnostics check() const;
-  /// `stage` "ast" or "normal", as text. Undeclared captures are assumed f32.
+  /// `stage` "ast", "normal", "ir", "opt", "llvm" or "asm" (for this machine), as text. Undeclared captures are assumed f32.
   std::expected<std::string, CompileError> emit(std::string_view stage) const;
   /// The identity: XXH3-128 of the normal form. All zero while captures have no type.
   std::array<std::uint64_t, 2> hash() const;
@@ -187,6 +187,9 @@ class Engine {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
+
+/// "auto", "cpu", "cuda", "model" or "oracle".
+std::string_view name_of(Device device);
 
 /// "0.1.0"
 std::string_view version();

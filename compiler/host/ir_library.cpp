@@ -1,0 +1,33 @@
+#include "compiler/host/ir_library.h"
+
+#include <dlfcn.h>
+
+#include <filesystem>
+
+namespace flexc {
+namespace {
+
+/// Beside the library that this code is in, wherever that was installed.
+std::string library_path() {
+  Dl_info self;
+  if (dladdr(reinterpret_cast<const void*>(&ir_functions), &self) == 0 || self.dli_fname == nullptr) return "libflexc_ir.so";
+  return (std::filesystem::path(self.dli_fname).parent_path() / "libflexc_ir.so").string();
+}
+
+Result<const compiler::IrFunctions*> open_library() {
+  const std::string path = library_path();
+  void* const library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) return std::unexpected(Error{ErrorKind::Environment, "the compiler cannot be loaded: " + std::string(dlerror())});
+  const void* const symbol = dlsym(library, compiler::kIrFunctionsSymbol);
+  if (symbol == nullptr) return std::unexpected(Error{ErrorKind::Environment, path + " is no compiler of flexc: " + std::string(dlerror())});
+  return static_cast<const compiler::IrFunctions*>(symbol);
+}
+
+}  // namespace
+
+Result<const compiler::IrFunctions*> ir_functions() {
+  static const Result<const compiler::IrFunctions*> functions = open_library();  // never closed: LLVM does not unload cleanly
+  return functions;
+}
+
+}  // namespace flexc

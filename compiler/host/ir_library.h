@@ -1,0 +1,12 @@
+// libflexc_ir, opened at its first use.
+#pragma once
+
+#include "compiler/ir_functions.h"
+#include "flexc/error.h"
+
+namespace flexc {
+
+/// The library's functions; Environment where it (or the MLIR and LLVM that it needs) cannot be opened. Thread-safe.
+Result<const compiler::IrFunctions*> ir_functions();
+
+}  // namespace flexc

@@ -1,0 +1,18 @@
+// The door of libflexc_ir: what the host API calls of it. The library carries MLIR and LLVM (195 MB of dylibs, 35 ms to load), so
+// it is opened only when something is compiled: `flexc check` and hosts that load bundles never pay for it.
+#pragma once
+
+#include "compiler/stages.h"
+
+namespace flexc::compiler {
+
+/// Functions of stages.h, by pointer.
+struct IrFunctions {
+  Result<std::string> (*emit_stage)(const dsl::NormalForm& form, std::string_view stage, std::optional<CpuLevel> level);
+  Result<std::vector<std::byte>> (*compile_row_object)(const dsl::NormalForm& form, std::optional<CpuLevel> level);
+};
+
+/// Name of the symbol, an IrFunctions, that libflexc_ir.so exports.
+inline constexpr const char* kIrFunctionsSymbol = "flexc_ir_functions";
+
+}  // namespace flexc::compiler

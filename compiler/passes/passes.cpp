@@ -1,0 +1,16 @@
+#include "compiler/passes/passes.h"
+
+#include "mlir/Pass/PassRegistry.h"
+
+namespace flexc::compiler {
+
+void register_passes() {
+  mlir::registerPass(create_simplify);
+  mlir::registerPass(create_propagate_equalities);
+  mlir::registerPass(create_expand_rows);
+  mlir::registerPass(create_classify_score);
+  mlir::registerPass(create_expand_math);
+  mlir::registerPass(create_hoist_coordinates);
+}
+
+}  // namespace flexc::compiler

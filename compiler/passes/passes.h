@@ -1,0 +1,26 @@
+// The passes over the flex dialect, one file each. pipeline.cpp says in which order they run.
+#pragma once
+
+#include <memory>
+
+#include "mlir/Pass/Pass.h"
+
+namespace flexc::compiler {
+
+/// Common subexpressions, constants, exact identities, dead code; and linear normal form of integer sums modulo 2^64.
+std::unique_ptr<mlir::Pass> create_simplify();
+/// In a conjunction, a == b lets every other term read a for b.
+std::unique_ptr<mlir::Pass> create_propagate_equalities();
+/// Rows become reductions over an index, so that every value is a scalar.
+std::unique_ptr<mlir::Pass> create_expand_rows();
+/// The functions of dsl/include/flexc/dsl/expand_math.h become arith and math ops, one a step of the table.
+std::unique_ptr<mlir::Pass> create_expand_math();
+/// Names for each value the coordinates that it depends on: attribute flex.level.
+std::unique_ptr<mlir::Pass> create_hoist_coordinates();
+/// identity, affine or general: attribute flex.score_class of the score_mod.
+std::unique_ptr<mlir::Pass> create_classify_score();
+
+/// Names all of the above for command lines.
+void register_passes();
+
+}  // namespace flexc::compiler

@@ -1,0 +1,30 @@
+#include "compiler/pipeline.h"
+
+#include "compiler/dialect/flex.h"
+#include "compiler/passes/passes.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Pass/PassRegistry.h"
+
+namespace flexc::compiler {
+
+void build_pipeline(mlir::OpPassManager& passes) {
+  passes.addPass(create_simplify());              // what was written twice is computed once; integer sums in linear normal form
+  passes.addPass(create_propagate_equalities());  // a == b & f(b) reads a
+  passes.addPass(create_expand_rows());           // rows become loops over scalars
+  passes.addPass(create_simplify());              // what the two uncovered
+  passes.addPass(create_classify_score());        // identity, affine or general, while functions still have names
+  passes.addPass(create_expand_math());           // exp, pow, … become the table's steps
+  passes.addPass(create_simplify());              // reductions and constants that expansions share
+  passes.addPass(create_hoist_coordinates());     // launch, head, q_side, kv_side or pair
+}
+
+void register_dialects(mlir::DialectRegistry& registry) {
+  registry.insert<flex::FlexDialect, mlir::arith::ArithDialect, mlir::math::MathDialect, mlir::LLVM::LLVMDialect>();
+}
+
+void register_all() {
+  register_passes();
+  mlir::PassPipelineRegistration<>("flexc-pipeline", "The stages of compiler/pipeline.cpp", build_pipeline);
+}
+
+}  // namespace flexc::compiler

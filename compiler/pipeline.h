@@ -1,0 +1,18 @@
+// The stages between the normal form and machine code.
+#pragma once
+
+#include "mlir/IR/DialectRegistry.h"
+#include "mlir/Pass/PassManager.h"
+
+namespace flexc::compiler {
+
+/// Every dialect that a stage may meet.
+void register_dialects(mlir::DialectRegistry& registry);
+
+/// The optimisation pipeline over a module with a flex.variant (`--flexc-pipeline`).
+void build_pipeline(mlir::OpPassManager& passes);
+
+/// Passes and the pipeline, by name.
+void register_all();
+
+}  // namespace flexc::compiler

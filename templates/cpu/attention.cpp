@@ -1,0 +1,213 @@
+// The host side of a call: checks, the plan, and the distribution of work over threads.
+#include "templates/cpu/attention.h"
+
+#include <atomic>
+#include <cmath>
+#include <new>
+
+#include "templates/cpu/kernels.h"
+
+namespace flexc::cpu {
+namespace {
+
+/// Scales within this range are folded into q; beyond, products with q would lose what the product with the score keeps.
+constexpr double kLeastFoldedScale = 0x1p-40, kMostFoldedScale = 0x1p40;
+/// Units are packed by the worker that computes them if there are this many a thread, so that none waits long at the end …
+constexpr std::int64_t kUnitsPerThread = 4;
+/// … and if a unit's tiles stay near the core. Otherwise all workers pack together, a wave of units at a time.
+constexpr std::int64_t kOwnUnitBytes = std::int64_t{8} << 20, kWaveBytes = std::int64_t{256} << 20;
+
+std::unexpected<Error> misfit(const std::string& what) { return std::unexpected(Error{ErrorKind::Internal, "attention on the CPU: " + what}); }
+
+Result<void> check_mask(const AttentionArguments& call, const BlockMask& mask) {
+  if (mask.q_len != call.q_len || mask.kv_len != call.kv_len || mask.q_offset != call.q_offset || mask.kv_offset != call.kv_offset)
+    return misfit("the block mask is for other lengths or offsets");
+  if ((mask.batches != 1 && mask.batches != call.batch) || (mask.heads != 1 && mask.heads != call.heads))
+    return misfit("the block mask is for other batches or heads");
+  if (mask.block_q < 1 || mask.block_kv < 1) return misfit("the block mask has empty blocks");
+  if (mask.row_begin.size() != static_cast<std::size_t>(mask.rows()) + 1 || mask.row_begin.back() > mask.runs.size())
+    return misfit("the block mask's rows are not as many as it says");
+  for (std::size_t row = 0; row + 1 < mask.row_begin.size(); ++row)
+    if (mask.row_begin[row] > mask.row_begin[row + 1]) return misfit("the block mask's rows are out of order");
+  return {};
+}
+
+Result<void> check(const AttentionArguments& call) {
+  if (call.dtype != DType::F32 && call.dtype != DType::F16 && call.dtype != DType::BF16) return misfit("q, k and v must be f32, f16 or bf16");
+  if (call.batch < 1 || call.heads < 1 || call.kv_heads < 1 || call.heads % call.kv_heads != 0)
+    return misfit("the heads of q must be a multiple of those of k and v");
+  if (call.q_len < 0 || call.kv_len < 0 || call.head_dim < 1 || call.value_dim < 1) return misfit("a length or a width is out of range");
+  if (call.q_len > 0 && (!call.q.data || !call.out.data || (call.kv_len > 0 && (!call.k.data || !call.v.data))))
+    return misfit("q, k, v or out is missing");
+  if (const flexc_row_module* module = call.module) {
+    if (module->abi_version != FLEXC_ROW_ABI_VERSION) return misfit("the compiled mods are of another version of the interface");
+    if (module->score_class > FLEXC_SCORE_GENERAL || (module->score_class == FLEXC_SCORE_GENERAL && !module->score_row) ||
+        (module->score_class == FLEXC_SCORE_AFFINE && !module->affine_row) || (module->launch_slots && !module->launch_level) ||
+        (module->head_slots && !module->head_level) || (module->q_side_slots && !module->q_side) || (module->kv_side_slots && !module->kv_side))
+      return misfit("the compiled mods lack a function that they announce");
+  }
+  return call.mask ? check_mask(call, *call.mask) : Result<void>{};
+}
+
+Plan make_plan(const AttentionArguments& call) {
+  Plan plan;
+  plan.call = call;
+  if (plan.call.q_total == 0) plan.call.q_total = call.q_offset + call.q_len;
+  if (plan.call.kv_total == 0) plan.call.kv_total = call.kv_offset + call.kv_len;
+  if (call.module) plan.module = *call.module;
+  plan.launch.problem = {call.batch, call.heads, call.kv_heads, plan.call.q_total, plan.call.kv_total};
+  plan.launch.captures = call.captures;
+  plan.launch.params = call.params;
+  plan.launch.fresh_dims = call.fresh_dims;
+  plan.launch.scale = static_cast<float>(call.scale);
+  plan.launch.scale_log2e = static_cast<float>(call.scale * kLog2e);
+
+  plan.tile = tile_columns(call.head_dim, call.value_dim);
+  plan.tiles = divide_up(call.kv_len, plan.tile);
+  plan.value_padded = round_up(call.value_dim, kPanel);
+  plan.s_stride = plan.tile + kPanel;
+  plan.k_floats = plan.tile * call.head_dim;
+  plan.v_floats = plan.tile * plan.value_padded;
+  plan.heads_per_unit = call.heads / call.kv_heads;
+  plan.units = call.batch * call.kv_heads;
+  plan.groups_per_head = divide_up(call.q_len, kGroupRows);
+  plan.groups_per_unit = plan.groups_per_head * plan.heads_per_unit;
+  plan.tasks_per_unit = divide_up(plan.groups_per_unit, kTaskGroups);
+
+  if (plan.module.score_class != FLEXC_SCORE_AFFINE) {  // affine rows bring their own factor
+    const double factor = plan.module.score_class == FLEXC_SCORE_GENERAL ? call.scale : call.scale * kLog2e;
+    const double size = std::abs(factor);
+    (size >= kLeastFoldedScale && size <= kMostFoldedScale ? plan.q_factor : plan.s_factor) = static_cast<float>(factor);
+  }
+  return plan;
+}
+
+const KernelTable* find_kernels(const std::string& target) {
+  for (const KernelTable& table : kernel_tables())
+    if (target.empty() || target == table.name) return &table;
+  return nullptr;
+}
+
+/// A worker's memory.
+struct Worker {
+  Workspace workspace;
+  AlignedBuffer tiles;
+  std::vector<std::int64_t> held;
+};
+
+class Call {
+ public:
+  Call(const Plan& plan, const KernelTable& kernels, WorkerPool& pool) : plan_(plan), kernels_(kernels), pool_(pool) {}
+
+  /// False where memory is missing; nothing has been written then.
+  bool run() {
+    try {
+      workers_.resize(static_cast<std::size_t>(pool_.size()));
+      for (Worker& worker : workers_)
+        if (!worker.workspace.allocate(plan_)) return false;
+      const std::int64_t bytes = std::max<std::int64_t>(plan_.unit_floats() * std::int64_t{sizeof(float)}, 1);
+      const bool own_units = plan_.units >= kUnitsPerThread * pool_.size() && bytes <= kOwnUnitBytes;
+      if (plan_.tasks_per_unit > 1 && !own_units) {
+        const std::int64_t units = std::clamp<std::int64_t>(kWaveBytes / bytes, 1, plan_.units);
+        if (shared_.allocate(units * bytes)) {
+          run_waves(units);
+          return true;
+        }
+        // A K and V that cannot be held packed: each task packs its tiles anew.
+      }
+      const std::int64_t slots = plan_.tasks_per_unit > 1 && own_units ? plan_.tiles : 1;
+      for (Worker& worker : workers_) {
+        if (!worker.tiles.allocate(slots * (plan_.k_floats + plan_.v_floats) * std::int64_t{sizeof(float)})) return false;
+        worker.held.resize(static_cast<std::size_t>(slots));
+      }
+      if (own_units || plan_.tasks_per_unit == 1)
+        run_units();
+      else
+        run_tasks();
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+    return true;
+  }
+
+ private:
+  /// Calls body(worker, i) for i = 0 … count - 1, each once, on whichever thread is free.
+  template <class Body>
+  void share(std::int64_t count, const Body& body) {
+    std::atomic<std::int64_t> next{0};
+    pool_.run([&](int worker) {
+      for (std::int64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < count;) body(workers_[static_cast<std::size_t>(worker)], i);
+    });
+  }
+
+  TileSource own_tiles(Worker& worker) {
+    std::fill(worker.held.begin(), worker.held.end(), -1);
+    worker.workspace.kv_side_tile = -1;
+    return {nullptr, worker.tiles.as<float>(), static_cast<std::int64_t>(worker.held.size()), worker.held.data()};
+  }
+
+  /// All workers pack the K and V of some units, then compute their tasks; the last rows come first, because under a causal mask they
+  /// take longest.
+  void run_waves(std::int64_t wave) {
+    const std::int64_t floats = plan_.k_floats + plan_.v_floats, tasks = plan_.tasks_per_unit;
+    float* const memory = shared_.as<float>();
+    for (std::int64_t first = 0; first < plan_.units; first += wave) {
+      const std::int64_t units = std::min(wave, plan_.units - first);
+      share(units * plan_.tiles, [&](Worker& worker, std::int64_t i) {
+        kernels_.pack_tile(plan_, first + i / plan_.tiles, i % plan_.tiles, worker.workspace.pack_rows, memory + i * floats);
+      });
+      share(units * tasks, [&](Worker& worker, std::int64_t i) {
+        const std::int64_t unit = i / tasks;
+        kernels_.run_task(plan_, first + unit, tasks - 1 - i % tasks, worker.workspace, {memory + unit * plan_.tiles * floats, nullptr, 0, nullptr});
+      });
+    }
+  }
+
+  /// A worker takes a whole unit and packs its tiles when it first needs them.
+  void run_units() {
+    share(plan_.units, [&](Worker& worker, std::int64_t unit) {
+      const TileSource source = own_tiles(worker);
+      for (std::int64_t task = 0; task < plan_.tasks_per_unit; ++task) kernels_.run_task(plan_, unit, task, worker.workspace, source);
+    });
+  }
+
+  void run_tasks() {
+    share(plan_.units * plan_.tasks_per_unit, [&](Worker& worker, std::int64_t i) {
+      kernels_.run_task(plan_, i / plan_.tasks_per_unit, i % plan_.tasks_per_unit, worker.workspace, own_tiles(worker));
+    });
+  }
+
+  const Plan& plan_;
+  const KernelTable& kernels_;
+  WorkerPool& pool_;
+  std::vector<Worker> workers_;
+  AlignedBuffer shared_;
+};
+
+}  // namespace
+
+std::vector<std::string> kernel_targets() {
+  std::vector<std::string> names;
+  for (const KernelTable& table : kernel_tables()) names.emplace_back(table.name);
+  return names;
+}
+
+Result<void> run_attention(const AttentionArguments& arguments, WorkerPool& pool) {
+  if (const auto fits = check(arguments); !fits) return fits;
+  const KernelTable* kernels = find_kernels(arguments.target);
+  if (!kernels) return misfit("the instruction set \"" + arguments.target + "\" is not compiled in, or not in this machine");
+  if (arguments.q_len == 0) return {};
+  Plan plan = make_plan(arguments);
+  AlignedBuffer launch_values;
+  bool enough = launch_values.allocate(slots_bytes(plan.module.launch_slots));
+  if (enough && plan.module.launch_slots) {
+    plan.module.launch_level(&plan.launch, launch_values.as<std::byte>());
+    plan.launch.launch_values = launch_values.as<std::byte>();
+  }
+  enough = enough && Call(plan, *kernels, pool).run();
+  if (!enough)
+    return std::unexpected(Error{ErrorKind::Environment, "attention on the CPU: there is not enough memory for its packed keys and values"});
+  return {};
+}
+
+}  // namespace flexc::cpu

@@ -1,0 +1,86 @@
+#include "templates/cpu/finish.h"
+
+#include <cmath>
+#include <limits>
+
+namespace flexc::cpu {
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+/// A row's 16 partial sums, added pairwise in a fixed order.
+float total(const float* sums) {
+  float part[kPanel / 2];
+  for (int i = 0; i < kPanel / 2; ++i) part[i] = sums[i] + sums[i + kPanel / 2];
+  for (int width = kPanel / 4; width > 0; width /= 2)
+    for (int i = 0; i < width; ++i) part[i] += part[i + width];
+  return part[0];
+}
+
+/// What a row's weights are multiplied by, and its two statistics, in natural units.
+struct RowEnd {
+  double factor = 0, lse = -kInfinity, max_score = -kInfinity;
+};
+
+RowEnd end_of_row(float top, float sum, bool saw_nan, bool saw_infinity, const float* sink, bool wants_lse) {
+  RowEnd end;
+  const double sink2 = sink ? double{*sink} * kLog2e : -kInfinity;
+  if (saw_nan) return {kNan, kNan, kNan};
+  const bool empty = sum == 0;
+  if (empty) {  // nothing left, or nothing but scores of -inf
+    end.lse = sink ? double{*sink} : -kInfinity;
+    return end;
+  }
+  end.max_score = saw_infinity ? kInfinity : double{top} * kLn2;
+  if (std::isnan(sink2)) return {kNan, kNan, end.max_score};
+  if (saw_infinity || sink2 == kInfinity) return {kNan, kInfinity, end.max_score};
+  if (!sink) {
+    end.factor = 1 / double{sum};
+    if (wants_lse) end.lse = (double{top} + std::log2(double{sum})) * kLn2;
+    return end;
+  }
+  const double above = sink2 - double{top}, shift = above > 0 ? above : 0;
+  const double denominator = double{sum} * std::exp2(-shift) + std::exp2(above - shift);
+  end.factor = std::exp2(-shift) / denominator;
+  end.lse = (double{top} + shift + std::log2(denominator)) * kLn2;
+  return end;
+}
+
+void store_row(const Plan& plan, std::byte* address, const float* values, float factor) {
+  const std::int64_t width = plan.call.value_dim;
+  if (plan.call.dtype == DType::F32) {
+    auto* out = reinterpret_cast<float*>(address);
+    for (std::int64_t i = 0; i < width; ++i) out[i] = values[i] * factor;
+  } else if (plan.call.dtype == DType::BF16) {
+    auto* out = reinterpret_cast<std::uint16_t*>(address);
+    for (std::int64_t i = 0; i < width; ++i) out[i] = float_to_bf16(values[i] * factor);
+  } else {
+    auto* out = reinterpret_cast<std::uint16_t*>(address);
+    for (std::int64_t i = 0; i < width; ++i) out[i] = float_to_f16(values[i] * factor);
+  }
+}
+
+void store_statistic(const RowOutput& output, const GroupPlace& place, std::int64_t row, double value) {
+  if (output.data) output.data[place.b * output.strides.batch + place.h * output.strides.head + row * output.strides.row] = static_cast<float>(value);
+}
+
+}  // namespace
+
+void finish_group(const Plan& plan, const Group& group) {
+  const GroupPlace& place = group.place;
+  const Output& out = plan.call.out;
+  const float* sink = plan.call.sink ? plan.call.sink + place.h * plan.call.sink_stride : nullptr;
+  for (int row = 0; row < place.rows; ++row) {
+    const std::int64_t q = place.first + row;
+    const RowEnd end = end_of_row(group.top[row], total(group.sums + row * kPanel), group.saw_nan[row], group.saw_infinity[row], sink,
+                                  plan.call.lse.data != nullptr);
+    const std::int64_t offset = place.b * out.strides.batch + place.h * out.strides.head + q * out.strides.row;
+    store_row(plan, static_cast<std::byte*>(out.data) + offset * static_cast<std::int64_t>(element_size(plan)), group.o + row * plan.value_padded,
+              static_cast<float>(end.factor));
+    store_statistic(plan.call.lse, place, q, end.lse);
+    store_statistic(plan.call.max_scores, place, q, end.max_score);
+  }
+}
+
+}  // namespace flexc::cpu

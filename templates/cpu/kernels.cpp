@@ -1,0 +1,51 @@
+// Compiles the kernels for each instruction set: AVX2, AVX-512, and what every machine of this architecture has.
+#include "templates/cpu/kernels.h"
+
+// Sets that Highway knows beyond those would only cost build time, and those with vectors of unknown length are not provided for.
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "templates/cpu/kernels.cpp"
+#include <hwy/foreach_target.h>  // must come before highway.h
+#include <hwy/highway.h>
+
+#include "templates/cpu/group-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace flexc::cpu::HWY_NAMESPACE {
+
+inline KernelTable kernel_table() { return {hwy::TargetName(HWY_TARGET), pack_tile, run_task}; }
+
+}  // namespace flexc::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace flexc::cpu {
+namespace {
+
+struct AvailableKernels {
+  KernelTable tables[3];
+  std::size_t count = 0;
+
+  AvailableKernels() {
+    [[maybe_unused]] const auto supported = hwy::SupportedTargets();
+#if HWY_TARGETS & HWY_AVX3
+    if (supported & HWY_AVX3) tables[count++] = N_AVX3::kernel_table();
+#endif
+#if HWY_TARGETS & HWY_AVX2
+    if (supported & HWY_AVX2) tables[count++] = N_AVX2::kernel_table();
+#endif
+#if HWY_STATIC_TARGET != HWY_AVX2 && HWY_STATIC_TARGET != HWY_AVX3
+    tables[count++] = HWY_STATIC_DISPATCH(kernel_table)();
+#endif
+  }
+};
+
+}  // namespace
+
+std::span<const KernelTable> kernel_tables() {
+  static const AvailableKernels available;
+  return {available.tables, available.count};
+}
+
+}  // namespace flexc::cpu
+#endif

@@ -1,0 +1,119 @@
+// Packing: q, k and v of any float type and stride into the kernels' f32 layouts. Included once for each instruction set.
+#if defined(FLEXC_CPU_PACK_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef FLEXC_CPU_PACK_INL_H_
+#undef FLEXC_CPU_PACK_INL_H_
+#else
+#define FLEXC_CPU_PACK_INL_H_
+#endif
+
+#include <cstring>
+
+#include "templates/cpu/products-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace flexc::cpu::HWY_NAMESPACE {
+
+/// Widens `count` elements, exactly.
+template <class Half>
+HWY_INLINE void widen_halves(const Half* from, std::int64_t count, float (*widen_one)(std::uint16_t), float* HWY_RESTRICT to) {
+  const Floats d;
+  const hn::Rebind<Half, Floats> dh;
+  std::int64_t i = 0;
+  for (; i + static_cast<std::int64_t>(kLanes) <= count; i += static_cast<std::int64_t>(kLanes))
+    hn::StoreU(hn::PromoteTo(d, hn::LoadU(dh, from + i)), d, to + i);
+  for (; i < count; ++i) {
+    std::uint16_t bits;
+    std::memcpy(&bits, from + i, sizeof bits);
+    to[i] = widen_one(bits);
+  }
+}
+
+HWY_INLINE void widen_row(DType type, const std::byte* from, std::int64_t count, float* HWY_RESTRICT to) {
+  if (type == DType::F32)
+    std::memcpy(to, from, static_cast<std::size_t>(count) * sizeof(float));
+  else if (type == DType::BF16)
+    widen_halves(reinterpret_cast<const hwy::bfloat16_t*>(from), count, bf16_to_float, to);
+  else
+    widen_halves(reinterpret_cast<const hwy::float16_t*>(from), count, f16_to_float, to);
+}
+
+/// A row as f32: where it lies if it is f32, else widened to `memory`.
+HWY_INLINE const float* widened_row(const Plan& plan, const std::byte* from, std::int64_t count, float* memory) {
+  if (plan.call.dtype == DType::F32) return reinterpret_cast<const float*>(from);
+  widen_row(plan.call.dtype, from, count, memory);
+  return memory;
+}
+
+/// to[i * step + r] = rows[r][i] * factor for four rows, by transposing 4 x 4 blocks.
+HWY_INLINE void transpose_rows(const float* const (&rows)[4], std::int64_t width, float factor, std::int64_t step, float* HWY_RESTRICT to) {
+  std::int64_t i = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const hn::FixedTag<float, 4> d;
+  const auto scale = hn::Set(d, factor);
+  for (; i + 4 <= width; i += 4) {
+    const auto a = hn::LoadU(d, rows[0] + i), b = hn::LoadU(d, rows[1] + i), c = hn::LoadU(d, rows[2] + i), e = hn::LoadU(d, rows[3] + i);
+    const auto ab0 = hn::InterleaveLower(d, a, b), ab1 = hn::InterleaveUpper(d, a, b);
+    const auto ce0 = hn::InterleaveLower(d, c, e), ce1 = hn::InterleaveUpper(d, c, e);
+    hn::Store(hn::Mul(scale, hn::ConcatLowerLower(d, ce0, ab0)), d, to + i * step);
+    hn::Store(hn::Mul(scale, hn::ConcatUpperUpper(d, ce0, ab0)), d, to + (i + 1) * step);
+    hn::Store(hn::Mul(scale, hn::ConcatLowerLower(d, ce1, ab1)), d, to + (i + 2) * step);
+    hn::Store(hn::Mul(scale, hn::ConcatUpperUpper(d, ce1, ab1)), d, to + (i + 3) * step);
+  }
+#endif
+  for (; i < width; ++i)
+    for (std::int64_t r = 0; r < 4; ++r) to[i * step + r] = rows[r][i] * factor;
+}
+
+/// Rows `first` to `first + 3` of `count`, from `row_at(i)`, transposed; rows that do not exist are zeros. `memory` has room for four.
+template <class RowAt>
+HWY_INLINE void pack_rows(const Plan& plan, const RowAt& row_at, std::int64_t first, std::int64_t count, float factor, std::int64_t step,
+                          float* memory, float* to) {
+  const std::int64_t width = plan.call.head_dim;
+  const float* rows[4];
+  for (std::int64_t r = 0; r < 4; ++r) {
+    float* own = memory + r * width;
+    rows[r] = first + r < count ? widened_row(plan, row_at(first + r), width, own) : own;
+    if (first + r >= count) std::fill(own, own + width, 0.0f);
+  }
+  transpose_rows(rows, width, factor, step, to);
+}
+
+/// K of a tile → [panel][head_dim][16].
+inline void pack_k(const Plan& plan, std::int64_t b, std::int64_t h, std::int64_t first, std::int64_t count, float* memory, float* to) {
+  const auto row_at = [&](std::int64_t i) { return row_address(plan, plan.call.k, b, h, first + i); };
+  for (std::int64_t column = 0; column < round_up(count, kPanel); column += 4)
+    pack_rows(plan, row_at, column, count, 1.0f, kPanel, memory, to + column / kPanel * kPanel * plan.call.head_dim + column % kPanel);
+}
+
+/// V of a tile → [value panel][tile][16].
+inline void pack_v(const Plan& plan, std::int64_t b, std::int64_t h, std::int64_t first, std::int64_t count, float* HWY_RESTRICT row,
+                   float* HWY_RESTRICT to) {
+  const std::int64_t width = plan.call.value_dim, panel_floats = plan.tile * kPanel;
+  std::fill(row + width, row + plan.value_padded, 0.0f);
+  for (std::int64_t column = 0; column < count; ++column) {
+    widen_row(plan.call.dtype, row_address(plan, plan.call.v, b, h, first + column), width, row);
+    for (std::int64_t i = 0; i < plan.value_padded; i += kPanel)
+      std::memcpy(to + i / kPanel * panel_floats + column * kPanel, row + i, kPanel * sizeof(float));
+  }
+  // Columns that do not exist are never multiplied: products stop at the last kept column.
+}
+
+inline void pack_tile(const Plan& plan, std::int64_t unit, std::int64_t tile, float* rows, float* target) {
+  const std::int64_t b = unit / plan.call.kv_heads, h = unit % plan.call.kv_heads, first = tile * plan.tile, count = plan.tile_count(tile);
+  pack_k(plan, b, h, first, count, rows, target);
+  pack_v(plan, b, h, first, count, rows, target + plan.k_floats);
+}
+
+/// Q of a group → [block][head_dim][4], times q_factor; rows that do not exist are zeros.
+inline void pack_q(const Plan& plan, const Group& group, float* memory) {
+  const GroupPlace& place = group.place;
+  const auto row_at = [&](std::int64_t i) { return row_address(plan, plan.call.q, place.b, place.h, place.first + i); };
+  static_assert(kBlockRows == 4);
+  for (std::int64_t row = 0; row < kGroupRows; row += kBlockRows)
+    pack_rows(plan, row_at, row, place.rows, plan.q_factor, kBlockRows, memory, group.q + row * plan.call.head_dim);
+}
+
+}  // namespace flexc::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

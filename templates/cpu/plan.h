@@ -1,0 +1,78 @@
+// What is fixed for a call before any tile is computed: tile sizes, paddings, the units and tasks of work.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "templates/cpu/attention.h"
+
+namespace flexc::cpu {
+
+inline constexpr std::int64_t kPanel = 16;     ///< columns that are multiplied together: two AVX2 vectors, one of AVX-512
+inline constexpr std::int64_t kBlockRows = 4;  ///< rows that are multiplied together: 4 x 16 needs eight AVX2 accumulators
+inline constexpr std::int64_t kGroupRows = 8;  ///< rows that share a trip through a tile: two blocks, so K is read from L2 once for both
+inline constexpr std::int64_t kBlocks = kGroupRows / kBlockRows;
+inline constexpr std::int64_t kTaskGroups = 8;  ///< groups of a task: 64 rows share a tile in L2
+inline constexpr std::int64_t kMaxTile = 512;   ///< columns; eight rows of S then take half of a 32 KiB L1
+inline constexpr std::int64_t kMinTile = 64;
+inline constexpr std::int64_t kTileBytes = 256 * 1024;  ///< packed K and V of a tile: half of a 512 KiB L2
+inline constexpr std::int64_t kMaxPanels = kMaxTile / kPanel;
+inline constexpr double kLog2e = 1.4426950408889634074;
+inline constexpr double kLn2 = 0.69314718055994530942;
+
+constexpr std::int64_t round_up(std::int64_t value, std::int64_t step) { return (value + step - 1) / step * step; }
+constexpr std::int64_t divide_up(std::int64_t value, std::int64_t step) { return (value + step - 1) / step; }
+
+/// Columns of a tile. It decides when a row is rescaled and so the result's bits: it follows from the widths alone.
+constexpr std::int64_t tile_columns(std::int64_t head_dim, std::int64_t value_dim) {
+  std::int64_t columns = kMaxTile;
+  while (columns > kMinTile && columns * (head_dim + value_dim) * static_cast<std::int64_t>(sizeof(float)) > kTileBytes) columns /= 2;
+  return columns;
+}
+
+/// A unit is all that shares one K and V head: the query heads of a (b, kv head). Its rows are cut into groups of eight, none of
+/// which spans two heads, and a task is a run of groups.
+struct Plan {
+  AttentionArguments call;
+  flexc_row_module module = {};
+  flexc_row_launch launch = {};
+  std::int64_t tile = 0, tiles = 0;         ///< columns of a tile; tiles
+  std::int64_t value_padded = 0;            ///< value_dim, in whole panels
+  std::int64_t s_stride = 0;                ///< floats from a row of S to the next; not a power of two, so that rows fall into different sets of L1
+  std::int64_t k_floats = 0, v_floats = 0;  ///< of a packed tile
+  std::int64_t heads_per_unit = 0, units = 0;
+  std::int64_t groups_per_head = 0, groups_per_unit = 0, tasks_per_unit = 0;
+  float q_factor = 1;  ///< multiplies q when it is packed
+  float s_factor = 1;  ///< multiplies q . k: 1 unless the scale is too extreme to be folded into q
+
+  std::int64_t unit_floats() const { return tiles * (k_floats + v_floats); }
+  std::int64_t tile_count(std::int64_t index) const { return std::min(tile, call.kv_len - index * tile); }
+};
+
+/// Where a group's rows are.
+struct GroupPlace {
+  std::int64_t b = 0, h = 0, kv_h = 0;
+  std::int64_t first = 0;  ///< row
+  int rows = 0;            ///< 1 to kGroupRows
+};
+
+inline GroupPlace place_of(const Plan& plan, std::int64_t unit, std::int64_t group) {
+  GroupPlace place;
+  place.b = unit / plan.call.kv_heads;
+  place.kv_h = unit % plan.call.kv_heads;
+  place.h = place.kv_h * plan.heads_per_unit + group / plan.groups_per_head;
+  place.first = group % plan.groups_per_head * kGroupRows;
+  place.rows = static_cast<int>(std::min(kGroupRows, plan.call.q_len - place.first));
+  return place;
+}
+
+inline std::size_t element_size(const Plan& plan) { return size_of(plan.call.dtype); }
+
+/// Address of row `row` of head `h`, in bytes: offsets are 64-bit throughout.
+inline const std::byte* row_address(const Plan& plan, const Input& tensor, std::int64_t b, std::int64_t h, std::int64_t row) {
+  const std::int64_t offset = b * tensor.strides.batch + h * tensor.strides.head + row * tensor.strides.row;
+  return static_cast<const std::byte*>(tensor.data) + offset * static_cast<std::int64_t>(element_size(plan));
+}
+
+}  // namespace flexc::cpu

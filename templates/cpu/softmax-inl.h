@@ -1,0 +1,171 @@
+// The online softmax of a row in a tile: scale, mask and maximum in one pass, exponentials and sums in another.
+// Included once for each instruction set.
+#if defined(FLEXC_CPU_SOFTMAX_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef FLEXC_CPU_SOFTMAX_INL_H_
+#undef FLEXC_CPU_SOFTMAX_INL_H_
+#else
+#define FLEXC_CPU_SOFTMAX_INL_H_
+#endif
+
+#include <limits>
+
+#include "templates/cpu/products-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace flexc::cpu::HWY_NAMESPACE {
+
+inline constexpr std::size_t kPanelVectors = kPanel / kLanes;
+
+/// a where it is greater, else b: b too if one of them is a NaN. That is what x86's maximum does.
+HWY_INLINE Vector greater_or_second(Vector a, Vector b) {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+  return hn::Max(a, b);
+#else
+  return hn::IfThenElse(hn::Gt(a, b), a, b);
+#endif
+}
+
+/// 2^t for t <= 0, with a relative error of 1.7e-7; exactly 1 at 0, 0 below -126.5 and at -inf; a NaN stays.
+/// Adding 1.5 * 2^23 + 127 rounds t to an integer n and leaves n + 127 in the low bits, which shifted into place are 2^n, or 0 for
+/// n = -127. That is multiplied and not added to the exponent, which could never give 0.
+HWY_INLINE Vector exp2_of(Vector t) {
+  const Floats d;
+  const hn::RebindToSigned<Floats> di;
+  const Vector shift = hn::Set(d, 0x1.8p23f + 127.0f);
+  t = greater_or_second(hn::Set(d, -127.0f), t);
+  const Vector shifted = hn::Add(t, shift);
+  const Vector r = hn::Sub(t, hn::Sub(shifted, shift));
+  // The minimax polynomial of degree 5 on |r| <= 1/2 with p(0) = 1.
+  Vector p = hn::MulAdd(hn::Set(d, 0.00132647273f), r, hn::Set(d, 0.00967151299f));
+  p = hn::MulAdd(p, r, hn::Set(d, 0.0555073358f));
+  p = hn::MulAdd(p, r, hn::Set(d, 0.240222424f));
+  p = hn::MulAdd(p, r, hn::Set(d, 0.693147004f));
+  p = hn::MulAdd(p, r, hn::Set(d, 1.0f));
+  return hn::Mul(p, hn::BitCast(d, hn::ShiftLeft<23>(hn::BitCast(di, shifted))));
+}
+
+/// Lanes `vector` of a panel that are kept.
+HWY_INLINE hn::Mask<Floats> kept_lanes(std::uint32_t bits, std::size_t vector) {
+  const std::uint64_t word = bits >> (vector * kLanes);
+  return hn::LoadMaskBits(Floats(), reinterpret_cast<const std::uint8_t*>(&word));
+}
+
+/// How a row's panels are visited: the runs that need no mask, and the panels that do.
+struct RowPanels {
+  std::array<Run, kMaxPanels> full_runs;
+  int full_run_count = 0;
+  PanelSet masked = 0;
+};
+
+/// What the affine class does to S: s = acc * factor + slope * column.
+struct Affine {
+  float factor = 1, slope = 0;
+};
+
+template <bool kAffine>
+HWY_INLINE Vector affine_score(const float* s, std::size_t column, [[maybe_unused]] Vector factor, [[maybe_unused]] Vector slope) {
+  const Floats d;
+  const Vector x = hn::Load(d, s + column);
+  if constexpr (!kAffine)
+    return x;
+  else
+    return hn::MulAdd(x, factor, hn::Mul(slope, hn::Iota(d, static_cast<float>(column))));
+}
+
+/// Finishes the row's scores in place (removed ones become -inf) and returns the largest one. A NaN does not count in it.
+template <bool kAffine>
+HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels, const KeepWords& keep, const Affine& affine) {
+  const Floats d;
+  const Vector minus_infinity = hn::Set(d, -std::numeric_limits<float>::infinity());
+  const Vector factor = hn::Set(d, affine.factor), slope = hn::Set(d, affine.slope);
+  Vector top0 = minus_infinity, top1 = minus_infinity;
+  for (int i = 0; i < panels.full_run_count; ++i) {
+    const Run run = panels.full_runs[static_cast<std::size_t>(i)];
+    std::size_t column = static_cast<std::size_t>(run.first * kPanel);
+    const auto end = static_cast<std::size_t>(run.end * kPanel);
+    if constexpr (kPanelVectors == 1) {  // two panels at a time give two chains
+      for (; column + kPanel < end; column += 2 * kPanel) {
+        const Vector x0 = affine_score<kAffine>(s, column, factor, slope), x1 = affine_score<kAffine>(s, column + kPanel, factor, slope);
+        top0 = greater_or_second(x0, top0);
+        top1 = greater_or_second(x1, top1);
+        if constexpr (kAffine) {
+          hn::Store(x0, d, s + column);
+          hn::Store(x1, d, s + column + kPanel);
+        }
+      }
+    }
+    for (; column < end; column += kPanel) {
+      for (std::size_t v = 0; v < kPanelVectors; ++v) {
+        const Vector x = affine_score<kAffine>(s, column + v * kLanes, factor, slope);
+        if (v % 2 == 0)
+          top0 = greater_or_second(x, top0);
+        else
+          top1 = greater_or_second(x, top1);
+        if constexpr (kAffine) hn::Store(x, d, s + column + v * kLanes);
+      }
+    }
+  }
+  for (PanelSet rest = panels.masked; rest != 0; rest &= rest - 1) {
+    const int panel = std::countr_zero(rest);
+    const std::uint32_t bits = panel_bits(keep, panel);
+    for (std::size_t v = 0; v < kPanelVectors; ++v) {
+      const std::size_t column = static_cast<std::size_t>(panel * kPanel) + v * kLanes;
+      const Vector x = hn::IfThenElse(kept_lanes(bits, v), affine_score<kAffine>(s, column, factor, slope), minus_infinity);
+      top0 = greater_or_second(x, top0);
+      hn::Store(x, d, s + column);
+    }
+  }
+  return hn::GetLane(hn::MaxOfLanes(d, hn::Max(top0, top1)));
+}
+
+/// s → 2^(s - shift) in place over runs of panels. `sums` gets alpha times its old value plus the weights, by column modulo 16: the
+/// accumulator of a column follows from its position, so leaving panels out changes no bit.
+HWY_NOINLINE inline void exponentials(float* HWY_RESTRICT s, const Run* runs, int run_count, float shift_value, float alpha,
+                                      float* HWY_RESTRICT sums) {
+  const Floats d;
+  const Vector shift = hn::Set(d, shift_value), factor = hn::Set(d, alpha);
+  Vector sum[kPanelVectors];
+  for (std::size_t v = 0; v < kPanelVectors; ++v) sum[v] = hn::Mul(factor, hn::Load(d, sums + v * kLanes));
+  for (const Run* run = runs; run != runs + run_count; ++run) {
+    float* panel = s + run->first * kPanel;
+    float* const end = s + run->end * kPanel;
+    for (; panel != end; panel += kPanel)
+      for (std::size_t v = 0; v < kPanelVectors; ++v) {
+        const Vector p = exp2_of(hn::Sub(hn::Load(d, panel + v * kLanes), shift));
+        hn::Store(p, d, panel + v * kLanes);
+        sum[v] = hn::Add(sum[v], p);
+      }
+  }
+  for (std::size_t v = 0; v < kPanelVectors; ++v) hn::Store(sum[v], d, sums + v * kLanes);
+}
+
+/// 2^t for one number.
+HWY_INLINE float exp2_of_scalar(float t) { return hn::GetLane(exp2_of(hn::Set(Floats(), t))); }
+
+/// Whether all of them are finite; `count` is a multiple of 16.
+HWY_NOINLINE inline bool all_finite(const float* values, std::int64_t count) {
+  const Floats d;
+  const Vector zero = hn::Zero(d);
+  Vector sum[kPanelVectors];
+  for (std::size_t v = 0; v < kPanelVectors; ++v) sum[v] = zero;
+  // 0 times inf or NaN is NaN, and a NaN stays in a sum.
+  for (std::int64_t i = 0; i < count; i += kPanel)
+    for (std::size_t v = 0; v < kPanelVectors; ++v) sum[v] = hn::MulAdd(hn::Load(d, values + i + v * kLanes), zero, sum[v]);
+  bool finite = true;
+  for (std::size_t v = 0; v < kPanelVectors; ++v) finite &= hn::AllTrue(d, hn::Eq(sum[v], zero));
+  return finite;
+}
+
+/// s *= factor over runs of panels: for scales that cannot be folded into q.
+HWY_NOINLINE inline void multiply_scores(float* HWY_RESTRICT s, const Run* runs, int run_count, float factor_value) {
+  const Floats d;
+  const Vector factor = hn::Set(d, factor_value);
+  for (const Run* run = runs; run != runs + run_count; ++run)
+    for (auto column = static_cast<std::size_t>(run->first * kPanel); column < static_cast<std::size_t>(run->end * kPanel); column += kLanes)
+      hn::Store(hn::Mul(factor, hn::Load(d, s + column)), d, s + column);
+}
+
+}  // namespace flexc::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,115 @@
+#include "templates/cpu/worker_pool.h"
+
+#ifdef __linux__
+#include <sched.h>
+#endif
+
+#include <condition_variable>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+namespace flexc::cpu {
+namespace {
+
+#ifdef __linux__
+/// Binds the calling thread to the index-th CPU that the process was given; false where that is not possible.
+bool bind_to_cpu(int index, const cpu_set_t& allowed) {
+  const int count = CPU_COUNT(&allowed);
+  if (count == 0) return false;
+  int wanted = index % count;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed) || wanted-- != 0) continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    return sched_setaffinity(0, sizeof one, &one) == 0;
+  }
+  return false;
+}
+#endif
+
+}  // namespace
+
+struct WorkerPool::State {
+  std::mutex callers;  ///< held during a run
+  std::mutex mutex;    ///< guards what follows
+  std::condition_variable wake, done;
+  const std::function<void(int)>* job = nullptr;
+  unsigned generation = 0;
+  int running = 0;
+  bool stopping = false;
+  bool pinned = false;
+#ifdef __linux__
+  cpu_set_t allowed;
+#endif
+  std::vector<std::thread> threads;
+
+  void serve(int worker) {
+#ifdef __linux__
+    if (pinned) bind_to_cpu(worker, allowed);
+#endif
+    unsigned seen = 0;
+    std::unique_lock lock(mutex);
+    for (;;) {
+      wake.wait(lock, [&] { return stopping || generation != seen; });
+      if (stopping) return;
+      seen = generation;
+      const std::function<void(int)>& work = *job;
+      lock.unlock();
+      work(worker);
+      lock.lock();
+      if (--running == 0) done.notify_one();
+    }
+  }
+};
+
+WorkerPool::WorkerPool(int threads, Pinning pinning) : state_(std::make_unique<State>()) {
+#ifdef __linux__
+  state_->pinned = pinning == Pinning::OneCpuEach && sched_getaffinity(0, sizeof state_->allowed, &state_->allowed) == 0;
+#else
+  (void)pinning;
+#endif
+  for (int worker = 1; worker < threads; ++worker) {
+    try {
+      state_->threads.emplace_back([this, worker] { state_->serve(worker); });
+    } catch (const std::system_error&) {
+      break;  // fewer threads do the same work
+    }
+  }
+}
+
+WorkerPool::~WorkerPool() {
+  {
+    const std::lock_guard lock(state_->mutex);
+    state_->stopping = true;
+  }
+  state_->wake.notify_all();
+  for (std::thread& thread : state_->threads) thread.join();
+}
+
+int WorkerPool::size() const { return static_cast<int>(state_->threads.size()) + 1; }
+
+void WorkerPool::run(const std::function<void(int)>& job) {
+  const std::lock_guard turn(state_->callers);
+  if (!state_->threads.empty()) {
+    const std::lock_guard lock(state_->mutex);
+    state_->job = &job;
+    state_->running = static_cast<int>(state_->threads.size());
+    ++state_->generation;
+  }
+  state_->wake.notify_all();
+#ifdef __linux__
+  cpu_set_t before;
+  const bool bound = state_->pinned && sched_getaffinity(0, sizeof before, &before) == 0 && bind_to_cpu(0, state_->allowed);
+#endif
+  job(0);
+#ifdef __linux__
+  if (bound) sched_setaffinity(0, sizeof before, &before);
+#endif
+  std::unique_lock lock(state_->mutex);
+  state_->done.wait(lock, [&] { return state_->running == 0; });
+}
+
+}  // namespace flexc::cpu

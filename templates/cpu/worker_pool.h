@@ -1,0 +1,33 @@
+// WorkerPool: a fixed set of threads that run one job together.
+#pragma once
+
+#include <functional>
+#include <memory>
+
+namespace flexc::cpu {
+
+/// Whether each thread is bound to one CPU of those that the process may use. A pool whose threads wake each other by futex was
+/// measured at half speed for half a minute at a time while both shared a core: benchmarks pin.
+enum class Pinning { Free, OneCpuEach };
+
+class WorkerPool {
+ public:
+  /// `threads` counts the caller, so 1 starts none. Where the system refuses a thread, the pool is smaller. With OneCpuEach the
+  /// caller's thread is bound during run() only.
+  explicit WorkerPool(int threads, Pinning pinning = Pinning::Free);
+  ~WorkerPool();
+  WorkerPool(const WorkerPool&) = delete;
+  WorkerPool& operator=(const WorkerPool&) = delete;
+
+  int size() const;
+
+  /// Calls job(0) … job(size() - 1), each on its own thread, and returns when all have returned. The job must not throw. Callers on
+  /// several threads take turns.
+  void run(const std::function<void(int worker)>& job);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace flexc::cpu

@@ -1,0 +1,52 @@
+#include "templates/cpu/workspace.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <new>
+
+namespace flexc::cpu {
+
+void AlignedBuffer::Free::operator()(std::byte* memory) const { std::free(memory); }
+
+bool AlignedBuffer::allocate(std::int64_t bytes) {
+  const std::int64_t size = round_up(std::max<std::int64_t>(bytes, 1), FLEXC_ROW_ALIGNMENT);
+  memory_.reset(static_cast<std::byte*>(std::aligned_alloc(FLEXC_ROW_ALIGNMENT, static_cast<std::size_t>(size))));
+  if (memory_) std::memset(memory_.get(), 0, static_cast<std::size_t>(size));
+  return memory_ != nullptr;
+}
+
+bool Workspace::allocate(const Plan& plan) {
+  constexpr std::int64_t kFloat = sizeof(float);
+  const std::int64_t count = std::min(kTaskGroups, plan.groups_per_unit);
+  const std::int64_t q_floats = round_up(kGroupRows * plan.call.head_dim, kPanel), o_floats = kGroupRows * plan.value_padded,
+                     sum_floats = kGroupRows * kPanel;
+  const std::int64_t head_bytes = slots_bytes(plan.module.head_slots), row_bytes = slots_bytes(plan.module.q_side_slots) * kGroupRows;
+  const std::int64_t kv_bytes = std::int64_t{plan.module.kv_side_slots} * plan.tile * 8;
+  if (!s.allocate(kGroupRows * plan.s_stride * kFloat) || !group_memory_.allocate(count * (q_floats + o_floats + sum_floats) * kFloat) ||
+      !level_memory_.allocate(kv_bytes + count * (head_bytes + row_bytes)) ||
+      !pack_memory_.allocate(kBlockRows * std::max(plan.call.head_dim, plan.value_padded) * kFloat))
+    return false;
+  try {
+    groups.resize(static_cast<std::size_t>(count));
+  } catch (const std::bad_alloc&) {
+    return false;
+  }
+  float* floats = group_memory_.as<float>();
+  std::byte* levels = level_memory_.as<std::byte>();
+  kv_side = levels;
+  levels += kv_bytes;
+  for (Group& group : groups) {
+    group.q = floats;
+    group.o = floats + q_floats;
+    group.sums = floats + q_floats + o_floats;
+    floats += q_floats + o_floats + sum_floats;
+    group.head = levels;
+    group.q_side = levels + head_bytes;
+    levels += head_bytes + row_bytes;
+  }
+  pack_rows = pack_memory_.as<float>();
+  return true;
+}
+
+}  // namespace flexc::cpu

@@ -1,0 +1,65 @@
+// What a worker computes in: scratch memory, allocated before the work starts, so that nothing can fail in its midst.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "templates/cpu/tile_columns.h"
+
+namespace flexc::cpu {
+
+/// Zeroed memory in whole cache lines, aligned to FLEXC_ROW_ALIGNMENT.
+class AlignedBuffer {
+ public:
+  /// False where there is no memory.
+  bool allocate(std::int64_t bytes);
+  template <class T>
+  T* as() const {
+    return reinterpret_cast<T*>(memory_.get());
+  }
+  explicit operator bool() const { return memory_ != nullptr; }
+
+ private:
+  struct Free {
+    void operator()(std::byte* memory) const;
+  };
+  std::unique_ptr<std::byte, Free> memory_;
+};
+
+/// The state of a group of rows between tiles.
+struct Group {
+  GroupPlace place;
+  float* q = nullptr;                                            ///< [block][head_dim][4], times q_factor
+  float* o = nullptr;                                            ///< [row][value_padded], not yet normalised
+  float* sums = nullptr;                                         ///< [row][16]: weights summed by column modulo 16, whatever the vectors' length
+  std::byte* head = nullptr;                                     ///< head level
+  std::byte* q_side = nullptr;                                   ///< q_side level, [row][slot]
+  float top[kGroupRows] = {};                                    ///< largest log2-domain logit so far
+  bool saw_nan[kGroupRows] = {}, saw_infinity[kGroupRows] = {};  ///< kept scores; only the careful path looks
+};
+
+struct Workspace {
+  bool allocate(const Plan& plan);
+
+  AlignedBuffer s;  ///< [row][s_stride]: scores, then weights
+  std::vector<Group> groups;
+  TileColumns columns;
+  std::byte* kv_side = nullptr;                                    ///< [slot][tile]
+  std::int64_t kv_side_b = -1, kv_side_h = -1, kv_side_tile = -1;  ///< what it was filled for
+  float* pack_rows = nullptr;                                      ///< [4][max(head_dim, value_padded)]: rows, widened
+
+ private:
+  AlignedBuffer group_memory_, level_memory_, pack_memory_;
+};
+
+/// A tile of K and V in the kernels' layout: K [panel][head_dim][16], V [value panel][column][16], zeros beyond the end.
+struct PackedTile {
+  const float* k = nullptr;
+  const float* v = nullptr;
+};
+
+/// Slots are 8 bytes; each group of them starts a cache line.
+inline std::int64_t slots_bytes(std::uint32_t slots) { return round_up(std::int64_t{slots} * 8, FLEXC_ROW_ALIGNMENT); }
+
+}  // namespace flexc::cpu

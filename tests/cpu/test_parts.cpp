@@ -1,0 +1,113 @@
+// The parts under the kernel: the worker pool, block masks over panels, how work is distributed.
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <numeric>
+#include <thread>
+
+#include "templates/cpu/tile_columns.h"
+#include "tests/cpu/problem.h"
+
+namespace flexc::cpu_test {
+
+TEST_CASE("a pool runs each job once a thread, from several callers too") {
+  for (const cpu::Pinning pinning : {cpu::Pinning::Free, cpu::Pinning::OneCpuEach}) {
+    cpu::WorkerPool pool(3, pinning);
+    REQUIRE(pool.size() == 3);
+    std::atomic<int> calls[3] = {};
+    const auto job = [&](int worker) { ++calls[worker]; };
+    std::thread other([&] {
+      for (int i = 0; i < 200; ++i) pool.run(job);
+    });
+    for (int i = 0; i < 200; ++i) pool.run(job);
+    other.join();
+    for (const auto& count : calls) CHECK(count == 400);
+  }
+  CHECK(cpu::WorkerPool(0).size() == 1);
+}
+
+TEST_CASE("panels of a block mask are as its pairs are") {
+  // A mask with single kept pairs, full and empty stretches, blocks that fit panels and blocks that do not.
+  const auto kept = [](std::int64_t, std::int64_t h, std::int64_t q, std::int64_t kv) { return h == 0 ? q >= kv : (kv / 40) % 3 == q / 50 % 2; };
+  for (const auto& [block_q, block_kv] : {std::pair{128, 128}, {8, 16}, {5, 7}, {3, 100}, {64, 1}}) {
+    BlockMask shape;
+    shape.heads = 2;
+    shape.q_len = 130;
+    shape.kv_len = 333;
+    shape.block_q = block_q;
+    shape.block_kv = block_kv;
+    const BlockMask mask = brute_force_block_mask(shape, kept);
+    for (std::int64_t h = 0; h < 2; ++h)
+      for (std::int64_t first = 0; first < 130; first += 8)
+        for (std::int64_t column = 0; column < 333; column += 128) {
+          const std::int64_t rows = std::min<std::int64_t>(8, 130 - first), count = std::min<std::int64_t>(128, 333 - column);
+          const cpu::PanelKinds kinds = cpu::panel_kinds(mask, 0, h, first, rows, column, count);
+          for (int panel = 0; panel < (count + 15) / 16; ++panel) {
+            bool any = false, all = true;
+            for (std::int64_t q = first; q < first + rows; ++q)
+              for (std::int64_t kv = column + panel * 16; kv < std::min(column + panel * 16 + 16, column + count); ++kv)
+                (kept(0, h, q, kv) ? any : all) = kept(0, h, q, kv);
+            // Sound: what is called empty has no pair, what is called full has all.
+            CHECK((any <= ((kinds.live >> panel & 1) != 0) && ((kinds.full >> panel & 1) != 0) <= all));
+            if (block_q == 8 && block_kv == 16) CHECK((any == ((kinds.live >> panel & 1) != 0) && all == ((kinds.full >> panel & 1) != 0)));
+          }
+        }
+  }
+}
+
+TEST_CASE("runs of panels, trimmed to columns") {
+  std::array<cpu::Run, cpu::kMaxPanels> runs;
+  CHECK(cpu::runs_of(0, runs) == 0);
+  REQUIRE(cpu::runs_of(0xFFFFFFFFu, runs) == 1);
+  CHECK((runs[0].first == 0 && runs[0].end == 32));
+  REQUIRE(cpu::runs_of(0x8000000Du, runs) == 3);
+  CHECK((runs[0].first == 0 && runs[0].end == 1 && runs[1].first == 2 && runs[1].end == 4 && runs[2].first == 31 && runs[2].end == 32));
+  cpu::KeepWords any{};
+  any[0] = (std::uint64_t{1} << 5) | (std::uint64_t{1} << 40) | (std::uint64_t{1} << 50);
+  any[7] = std::uint64_t{1} << 63;
+  cpu::trim_runs(any, runs, 3);
+  CHECK((runs[0].first == 5 && runs[0].end == 6 && runs[1].first == 40 && runs[1].end == 51 && runs[2].first == 511 && runs[2].end == 512));
+}
+
+TEST_CASE("the way of distributing work changes no bit") {
+  // Many units: each worker packs its own. Few: all pack together. Few rows: a tile at a time. The same heads must come out the same.
+  const Variant& causal = variant("causal");
+  Problem many({9, 2, 2, 200, 600, 32, 32}, causal, {});
+  const Result all = many.run({"", 2, nullptr});
+  for (const std::int64_t batches : {1, 3}) {
+    Problem few({batches, 2, 2, 200, 600, 32, 32}, causal, {});
+    for (std::int64_t b = 0; b < batches; ++b)
+      for (std::int64_t h = 0; h < 2; ++h) {
+        for (std::int64_t row = 0; row < 200; ++row)
+          for (std::int64_t i = 0; i < 32; ++i) few.q.set(b, h, row, i, many.q.get(b, h, row, i));
+        for (std::int64_t column = 0; column < 600; ++column)
+          for (std::int64_t i = 0; i < 32; ++i) {
+            few.k.set(b, h, column, i, many.k.get(b, h, column, i));
+            few.v.set(b, h, column, i, many.v.get(b, h, column, i));
+          }
+      }
+    const Result part = few.run({"", 2, nullptr});
+    CHECK(std::equal(part.out.begin(), part.out.end(), all.out.begin()));
+    CHECK(std::equal(part.lse.begin(), part.lse.end() - 1, all.lse.begin()));
+  }
+}
+
+TEST_CASE("rows do not depend on how many come with them") {
+  // A single row takes tiles one at a time; the same row among many takes them from a shared buffer.
+  Shape shape{1, 1, 1, 100, 1100, 24, 24};
+  Problem all(shape, variant("alibi"), {});
+  const Result many = all.run();
+  shape.q_len = 1;
+  shape.q_offset = 77;
+  Problem one(shape, variant("alibi"), {});
+  for (std::int64_t i = 0; i < 24; ++i) one.q.set(0, 0, 0, i, all.q.get(0, 0, 77, i));
+  for (std::int64_t column = 0; column < 1100; ++column)
+    for (std::int64_t i = 0; i < 24; ++i) {
+      one.k.set(0, 0, column, i, all.k.get(0, 0, column, i));
+      one.v.set(0, 0, column, i, all.v.get(0, 0, column, i));
+    }
+  const Result single = one.run();
+  CHECK(std::equal(single.out.begin(), single.out.end(), many.out.begin() + 77 * 24));
+  CHECK(single.lse[0] == many.lse[77]);
+}
+
+}  // namespace flexc::cpu_test

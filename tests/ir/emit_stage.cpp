@@ -1,0 +1,30 @@
+// Prints a stage of a variant: emit_stage STAGE (FILE.flex | NAME of a gallery entry) [v3|v4]. For lit and for comparing stages.
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "compiler/stages.h"
+#include "tests/ir/normal_form_of.h"
+
+int main(int argc, char** argv) {
+  using namespace flexc;
+  if (argc < 3 || argc > 4) {
+    std::cerr << "usage: emit_stage STAGE VARIANT [v3|v4]\n";
+    return 2;
+  }
+  std::string error;
+  const auto form = normal_form_of(argv[2], error);
+  if (!form) {
+    std::cerr << error;
+    return 1;
+  }
+  std::optional<compiler::CpuLevel> level;
+  if (argc == 4) level = std::string_view(argv[3]) == "v4" ? compiler::CpuLevel::X86_64_v4 : compiler::CpuLevel::X86_64_v3;
+  const auto text = compiler::emit_stage(*form, argv[1], level);
+  if (!text) {
+    std::cerr << "emit_stage: " << text.error().message << "\n";
+    return 1;
+  }
+  std::cout << *text;
+  return 0;
+}
