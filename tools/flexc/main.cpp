@@ -84,7 +84,7 @@ std::optional<int> judge_verb(std::string_view verb, const CLI::App& app) {
   for (const CLI::App* known : app.get_subcommands({})) names.push_back(known->get_name());
   if (std::ranges::find(names, verb) != names.end()) return std::nullopt;
   if (std::ranges::find(kLaterVerbs, verb) != std::end(kLaterVerbs)) {
-    print_message(fmt::format("this build has no verb '{}': it needs a CPU or CUDA back end, and this build has the oracle alone", verb));
+    print_message(fmt::format("this version of flexc has no verb '{}' yet", verb));
     return kExitEnvironment;
   }
   const std::string_view near = suggest(verb, names);
