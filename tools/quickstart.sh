@@ -19,7 +19,8 @@ echo "flexc run document: layer 3 of all-MiniLM-L6-v2 on six documents packed in
 started=$(now)
 "$build/bin/flexc" run document --q "$tensors:q" --k "$tensors:k" --v "$tensors:v" --capture "doc=$tensors:doc" --out "$work/out.npy"
 elapsed=$(seconds_since "$started")
+"$build/bin/flexc" run document --q "$tensors:q" --k "$tensors:k" --v "$tensors:v" --capture "doc=$tensors:doc" --out "$work/oracle.npy" --device oracle
 # One head stands for all twelve: the document mask depends on neither b nor h.
 "$build/bin/flexc" mask document --shape 1,12,470,470 --capture "doc=$tensors:doc" --block 32,32 --out "$work/map.npy" --json >"$work/mask.json"
-python3 "$root/tools/quickstart_report.py" --out "$work/out.npy" --expected "$tensors:out" --limit 2e-5 --seconds "$elapsed" \
+python3 "$root/tools/quickstart_report.py" --out "$work/out.npy" --expected "$tensors:out" --oracle "$work/oracle.npy" --limit 2e-5 --seconds "$elapsed" \
   --map "$work/map.npy" --mask-json "$work/mask.json"

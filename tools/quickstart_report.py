@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Compares an output of flexc with what was expected, and draws the block mask. Python's standard library only.
 
-usage: quickstart_report.py --out OUT.npy --expected FILE.safetensors:TENSOR --limit X --seconds S --map MAP.npy --mask-json MASK.json
+usage: quickstart_report.py --out OUT.npy --expected FILE.safetensors:TENSOR --limit X --seconds S --map MAP.npy --mask-json MASK.json [--oracle ORACLE.npy]
 
 Exit status: 0 every element is within the limit, 1 one is not (or a file is not what it should be).
 """
@@ -54,6 +54,18 @@ def read_safetensors(path):
     return tuple(entry["shape"]), little_endian("f", data[8 + length + begin:8 + length + end])
 
 
+def compare(what, output, reference, limit):
+    """Prints the largest difference; whether it is within the limit."""
+    (shape, values), (expected_shape, expected) = output, reference
+    if shape != expected_shape or len(values) != len(expected):
+        fail(f"the output has shape {shape}, expected {expected_shape}")
+    # max() would drop a NaN silently, so NaN is counted as infinitely far away.
+    errors = (abs(a - b) for a, b in zip(values, expected))
+    worst = max((math.inf if math.isnan(error) else error for error in errors), default=0.0)
+    print(f"  largest difference from {what}: {worst:.3g} (limit {limit:g}) over {len(values)} values: {'equal' if worst <= limit else 'DIFFERENT'}")
+    return worst <= limit
+
+
 def draw(shape, tiles):
     """Lines of text, one character a tile, of the first batch and head."""
     rows, columns = shape[2], shape[3]
@@ -66,21 +78,16 @@ def main():
     parser.add_argument("--expected", required=True)
     parser.add_argument("--limit", type=float, required=True)
     parser.add_argument("--seconds", required=True)
+    parser.add_argument("--oracle", help="the float64 interpreter's output of the same call")
     parser.add_argument("--map", required=True)
     parser.add_argument("--mask-json", required=True)
     options = parser.parse_args()
 
-    shape, values = read_npy(options.out)
-    expected_shape, expected = read_safetensors(options.expected)
-    if shape != expected_shape or len(values) != len(expected):
-        fail(f"the output has shape {shape}, expected {expected_shape}")
-    # max() would drop a NaN silently, so NaN is counted as infinitely far away.
-    errors = (abs(a - b) for a, b in zip(values, expected))
-    worst = max((math.inf if math.isnan(error) else error for error in errors), default=0.0)
-    holds = worst <= options.limit
-    print(f"  largest difference from the model's own output: {worst:.3g} (limit {options.limit:g}) over {len(values)} values: "
-          f"{'equal' if holds else 'DIFFERENT'}")
-    print(f"  time: {options.seconds} s, process start and files included (the float64 oracle; faster back ends come later)")
+    output = read_npy(options.out)
+    holds = compare("the model's own output", output, read_safetensors(options.expected), options.limit)
+    if options.oracle:
+        holds = compare("the float64 oracle", output, read_npy(options.oracle), options.limit) and holds
+    print(f"  time: {options.seconds} s, process start, compilation and files included")
 
     with open(options.mask_json, encoding="utf-8") as file:
         blocks = json.load(file)["blocks"]
