@@ -21,7 +21,7 @@ model_attention() {
   if [ ! -x "$build/bin/flexc" ]; then echo "nothing is built: run tools/quickstart.sh first"; return 77; fi
   local work tensors="$root/tests/data/minilm_layer3.safetensors" status=0
   work=$(mktemp -d)
-  "$build/bin/flexc" run document --q "$tensors:q" --k "$tensors:k" --v "$tensors:v" --capture "doc=$tensors:doc" --out "$work/out.npy" --device oracle &&
+  "$build/bin/flexc" run document --q "$tensors:q" --k "$tensors:k" --v "$tensors:v" --capture "doc=$tensors:doc" --out "$work/out.npy" &&
     "$build/bin/flexc" mask document --shape 1,12,470,470 --capture "doc=$tensors:doc" --block 32,32 --out "$work/map.npy" --json >"$work/mask.json" &&
     python3 "$root/tools/quickstart_report.py" --out "$work/out.npy" --expected "$tensors:out" --limit 2e-5 --seconds 0 --map "$work/map.npy" \
       --mask-json "$work/mask.json" >"$work/report" || status=$?
