@@ -1,5 +1,5 @@
 // Folds: constants by the language's own arithmetic, and identities that hold for every input.
-// RUN: flexc-opt %s --flexc-simplify | FileCheck %s
+// RUN: flexc-opt "%s" --flexc-simplify | FileCheck "%s"
 
 flex.variant {
   // CHECK-LABEL: flex.score_mod

@@ -1,5 +1,5 @@
 // What the verifiers refuse, by message.
-// RUN: flexc-opt %s --split-input-file --verify-diagnostics
+// RUN: flexc-opt "%s" --split-input-file --verify-diagnostics
 
 flex.variant {
   flex.capture @c0 : f32[H]

@@ -1,6 +1,6 @@
 // Every op, as text: parsed, printed, parsed and printed again.
-// RUN: flexc-opt %s | flexc-opt | FileCheck %s
-// RUN: flexc-opt %s > %t.once && flexc-opt %t.once | diff %t.once -
+// RUN: flexc-opt "%s" | flexc-opt | FileCheck "%s"
+// RUN: flexc-opt "%s" > "%t.once" && flexc-opt "%t.once" | diff "%t.once" -
 
 // CHECK: flex.variant {
 flex.variant {

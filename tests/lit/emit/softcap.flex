@@ -1,6 +1,6 @@
 # A general score: the loop is in ymm registers (zmm on AVX-512) and calls nothing.
-# RUN: %emit_stage asm %s v3 | FileCheck %s --check-prefix=V3
-# RUN: %emit_stage asm %s v4 | FileCheck %s --check-prefix=V4
+# RUN: "%emit_stage" asm "%s" v3 | FileCheck "%s" --check-prefix=V3
+# RUN: "%emit_stage" asm "%s" v4 | FileCheck "%s" --check-prefix=V4
 # V3-LABEL: flexc_score_row:
 # V3-NOT: call
 # V3: vfmadd{{.*}}ymm

@@ -1,4 +1,4 @@
-// RUN: flexc-opt %s --flexc-classify-score --flexc-simplify --split-input-file | FileCheck %s
+// RUN: flexc-opt "%s" --flexc-classify-score --flexc-simplify --split-input-file | FileCheck "%s"
 
 // CHECK: flex.score_mod(%score, %b, %h, %q_idx, %kv_idx) attributes {flex.score_class = "identity"}
 // CHECK-NOT: flex.affine_row

@@ -1,5 +1,5 @@
 // Functions become the steps of the table; what is a single step already stays.
-// RUN: flexc-opt %s --flexc-expand-math | FileCheck %s
+// RUN: flexc-opt "%s" --flexc-expand-math | FileCheck "%s"
 
 flex.variant {
   // CHECK-LABEL: flex.score_mod

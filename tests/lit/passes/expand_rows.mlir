@@ -1,5 +1,5 @@
 // Rows are computed element by element, inside reductions and where they are indexed.
-// RUN: flexc-opt %s --flexc-expand-rows | FileCheck %s
+// RUN: flexc-opt "%s" --flexc-expand-rows | FileCheck "%s"
 
 flex.variant {
   flex.capture @c0 : f32[Q, n0]

@@ -1,4 +1,4 @@
-// RUN: flexc-opt %s --flexc-hoist-coordinates | FileCheck %s
+// RUN: flexc-opt "%s" --flexc-hoist-coordinates | FileCheck "%s"
 
 flex.variant {
   flex.capture @c0 : f32[H]

@@ -1,5 +1,5 @@
 // Inside one document, the column's offset is the row's: a gather of every column becomes one of the row.
-// RUN: flexc-opt %s --flexc-propagate-equalities --flexc-simplify | FileCheck %s
+// RUN: flexc-opt "%s" --flexc-propagate-equalities --flexc-simplify | FileCheck "%s"
 
 flex.variant {
   flex.capture @c0 : i32[Q]

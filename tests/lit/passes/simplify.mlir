@@ -1,5 +1,5 @@
 // Common subexpressions, and sums of integers in linear normal form modulo 2^64.
-// RUN: flexc-opt %s --flexc-simplify --split-input-file | FileCheck %s
+// RUN: flexc-opt "%s" --flexc-simplify --split-input-file | FileCheck "%s"
 
 // k - (k - q) is q, and what was written twice is computed once.
 // CHECK-LABEL: flex.mask_mod
