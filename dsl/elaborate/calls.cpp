@@ -137,7 +137,6 @@ Value Elaborator::call_closure(Closure& closure, CallArguments arguments, ModKin
   if (!bind_parameters(closure, arguments, frame)) return poison();
 
   Activation activation;
-  activation.frame = &frame;
   activation.mod = mod;
   Frame* const caller_scope = scope_;
   Activation* const caller = activation_;

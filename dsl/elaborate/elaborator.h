@@ -37,9 +37,8 @@ struct CallArguments {
 /// What a mod must return; checked where it returns, so that the error points there.
 enum class ModKind : std::uint8_t { None, Score, Mask };
 
-/// One active call of a def: its variables and what it has returned so far on some of its paths.
+/// One active call of a def: what it has returned so far on some of its paths.
 struct Activation {
-  Frame* frame = nullptr;
   ModKind mod = ModKind::None;
   struct State {
     ValueList slots;

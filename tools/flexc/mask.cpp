@@ -50,7 +50,9 @@ class MaskVerb final : public Verb {
     const GalleryProblem problem{shape_.batch, shape_.heads, shape_.kv_heads, std::max<std::int64_t>(0, shape_.q_offset + shape_.q_len),
                                  std::max<std::int64_t>(0, shape_.kv_offset + shape_.kv_len), variant_.consts};
     const BoundCaptures bound = bind_captures(variant, bindings_, &problem, seed_);
+    // A block mask does not depend on the device, and the oracle's kernel is there without compiling anything.
     CompileOptions options;
+    options.device = Device::oracle();
     options.captures = bound.types;
     build(*compile(variant.variant, options), bound);
     write_files(variant.name);

@@ -1,5 +1,5 @@
-# Claims about speed beside other systems. There is no compiled back end yet; the oracle is not fast and does not try.
-why="there is no compiled back end yet"
+# Claims about speed beside other systems. None has been measured beside flexc yet; tools/show/cpu.sh has the kernel alone.
+why="no side-by-side run yet: flexc bench does not exist, nor does a GPU kernel"
 unproven "CPU, the paper's seven variants against compiled PyTorch FlexAttention" ">= 2x or the peak share, geometric mean >= 2.5x" "$why"
 unproven "CPU noop and causal against PyTorch SDPA" ">= 1.1x; >= 1.5x" "$why"
 unproven "CPU cold compile, text to running code" "<= 100 ms" "$why"

@@ -29,7 +29,8 @@
 
 namespace flexc {
 
-/// Where a kernel runs.
+/// Where a kernel runs. Automatic is the CPU, and the oracle where the CPU back end cannot run (no AVX2, or libflexc_ir is not
+/// installed); Kernel::device() says which it became.
 struct Device {
   enum class Kind : std::uint8_t { Auto, Cpu, Cuda, Model, Oracle } kind = Kind::Auto;
   static Device automatic() { return {Kind::Auto}; }
