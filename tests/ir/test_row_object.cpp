@@ -193,6 +193,25 @@ TEST_CASE("every gallery entry, compiled, does what the oracle does") {
   }
 }
 
+TEST_CASE("a narrow member is wrong beyond what it assumes, so that launches must check") {
+  std::string error;
+  Bench bench;
+  bench.form = *normal_form_of_text("sums.flex", "def mask_mod(b, h, q, k):\n    return (q + k) % 7 < 4\n", error);
+  bench.environment.problem = {1, 1, 1, 100, 100};
+  bench.finish();
+  const std::vector<float> scores(40);
+  for (const std::int64_t q : {std::int64_t{5}, compiler::kNarrowLimit - 1, 2 * compiler::kNarrowLimit - 20}) {
+    const bool within = q < compiler::kNarrowLimit;
+    const flexc_row_segment segment{0, 0, q, within ? compiler::kNarrowLimit - 40 : 0, 1, 40};
+    for (const auto member : {compiler::Member::Wide, compiler::Member::Narrow}) {
+      const runtime::RowObject object = compiled(bench.form, std::nullopt, member);
+      Difference difference;
+      compare_segment(bench, object.module(), segment, scores, difference);
+      CHECK((difference.masks == 0) == (within || member == compiler::Member::Wide));
+    }
+  }
+}
+
 TEST_CASE("the comparison notices another variant's code") {
   std::string error;
   Bench bench;

@@ -12,6 +12,10 @@ flex.variant {
     %1 = flex.gather @c1[%q, %k] : i64
     // CHECK-NEXT: flex.gather @c2[] : i1
     %2 = flex.gather @c2[] : i1
+    // i32 indices are written with their type, and ui8 and i32 elements may be read as i32.
+    %5 = flex.to_i32 %k
+    // CHECK: flex.gather @c1[%q_idx, %{{.*}} : i32] : i32
+    %6 = flex.gather @c1[%q, %5 : i32] : i32
     flex.yield %0 : f32
   }
 }
