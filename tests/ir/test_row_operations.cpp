@@ -1,5 +1,6 @@
 // Every operation of the language at edge values, through the compiled row functions: integers, booleans and strict floats bit
 // by bit what the oracle's arithmetic gives.
+#include <algorithm>
 #include <bit>
 #include <catch2/catch.hpp>
 #include <cmath>
@@ -7,6 +8,7 @@
 
 #include "compiler/stages.h"
 #include "dsl/evaluate/scalar_ops.h"
+#include "flexc/random.h"
 #include "runtime/loader/row_object.h"
 #include "tests/ir/normal_form_of.h"
 
@@ -242,6 +244,16 @@ struct NarrowValues {
         b.push_back(y);
         c.push_back(static_cast<std::uint8_t>(a.size() * 37));
       }
+    // Dividends next to multiples of the divisor, of all magnitudes.
+    const CounterRandom random(5, "narrow");
+    for (std::uint64_t i = 0; i < 3000; ++i) {
+      const auto divisor = static_cast<std::int32_t>(static_cast<std::uint32_t>(random.bits(2 * i))) >> (i % 31);
+      const std::int64_t most = divisor == 0 ? 1 : std::max<std::int64_t>(std::abs((std::int64_t{1} << 31) / divisor), 1);
+      const std::int64_t multiple = divisor * static_cast<std::int64_t>(random.below(2 * i + 1, static_cast<std::uint64_t>(most))) + static_cast<std::int64_t>(i % 3) - 1;
+      a.push_back(static_cast<std::int32_t>(std::clamp<std::int64_t>(i % 2 ? multiple : -multiple, I32::min(), I32::max())));
+      b.push_back(divisor);
+      c.push_back(static_cast<std::uint8_t>(i));
+    }
   }
 };
 

@@ -8,8 +8,11 @@ claim "emit --stage ir | flexc-opt --flexc-pipeline equals --stage opt for every
 claim "a lit case for each op and each pass; the row loop of alibi is in ymm or zmm registers and calls nothing" "all pass" tests '^lit\.'
 unproven "conformance in bf16 and f16 by both accuracy rules of the field, in the project's own tests" "both rules" "the kernel's tests cover 16 bits with mods by hand; the variants' run is f32 so far"
 unproven "random mods: oracle = CPU, op x type histogram, failures shrink" "0 differ; >= 20 a cell" "the generator of tests/semantics drives the oracle only so far"
-unproven "removing any single pass changes the output of some lit case" "all" "not written yet"
-unproven "narrow integers; bands" "launch-checked members; two intervals a row" "these two passes do not exist yet"
+claim "removing any single pass changes the output of some gallery entry or lit case; emission includes no header of syntax or normal form" "all" tests '^ir\.(passes|emission)'
+claim "integer ranges of random mods hold their values, narrow and wide; an expression said not to wrap does not" "0 outside" tests '^ir\.ranges'
+claim "narrow and wide members give the same bits; offsets, totals, params, fresh dims and strides at 2^30 and 2^31 pick the right one and equal the oracle" "equal" tests '^(api|ir\.row_object)$'
+claim "every operation knows where it was written, from import to the end of the pipeline" "all" tests '^ir\.locations'
+unproven "bands" "two intervals a row" "this pass does not exist yet"
 # bench_cpu prints the share of the peak measured beside each run; the figure is the upper quartile.
 share_of_peak() {
   if [ ! -f "$build/CTestTestfile.cmake" ]; then echo "nothing is built: run tools/test.sh first"; return 77; fi

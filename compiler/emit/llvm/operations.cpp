@@ -35,6 +35,16 @@ Value ModEmitter::floor_division(Value a, Value b, bool remainder) {
   // The two divisors that the machine would trap on are replaced by 1 and put right afterwards.
   const Value is_zero = icmp(ICmpPredicate::eq, b, zero), is_minus_one = icmp(ICmpPredicate::eq, b, minus_one);
   const Value safe = select(binary<llvm_ir::OrOp>(is_zero, is_minus_one), one, b);
+  const auto complete = [&](Value quotient) { return select(is_zero, zero, select(is_minus_one, binary<llvm_ir::SubOp>(zero, a), quotient)); };
+  if (isa<VectorType>(type) && getElementTypeOrSelf(type).isInteger(32) && !b.getDefiningOp<llvm_ir::ConstantOp>()) {
+    // No machine divides vectors of integers, but f64 holds i32 exactly: a quotient that is no integer is at least 1/|b| away from
+    // one, and rounding moves it by at most |a/b|·2^-53 < 2^-22/|b|, so its floor is exact.
+    const Type f64 = vector_of(builder_.getF64Type());
+    const Value rounded = binary<llvm_ir::FDivOp>(make<llvm_ir::SIToFPOp>(f64, a), make<llvm_ir::SIToFPOp>(f64, safe));
+    const Value floored = make<llvm_ir::FPToSIOp>(type, make<llvm_ir::FFloorOp>(f64, rounded));
+    if (!remainder) return complete(floored);
+    return select(is_zero, zero, binary<llvm_ir::SubOp>(a, binary<llvm_ir::MulOp>(floored, safe)));
+  }
   const Value quotient = binary<llvm_ir::SDivOp>(a, safe);
   const Value rest = binary<llvm_ir::SubOp>(a, binary<llvm_ir::MulOp>(quotient, safe));
   const Value opposite = icmp(ICmpPredicate::slt, binary<llvm_ir::XOrOp>(rest, safe), zero);
@@ -44,8 +54,7 @@ Value ModEmitter::floor_division(Value a, Value b, bool remainder) {
     return select(is_zero, zero, moved);
   }
   const Value floored = select(below, binary<llvm_ir::SubOp>(quotient, one), quotient);
-  const Value negated = select(is_minus_one, binary<llvm_ir::SubOp>(zero, a), floored);
-  return select(is_zero, zero, negated);
+  return complete(floored);
 }
 
 Value ModEmitter::float_to_int(Value x, Type type) {
