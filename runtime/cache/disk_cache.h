@@ -22,9 +22,11 @@
 
 namespace flexc::runtime {
 
+inline constexpr std::uint64_t kDefaultMaxCacheBytes = std::uint64_t{1} << 30;
+
 struct DiskCacheOptions {
   std::string directory;                                ///< empty: default_cache_directory()
-  std::uint64_t max_bytes = std::uint64_t{1} << 30;     ///< all entries together; the least recently used go first
+  std::uint64_t max_bytes = kDefaultMaxCacheBytes;      ///< all entries together; the least recently used go first
   std::function<void(std::string_view)> warn = {};      ///< called at most once, from whichever thread met the problem
 };
 

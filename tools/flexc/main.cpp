@@ -18,7 +18,7 @@
 namespace flexc::cli {
 namespace {
 
-constexpr std::string_view kLaterVerbs[] = {"explain", "compile", "bench", "cache"};
+constexpr std::string_view kLaterVerbs[] = {"explain", "compile", "bench"};
 
 constexpr const char* kFooter =
     "Exit codes: 0 done, 1 the input is at fault (variant, tensors, files), 2 usage, 3 the environment lacks something, 70 a bug in flexc.\n\n"
@@ -123,7 +123,7 @@ int run_main(int argc, char** argv) {
   app.footer(kFooter);
   app.require_subcommand(1);
   std::vector<std::unique_ptr<Verb>> verbs;
-  for (const auto& add : {add_run_verb, add_check_verb, add_emit_verb, add_mask_verb, add_gallery_verb, add_doctor_verb}) verbs.push_back(add(app));
+  for (const auto& add : {add_run_verb, add_check_verb, add_emit_verb, add_mask_verb, add_gallery_verb, add_cache_verb, add_doctor_verb}) verbs.push_back(add(app));
 
   if (argc < 2) {
     const std::string help = app.help();
