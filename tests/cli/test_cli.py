@@ -375,6 +375,29 @@ def test_emit(s):
         raise Failure(f"JSON: {report}")
 
 
+def test_dump(s):
+    """FLEXC_DUMP: every kernel compiled leaves its stages; a directory that cannot be used is an error."""
+    dump = {"FLEXC_DUMP": "stages/deep"}
+    s.expect(0, "run", "alibi", *RANDOM, "--device", DEFAULT_DEVICE, environment=dump)
+    report = json.loads(s.expect(0, "emit", "alibi", "--stage", "normal", "--json").stdout)
+    files = {p.name: p for p in (s.folder / "stages/deep").iterdir()}
+    endings = {"normal": "txt", **({"ir": "mlir", "opt": "mlir", "llvm": "ll", "asm": "s"} if HAS_AVX2 else {})}
+    names = {f"{report['hash']}.{stage}.{ending}": stage for stage, ending in endings.items()}
+    if set(files) != set(names) | ({f"{report['hash']}.o"} if HAS_AVX2 else set()):
+        raise Failure(f"FLEXC_DUMP left {sorted(files)}")
+    for name, stage in names.items():
+        if files[name].read_text().rstrip("\n") != s.expect(0, "emit", "alibi", "--stage", stage).stdout.rstrip("\n"):
+            raise Failure(f"{name} is not what `emit --stage {stage}` prints")
+    if HAS_AVX2 and files[f"{report['hash']}.o"].read_bytes()[:4] != b"\x7fELF":
+        raise Failure("the object is no ELF file")
+    s.expect(0, "run", "causal", *RANDOM, "--device", "oracle", environment={"FLEXC_DUMP": "interpreted"})
+    if [p.name.split(".", 1)[1] for p in (s.folder / "interpreted").iterdir()] != ["normal.txt"]:
+        raise Failure("the interpreter has one stage")
+    for device in (DEFAULT_DEVICE, "auto", "oracle"):
+        s.expect(3, "run", "causal", *RANDOM, "--device", device, environment={"FLEXC_DUMP": "causal.flex"}, words=["FLEXC_DUMP", "causal.flex", "directory"])
+    s.expect(0, "run", "causal", *RANDOM, environment={"FLEXC_DUMP": ""})
+
+
 def test_mask(s):
     report = json.loads(s.expect(0, "mask", "causal", "--shape", "2,3,2048,2048", "--out", "map.npy", "--png", "map.png", "--svg", "map.svg", "--json").stdout)
     if report["blocks"] != {"empty": 120, "partial": 16, "full": 120} or abs(report["kept"] - 2049 / 4096) > 1e-12 or report["build_s"] <= 0 or report["bytes"] <= 0:
