@@ -138,14 +138,15 @@ class CpuKernel final : public Kernel {
 
 }  // namespace
 
-Result<std::shared_ptr<const Kernel>> make_cpu_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options) {
+Result<std::shared_ptr<const Kernel>> make_cpu_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::vector<std::byte>& object) {
   const auto functions = ir_functions();
   if (!functions) return std::unexpected(functions.error());
-  const auto code = (*functions)->compile_row_object(*form, std::nullopt);
+  auto code = (*functions)->compile_row_object(*form, std::nullopt);
   if (!code) return std::unexpected(code.error());
-  auto object = runtime::RowObject::load(*code);
-  if (!object) return std::unexpected(Error{ErrorKind::Internal, "the compiled mods cannot be loaded: " + object.error().message});
-  return std::make_shared<CpuKernel>(std::move(form), std::move(options), std::move(*object));
+  object = std::move(*code);
+  auto loaded = runtime::RowObject::load(object);
+  if (!loaded) return std::unexpected(Error{ErrorKind::Internal, "the compiled mods cannot be loaded: " + loaded.error().message});
+  return std::make_shared<CpuKernel>(std::move(form), std::move(options), std::move(*loaded));
 }
 
 }  // namespace flexc

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "compiler/host/cpu_kernel.h"
+#include "compiler/host/dump.h"
 #include "compiler/host/oracle_kernel.h"
 #include "compiler/host/variant_impl.h"
 #include "flexc/environment.h"
@@ -98,9 +99,11 @@ std::expected<std::shared_ptr<const Kernel>, CompileError> Engine::compile(const
   const std::lock_guard lock(impl_->mutex);
   if (const auto it = impl_->kernels.find(key); it != impl_->kernels.end()) return it->second;
   if (impl_->kernels.size() >= kMaxCachedKernels) impl_->kernels.clear();
-  Result<std::shared_ptr<const Kernel>> kernel = device == Device::Kind::Cpu ? make_cpu_kernel(*form, options) : make_oracle_kernel(*form, options);
+  std::vector<std::byte> object;  // stays empty for the interpreter, whose one stage is the normal form
+  Result<std::shared_ptr<const Kernel>> kernel = device == Device::Kind::Cpu ? make_cpu_kernel(*form, options, object) : make_oracle_kernel(*form, options);
   if (!kernel && automatic && kernel.error().kind == ErrorKind::Environment) kernel = make_oracle_kernel(*form, options);
   if (!kernel) return std::unexpected(CompileError{std::move(kernel.error()), {}});
+  if (auto dumped = dump_stages(dump_directory(impl_->options), **form, object); !dumped) return std::unexpected(CompileError{std::move(dumped.error()), {}});
   return impl_->kernels.emplace(std::move(key), std::move(*kernel)).first->second;
 }
 

@@ -16,6 +16,7 @@ class Verb {
 };
 
 std::unique_ptr<Verb> add_run_verb(CLI::App& parent);
+std::unique_ptr<Verb> add_bench_verb(CLI::App& parent);
 std::unique_ptr<Verb> add_check_verb(CLI::App& parent);
 std::unique_ptr<Verb> add_emit_verb(CLI::App& parent);
 std::unique_ptr<Verb> add_mask_verb(CLI::App& parent);

@@ -172,6 +172,9 @@ class Kernel {
 
 struct EngineOptions {
   std::string cache_dir = {};  ///< empty: the documented default
+  /// Every kernel compiled leaves its stages here, in files named by the variant's hash; empty: $FLEXC_DUMP, and nowhere where
+  /// that is not set. A directory that cannot be written makes compile() fail.
+  std::string dump_dir = {};
 };
 
 /// Compiles and caches kernels. Thread-safe; several can live in one process.
