@@ -1,41 +1,14 @@
-#include <map>
-#include <mutex>
-#include <tuple>
-
 #include <fmt/format.h>
 
 #include "compiler/host/cpu_kernel.h"
 #include "compiler/host/dump.h"
+#include "compiler/host/kernel_table.h"
 #include "compiler/host/oracle_kernel.h"
 #include "compiler/host/variant_impl.h"
 #include "flexc/environment.h"
 
 namespace flexc {
 namespace {
-
-/// What makes two compilations the same: identity of the typed normal form, then the options. The hash does not cover names,
-/// by which captures and params are bound, nor what is declared but unused, so those are part of the key.
-struct Key {
-  std::array<std::uint64_t, 2> hash{};
-  std::vector<std::string> names;
-  Device::Kind device = Device::Kind::Oracle;
-  DType dtype = f32;
-  std::int64_t head_dim = 0, value_dim = 0;
-  auto operator<=>(const Key&) const = default;
-};
-
-constexpr std::size_t kMaxCachedKernels = 256;
-
-std::vector<std::string> bound_names(const dsl::NormalForm& form) {
-  std::vector<std::string> names;
-  for (const dsl::CaptureInfo& info : form.captures) names.push_back(fmt::format("{}: {}[{}]", info.name, name_of(info.dtype), info.dims.size()));
-  for (const dsl::ParamInfo& info : form.params) {
-    std::string& name = names.emplace_back(fmt::format("{}: {}", info.name, name_of(info.type)));
-    if (info.default_integer) name += fmt::format(" = {}", *info.default_integer);
-    if (info.default_float) name += fmt::format(" = {}", *info.default_float);
-  }
-  return names;
-}
 
 /// Why a device cannot be used here; nothing for those that can.
 std::optional<Error> missing_device(Device::Kind kind) {
@@ -74,8 +47,10 @@ std::expected<std::shared_ptr<const dsl::NormalForm>, CompileError> typed_form(c
 
 struct Engine::Impl {
   EngineOptions options;
-  std::mutex mutex;
-  std::map<Key, std::shared_ptr<const Kernel>> kernels;
+  KernelTable kernels;
+
+  /// A kernel of its own for `kind`, which is not automatic.
+  KernelTable::Made make(std::shared_ptr<const dsl::NormalForm> form, const CompileOptions& call, Device::Kind kind) const;
 };
 
 Engine::Engine(EngineOptions options) : impl_(std::make_unique<Impl>()) { impl_->options = std::move(options); }
@@ -92,19 +67,28 @@ std::expected<std::shared_ptr<const Kernel>, CompileError> Engine::compile(const
   auto form = typed_form(VariantAccess::share(variant), options);
   if (!form) return std::unexpected(std::move(form.error()));
 
+  const std::shared_ptr<const dsl::NormalForm>& typed = *form;
+  std::string late_names;  // of a variant whose captures got their types just now
+  if (!variant.impl().form) late_names = bound_names(*typed);
+  KernelKey key{typed->hash, variant.impl().form ? std::string_view(variant.impl().bound_names) : late_names, options.device.kind, options.dtype,
+                options.head_dim, options.value_dim ? options.value_dim : options.head_dim};
+  const auto compile_for = [&](Device::Kind kind) {
+    key.device = kind;
+    return impl_->kernels.get_or_make(key, [&] { return impl_->make(typed, options, kind); });
+  };
+  if (options.device.kind != Device::Kind::Auto) return compile_for(options.device.kind);
   // Without a GPU kernel, automatic is the CPU, and the oracle where the CPU back end cannot run.
-  const bool automatic = options.device.kind == Device::Kind::Auto;
-  const Device::Kind device = automatic ? Device::Kind::Cpu : options.device.kind;
-  Key key{(*form)->hash, bound_names(**form), device, options.dtype, options.head_dim, options.value_dim ? options.value_dim : options.head_dim};
-  const std::lock_guard lock(impl_->mutex);
-  if (const auto it = impl_->kernels.find(key); it != impl_->kernels.end()) return it->second;
-  if (impl_->kernels.size() >= kMaxCachedKernels) impl_->kernels.clear();
+  auto kernel = compile_for(Device::Kind::Cpu);
+  if (kernel || kernel.error().error.kind != ErrorKind::Environment) return kernel;
+  return compile_for(Device::Kind::Oracle);
+}
+
+KernelTable::Made Engine::Impl::make(std::shared_ptr<const dsl::NormalForm> form, const CompileOptions& call, Device::Kind kind) const {
   std::vector<std::byte> object;  // stays empty for the interpreter, whose one stage is the normal form
-  Result<std::shared_ptr<const Kernel>> kernel = device == Device::Kind::Cpu ? make_cpu_kernel(*form, options, object) : make_oracle_kernel(*form, options);
-  if (!kernel && automatic && kernel.error().kind == ErrorKind::Environment) kernel = make_oracle_kernel(*form, options);
+  auto kernel = kind == Device::Kind::Oracle ? make_oracle_kernel(form, call) : make_cpu_kernel(form, call, object);
   if (!kernel) return std::unexpected(CompileError{std::move(kernel.error()), {}});
-  if (auto dumped = dump_stages(dump_directory(impl_->options), **form, object); !dumped) return std::unexpected(CompileError{std::move(dumped.error()), {}});
-  return impl_->kernels.emplace(std::move(key), std::move(*kernel)).first->second;
+  if (auto dumped = dump_stages(dump_directory(options), *form, object); !dumped) return std::unexpected(CompileError{std::move(dumped.error()), {}});
+  return std::move(*kernel);
 }
 
 std::string_view name_of(Device device) {
