@@ -4,6 +4,7 @@
 #include "compiler/host/dump.h"
 #include "compiler/host/kernel_table.h"
 #include "compiler/host/oracle_kernel.h"
+#include "compiler/host/row_compiler.h"
 #include "compiler/host/variant_impl.h"
 #include "flexc/environment.h"
 
@@ -46,14 +47,17 @@ std::expected<std::shared_ptr<const dsl::NormalForm>, CompileError> typed_form(c
 }  // namespace
 
 struct Engine::Impl {
+  explicit Impl(EngineOptions given) : options(std::move(given)), row_compiler(std::make_shared<RowCompiler>(options)) {}
+
   EngineOptions options;
+  std::shared_ptr<RowCompiler> row_compiler;
   KernelTable kernels;
 
   /// A kernel of its own for `kind`, which is not automatic.
   KernelTable::Made make(std::shared_ptr<const dsl::NormalForm> form, const CompileOptions& call, Device::Kind kind) const;
 };
 
-Engine::Engine(EngineOptions options) : impl_(std::make_unique<Impl>()) { impl_->options = std::move(options); }
+Engine::Engine(EngineOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 Engine::~Engine() = default;
 Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
@@ -84,10 +88,10 @@ std::expected<std::shared_ptr<const Kernel>, CompileError> Engine::compile(const
 }
 
 KernelTable::Made Engine::Impl::make(std::shared_ptr<const dsl::NormalForm> form, const CompileOptions& call, Device::Kind kind) const {
-  std::vector<std::byte> object;  // stays empty for the interpreter, whose one stage is the normal form
-  auto kernel = kind == Device::Kind::Oracle ? make_oracle_kernel(form, call) : make_cpu_kernel(form, call, object);
+  if (kind == Device::Kind::Oracle)  // its one stage is the normal form
+    if (auto dumped = dump_normal_form(dump_directory(options), *form); !dumped) return std::unexpected(CompileError{std::move(dumped.error()), {}});
+  auto kernel = kind == Device::Kind::Oracle ? make_oracle_kernel(std::move(form), call) : make_cpu_kernel(std::move(form), call, row_compiler);
   if (!kernel) return std::unexpected(CompileError{std::move(kernel.error()), {}});
-  if (auto dumped = dump_stages(dump_directory(options), *form, object); !dumped) return std::unexpected(CompileError{std::move(dumped.error()), {}});
   return std::move(*kernel);
 }
 

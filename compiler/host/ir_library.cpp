@@ -7,15 +7,8 @@
 namespace flexc {
 namespace {
 
-/// Beside the library that this code is in, wherever that was installed.
-std::string library_path() {
-  Dl_info self;
-  if (dladdr(reinterpret_cast<const void*>(&ir_functions), &self) == 0 || self.dli_fname == nullptr) return "libflexc_ir.so";
-  return (std::filesystem::path(self.dli_fname).parent_path() / "libflexc_ir.so").string();
-}
-
 Result<const compiler::IrFunctions*> open_library() {
-  const std::string path = library_path();
+  const std::string path = ir_library_path();
   // Lazy for MLIR's and LLVM's own 100,000 references, most of which nothing here ever follows (6 ms of 30); what flexc_ir itself
   // refers to is bound at once (it is linked with -z now), so a compiler of another version is refused here.
   void* const library = dlopen(path.c_str(), RTLD_LAZY | RTLD_LOCAL);
@@ -26,6 +19,12 @@ Result<const compiler::IrFunctions*> open_library() {
 }
 
 }  // namespace
+
+std::string ir_library_path() {
+  Dl_info self;
+  if (dladdr(reinterpret_cast<const void*>(&ir_functions), &self) == 0 || self.dli_fname == nullptr) return "libflexc_ir.so";
+  return (std::filesystem::path(self.dli_fname).parent_path() / "libflexc_ir.so").string();
+}
 
 Result<const compiler::IrFunctions*> ir_functions() {
   static const Result<const compiler::IrFunctions*> functions = open_library();  // never closed: LLVM does not unload cleanly

@@ -128,7 +128,7 @@ void check_names(const Variant& variant, const BindingOptions& bindings) {
 }
 
 std::shared_ptr<const Kernel> compile(const Variant& variant, const CompileOptions& options) {
-  Engine engine;
+  Engine engine({.on_warning = [](std::string_view text) { print_warning(text); }});
   auto kernel = engine.compile(variant, options);
   if (kernel) return std::move(*kernel);
   if (kernel.error().diagnostics) throw VariantFailure(std::move(*kernel.error().diagnostics));
