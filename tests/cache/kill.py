@@ -85,8 +85,9 @@ def main() -> int:
     failures: list[str] = []
     each = at_each_call(driver, failures)
     met, empty = at_random(driver, arguments.kills, random.Random(arguments.seed), failures)
-    print(f"kills: {each} at calls, {arguments.kills} at random instants (seed {arguments.seed}), {100 * empty / arguments.kills:.0f} % left no entry, {len(failures)} failures")
-    print("in progress: " + ", ".join(f"{call} {count}" for call, count in met.items()))
+    progress = ", ".join(f"{call} {count}" for call, count in met.items())
+    print(f"kills: {each} at calls, {arguments.kills} at random instants (seed {arguments.seed}), {100 * empty / arguments.kills:.0f} % left no entry, "
+          f"{len(failures)} failures; in progress: {progress}")
     print("\n".join(failures[:20]))
     rare = [call for call in WRITE_PATH if met[call] < arguments.least]
     if rare:

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "tools/flexc/failure.h"
+#include "tools/flexc/output.h"
 
 namespace flexc::cli {
 namespace {
