@@ -201,7 +201,7 @@ def negative(program, seed):
     """Ways to be wrong, each of which must be noticed."""
     driver = Driver(program)
     run = {"length": "64 x 64", "dims": "D 24", "heads": "GQA 4:1", "batch": BATCHES[0], "layout": "padded views, NaN between", "extra": "nothing besides"}
-    names = ["noop", "alibi by slopes", "softcap", "causal", "document causal", "softcap and document"]
+    names = ["noop", "head bias", "softcap", "causal", "document causal", "softcap and document"]
     spoil = {
         "an output off by 1 %": lambda out, ref, pt, dtype: rounded(out * np.float32(1.01), dtype),
         "one head off by 5 %": lambda out, ref, pt, dtype: rounded(np.concatenate([out[:, :1] * np.float32(1.05), out[:, 1:]], 1), dtype),
