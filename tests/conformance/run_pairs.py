@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Every pair of variant and edge, on the CPU back end, against float64 attention in NumPy.
 
-usage: run_pairs.py ATTEND [--dtype f32|bf16|f16] [--device cpu|oracle] [--only REGEX] [--product] [--seed N] [--negative]
+usage: run_pairs.py ATTEND [--dtype f32|bf16|f16|16_bits] [--device cpu|oracle] [--only REGEX] [--product] [--seed N] [--negative]
 
 The variants are those of variants.py, the edges those of covering.py; rules.py says when an output is right (in 16 bits against the oracle in
-rounded mode, too). lse and max_scores are f32 in every type and meet the f32 bound. --product runs every edge of every variant by itself.
+rounded mode, too); 16_bits takes bf16 and f16 in turn. lse and max_scores are f32 in every type and meet the f32 bound. --product runs every edge of every variant by itself.
 --negative spoils right outputs in many ways, plans without a pair too, and passes if each is noticed.
 """
 import argparse
@@ -241,7 +241,7 @@ def negative(program, seed):
 def main():
     parser = argparse.ArgumentParser(description="Pairs of variant and edge against float64 attention in NumPy.")
     parser.add_argument("attend")
-    parser.add_argument("--dtype", default="f32", choices=("f32", "bf16", "f16"))
+    parser.add_argument("--dtype", default="f32", choices=("f32", "bf16", "f16", "16_bits"))
     parser.add_argument("--device", default="cpu", choices=("cpu", "oracle"))
     parser.add_argument("--only", default="")
     parser.add_argument("--product", action="store_true")
@@ -253,8 +253,10 @@ def main():
         return 77
     if options.negative:
         return negative(options.attend, options.seed)
-    jobs = [(name, run, options.dtype, options.device, options.seed) for name in ALL
-            for run in (product_runs() if options.product else covering_runs(f"{options.seed} {name}")) if re.search(options.only, f"{name} {' '.join(run.values())}")]
+    dtypes = ("bf16", "f16") if options.dtype == "16_bits" else (options.dtype,)
+    jobs = [(name, run, dtypes[(i + j) % len(dtypes)], options.device, options.seed) for i, name in enumerate(ALL)
+            for j, run in enumerate(product_runs() if options.product else covering_runs(f"{options.seed} {name}"))
+            if re.search(options.only, f"{name} {' '.join(run.values())}")]
     jobs.sort(key=cost, reverse=True)
     with multiprocessing.Pool(os.cpu_count(), start_driver, (options.attend,)) as pool:
         results = list(pool.imap_unordered(attempt, jobs, chunksize=4))
