@@ -77,7 +77,7 @@ class Session {
 
 Result<CpuLevel> level_or_host(std::optional<CpuLevel> level) {
   if (level) return *level;
-  return detect_cpu_level();
+  return runtime::detect_cpu_level();
 }
 
 /// The session with its module in the LLVM dialect.

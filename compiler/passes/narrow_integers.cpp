@@ -83,10 +83,12 @@ class Narrower {
     if (known) return known;
     OpBuilder builder(variant_.getContext());
     builder.setInsertionPointAfterValue(value);
+    const auto argument = dyn_cast<BlockArgument>(value);  // the text gives arguments no place of their own
+    const mlir::Location location = argument ? argument.getOwner()->getParentOp()->getLoc() : value.getLoc();
     if (const auto constant = flex::constant_integer(value))
-      known = builder.create<arith::ConstantOp>(value.getLoc(), builder.getI32IntegerAttr(static_cast<std::int32_t>(*constant)));
+      known = builder.create<arith::ConstantOp>(location, builder.getI32IntegerAttr(static_cast<std::int32_t>(*constant)));
     else
-      known = builder.create<flex::ToI32Op>(value.getLoc(), i32_, value);
+      known = builder.create<flex::ToI32Op>(location, i32_, value);
     return known;
   }
 
