@@ -27,10 +27,12 @@ class Session {
     return failure("the imported IR does not verify");
   }
 
-  Result<void> optimise() {
+  using Pipeline = void (*)(mlir::OpPassManager&);
+
+  Result<void> run(Pipeline pipeline) {
     mlir::PassManager passes(&context_);
     passes.enableVerifier(true);
-    build_pipeline(passes);
+    pipeline(passes);
     if (mlir::succeeded(passes.run(*module_))) return {};
     return failure("a pass failed");
   }
@@ -73,13 +75,21 @@ Result<CpuLevel> level_or_host(std::optional<CpuLevel> level) {
 }
 
 /// The session with its module in the LLVM dialect.
-Result<std::unique_ptr<Session>> lowered(const dsl::NormalForm& form, CpuLevel level) {
+Result<std::unique_ptr<Session>> lowered(const dsl::NormalForm& form, CpuLevel level, Session::Pipeline pipeline = build_pipeline) {
   auto session = std::make_unique<Session>(form);
   auto done = session->verify();
-  if (done) done = session->optimise();
+  if (done) done = session->run(pipeline);
   if (done) done = session->lower(level);
   if (!done) return std::unexpected(done.error());
   return session;
+}
+
+Result<std::vector<std::byte>> compile_by(const dsl::NormalForm& form, std::optional<CpuLevel> level, Session::Pipeline pipeline) {
+  const auto target = level_or_host(level);
+  if (!target) return std::unexpected(target.error());
+  auto session = lowered(form, *target, pipeline);
+  if (!session) return std::unexpected(session.error());
+  return compile_object((*session)->module(), *target);
 }
 
 }  // namespace
@@ -89,7 +99,7 @@ Result<std::string> emit_stage(const dsl::NormalForm& form, std::string_view sta
     Session session(form);
     if (auto done = session.verify(); !done) return std::unexpected(done.error());
     if (stage == "opt")
-      if (auto done = session.optimise(); !done) return std::unexpected(done.error());
+      if (auto done = session.run(build_pipeline); !done) return std::unexpected(done.error());
     return session.text();
   }
   if (stage != "llvm" && stage != "asm") return std::unexpected(Error{ErrorKind::Usage, "unknown stage '" + std::string(stage) + "': expected ir, opt, llvm or asm"});
@@ -100,12 +110,10 @@ Result<std::string> emit_stage(const dsl::NormalForm& form, std::string_view sta
   return stage == "llvm" ? print_llvm_ir((*session)->module(), *target) : print_assembly((*session)->module(), *target);
 }
 
-Result<std::vector<std::byte>> compile_row_object(const dsl::NormalForm& form, std::optional<CpuLevel> level) {
-  const auto target = level_or_host(level);
-  if (!target) return std::unexpected(target.error());
-  auto session = lowered(form, *target);
-  if (!session) return std::unexpected(session.error());
-  return compile_object((*session)->module(), *target);
+Result<std::vector<std::byte>> compile_row_object(const dsl::NormalForm& form, std::optional<CpuLevel> level) { return compile_by(form, level, build_pipeline); }
+
+Result<std::vector<std::byte>> compile_plain_row_object(const dsl::NormalForm& form, std::optional<CpuLevel> level) {
+  return compile_by(form, level, build_plain_pipeline);
 }
 
 }  // namespace flexc::compiler
