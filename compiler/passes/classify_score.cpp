@@ -8,6 +8,7 @@
 #include "compiler/passes/linear_form.h"
 #include "compiler/passes/passes.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
 
@@ -85,6 +86,10 @@ class AffineBuilder {
     if (const Value known = mapping_.lookupOrNull(value)) return known;
     Operation* op = value.getDefiningOp();
     for (Value operand : op->getOperands()) copy(operand);
+    // A reduction's body reads values from outside, too.
+    llvm::SetVector<Value> outside;
+    getUsedValuesDefinedAbove(op->getRegions(), outside);
+    for (Value operand : outside) copy(operand);
     return builder_.clone(*op, mapping_)->getResult(0);
   }
 

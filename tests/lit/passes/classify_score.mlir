@@ -95,3 +95,21 @@ flex.variant {
     flex.yield %3 : f32
   }
 }
+
+// -----
+// A reduction that the columns share is copied with what its body reads.
+// CHECK: flex.score_mod(%score, %b, %h, %q_idx, %kv_idx) attributes {flex.score_class = "affine"}
+// CHECK: flex.affine_row(%b, %h, %q_idx, %kv_base, %kv_step) {
+// CHECK: flex.reduce
+// CHECK: flex.gather @c0[%q_idx
+flex.variant {
+  flex.capture @c0 : f32[Q, 4]
+  flex.score_mod(%s, %b, %h, %q, %k) {
+    %0 = flex.reduce sum 4 (%i) {
+      %2 = flex.gather @c0[%q, %i] : f32
+      flex.yield %2 : f32
+    } : f32
+    %1 = flex.add %s, %0 : f32
+    flex.yield %1 : f32
+  }
+}
