@@ -88,7 +88,7 @@ int main(int argc, char** argv) {
     });
   }
   for (Sabotage what : unnoticed) fmt::print("not noticed: {}\n", kNames[static_cast<int>(what)]);
-  fmt::print("{} of {} wrong evaluators noticed within {} programs; each shrunk to at most {} parts: {}\n", all - unnoticed.size(), all, programs,
-             kShrunkParts, shrunk_well ? "yes" : "no");
+  fmt::print("{} of {} wrong evaluators noticed within {} programs; {} shrunk, each to at most {} parts: {}\n", all - unnoticed.size(), all, programs,
+             shrunk, kShrunkParts, shrunk_well ? "yes" : "no");
   return unnoticed.empty() && shrunk_well && shrunk > 0 ? 0 : 1;
 }
