@@ -19,6 +19,11 @@ void build_pipeline(mlir::OpPassManager& passes) {
   passes.addPass(create_hoist_coordinates());     // launch, head, q_side, kv_side or pair
 }
 
+void build_plain_pipeline(mlir::OpPassManager& passes) {
+  passes.addPass(create_expand_rows());
+  passes.addPass(create_expand_math());
+}
+
 void register_dialects(mlir::DialectRegistry& registry) {
   registry.insert<flex::FlexDialect, mlir::arith::ArithDialect, mlir::math::MathDialect, mlir::LLVM::LLVMDialect>();
 }
@@ -26,6 +31,7 @@ void register_dialects(mlir::DialectRegistry& registry) {
 void register_all() {
   register_passes();
   mlir::PassPipelineRegistration<>("flexc-pipeline", "The stages of compiler/pipeline.cpp", build_pipeline);
+  mlir::PassPipelineRegistration<>("flexc-plain-pipeline", "The stages that emission needs, and no others", build_plain_pipeline);
 }
 
 }  // namespace flexc::compiler
