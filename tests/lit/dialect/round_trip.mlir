@@ -169,6 +169,12 @@ flex.variant {
     // CHECK: flex.yield %{{.*}}, %{{.*}}, %{{.*}} : f32, f32, f32
     flex.yield %0, %0, %0 : f32, f32, f32
   }
+  // CHECK: flex.band(%b, %h, %q_idx) {
+  flex.band(%b, %h, %q) {
+    %0 = flex.read @p0 : i64
+    // CHECK: flex.yield %{{.*}}, %q_idx, %{{.*}}, %{{.*}} : i64, i64, i64, i64
+    flex.yield %0, %q, %0, %0 : i64, i64, i64, i64
+  }
   // CHECK: flex.mask_mod(%b, %h, %q_idx, %kv_idx) {
   flex.mask_mod(%b, %h, %q, %k) {
     %0 = flex.read @p1 : i1
