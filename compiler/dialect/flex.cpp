@@ -97,6 +97,29 @@ void printDims(AsmPrinter& printer, Operation*, ArrayAttr dims) {
   printer << "]";
 }
 
+/// "%a, %b : i32": indices are i64 unless their type is written.
+ParseResult parseIndices(OpAsmParser& parser, SmallVectorImpl<OpAsmParser::UnresolvedOperand>& indices, SmallVectorImpl<Type>& types) {
+  return parser.parseCommaSeparatedList([&]() -> ParseResult {
+    OpAsmParser::UnresolvedOperand index;
+    const OptionalParseResult found = parser.parseOptionalOperand(index);
+    if (!found.has_value()) {  // a scalar capture has none
+      if (indices.empty()) return success();
+      return parser.emitError(parser.getCurrentLocation(), "expected an index");
+    }
+    if (failed(*found)) return failure();
+    indices.push_back(index);
+    types.push_back(parser.getBuilder().getI64Type());
+    return succeeded(parser.parseOptionalColon()) ? parser.parseType(types.back()) : success();
+  });
+}
+
+void printIndices(OpAsmPrinter& printer, Operation*, OperandRange indices, TypeRange) {
+  llvm::interleaveComma(indices, printer, [&](Value index) {
+    printer.printOperand(index);
+    if (!index.getType().isInteger(64)) printer << " : " << index.getType();
+  });
+}
+
 /// Arguments and results of a kind of mod; all arguments but the score are i64. A band yields its one result two or four times.
 struct Signature {
   SmallVector<StringRef, 5> arguments;
@@ -187,7 +210,8 @@ LogicalResult verify_gather(Operation* gather, FlatSymbolRefAttr capture, std::s
   const std::size_t rank = declaration.getDims().size();
   if (gather->getNumOperands() + missing != rank)
     return gather->emitOpError("has ") << gather->getNumOperands() << " indices for " << rank << " dims" << (missing ? " of which one makes the row" : "");
-  const Type wanted = value_type(declaration.getElement());
+  const Type stored = declaration.getElement(), wanted = value_type(stored);
+  if (!missing && element.isInteger(32) && (stored.isInteger(32) || stored.isUnsignedInteger(8))) return success();
   // Bools have no rows: there they are read as integers.
   if (element != wanted && !(missing && wanted.isInteger(1) && element.isInteger(64))) return gather->emitOpError("reads ") << wanted << " from this capture, not " << element;
   return success();

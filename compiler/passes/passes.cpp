@@ -12,6 +12,7 @@ void register_passes() {
   mlir::registerPass(create_classify_score);
   mlir::registerPass(create_expand_math);
   mlir::registerPass(create_hoist_coordinates);
+  mlir::registerPass(create_show_ranges);
 }
 
 }  // namespace flexc::compiler

@@ -21,6 +21,8 @@ std::unique_ptr<mlir::Pass> create_expand_math();
 std::unique_ptr<mlir::Pass> create_hoist_coordinates();
 /// identity, affine or general: attribute flex.score_class of the score_mod.
 std::unique_ptr<mlir::Pass> create_classify_score();
+/// Writes ranges.h's answers on the operations; no stage of the pipeline.
+std::unique_ptr<mlir::Pass> create_show_ranges();
 
 /// Names all of the above for command lines.
 void register_passes();
