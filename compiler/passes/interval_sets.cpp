@@ -61,6 +61,15 @@ Bound IntervalAlgebra::select(Value condition, const Bound& a, const Bound& b) {
 
 Bound IntervalAlgebra::add(const Bound& a, const Bound& b) {
   if (a.range.is_constant() && !b.range.is_constant()) return add(b, a);
+  if (auto inner = a.value.getDefiningOp<flex::AddOp>(); inner && b.range.is_constant() && !a.range.is_constant()) {
+    // (x + c) + d is x + (c + d), if x is what the range of x + c makes it.
+    const auto first = flex::constant_integer(inner.getRhs());
+    const Wide lo = Wide{a.range.lo} - first.value_or(0), hi = Wide{a.range.hi} - first.value_or(0), both = Wide{first.value_or(0)} + b.range.lo;
+    if (first && fits(lo, hi) && fits(both, both)) {
+      assumes_ |= a.range.assumes;
+      return add({inner.getLhs(), {saturate(lo), saturate(hi), a.range.assumes}}, constant(saturate(both)));
+    }
+  }
   const Wide lo = Wide{a.range.lo} + b.range.lo, hi = Wide{a.range.hi} + b.range.hi;
   if (lo == hi) return constant(saturate(lo));
   if (b.range.is_constant() && b.range.lo == 0) return a;

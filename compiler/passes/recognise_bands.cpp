@@ -319,10 +319,13 @@ class SetBuilder {
     if (is_rising) {  // c·t >= lo - rest, c·t < hi - rest
       lo = IntervalAlgebra::is_least(wanted.lo) ? wanted.lo : algebra_.subtract(wanted.lo, rest);
       hi = IntervalAlgebra::is_most(wanted.hi) ? wanted.hi : algebra_.subtract(wanted.hi, rest);
-    } else {  // |c|·t > rest - hi, |c|·t <= rest - lo
-      const Bound behind = algebra_.add(rest, algebra_.constant(1));
-      lo = IntervalAlgebra::is_most(wanted.hi) ? algebra_.least() : algebra_.subtract(behind, wanted.hi);
-      hi = IntervalAlgebra::is_least(wanted.lo) ? algebra_.most() : algebra_.subtract(behind, wanted.lo);
+    } else {  // |c|·t >= rest - (hi - 1), |c|·t < rest - (lo - 1)
+      const auto away_from = [&](const Bound& end) {
+        if (end.range.lo == Limits::min()) return algebra_.add(algebra_.subtract(rest, end), algebra_.constant(1));
+        return algebra_.subtract(rest, algebra_.add(end, algebra_.constant(-1)));
+      };
+      lo = IntervalAlgebra::is_most(wanted.hi) ? algebra_.least() : away_from(wanted.hi);
+      hi = IntervalAlgebra::is_least(wanted.lo) ? algebra_.most() : away_from(wanted.lo);
     }
     if (parts.coefficient == Limits::min()) return std::nullopt;
     const std::int64_t factor = is_rising ? parts.coefficient : -parts.coefficient;
