@@ -25,6 +25,9 @@ enum Assumption : std::uint32_t {
 /// Their names in the IR, bit by bit.
 inline constexpr std::array<std::string_view, 5> kAssumptionNames = {"positions", "symbols", "params", "fresh_dims", "captures"};
 
+/// The members of a family by what they may assume.
+enum class Member : std::uint8_t { Wide, Narrow };
+
 /// Stands beside an object: the assumptions that its code was compiled under and uses. With none, it serves every call.
 struct Manifest {
   std::uint32_t assumptions = kAssumesNothing;

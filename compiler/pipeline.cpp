@@ -16,6 +16,7 @@ void build_pipeline(mlir::OpPassManager& passes) {
   passes.addPass(create_classify_score());        // identity, affine or general, while functions still have names
   passes.addPass(create_expand_math());           // exp, pow, … become the table's steps
   passes.addPass(create_simplify());              // reductions and constants that expansions share
+  passes.addPass(create_narrow_integers());       // 32 bits where they hold every value, for members that may assume so
   passes.addPass(create_hoist_coordinates());     // launch, head, q_side, kv_side or pair
 }
 

@@ -2,6 +2,7 @@
 
 #include "compiler/emit/llvm/emitter.h"
 #include "compiler/import/import.h"
+#include "compiler/passes/ranges.h"
 #include "compiler/pipeline.h"
 #include "llvm/Support/raw_ostream.h"
 #include "mlir/IR/MLIRContext.h"
@@ -13,13 +14,13 @@ namespace {
 /// A module, and what it lives in. Messages of MLIR about our own IR are internal errors, and are kept.
 class Session {
  public:
-  explicit Session(const dsl::NormalForm& form) : context_(registry(), mlir::MLIRContext::Threading::DISABLED) {
+  explicit Session(const dsl::NormalForm& form, Member member = Member::Wide) : context_(registry(), mlir::MLIRContext::Threading::DISABLED) {
     context_.loadAllAvailableDialects();
     context_.getDiagEngine().registerHandler([this](mlir::Diagnostic& diagnostic) {
       llvm::raw_string_ostream stream(messages_);
       stream << diagnostic << "\n";
     });
-    module_ = import_normal_form(form, context_);
+    module_ = import_normal_form(form, context_, member == Member::Narrow);
   }
 
   Result<void> verify() {
@@ -36,12 +37,16 @@ class Session {
   }
 
   Result<void> lower(CpuLevel level) {
+    manifest_ = {};
+    for (flex::VariantOp variant : module_->getOps<flex::VariantOp>()) manifest_.assumptions |= assumptions_of(variant);
     module_ = emit_row_module(*module_, vector_width(level));
     if (mlir::succeeded(mlir::verify(*module_))) return {};
     return failure("the emitted LLVM dialect does not verify");
   }
 
   mlir::ModuleOp module() { return *module_; }
+  /// Of what was lowered.
+  const Manifest& manifest() const { return manifest_; }
 
   std::string text() {
     std::string text;
@@ -63,6 +68,7 @@ class Session {
   }
 
   std::string messages_;
+  Manifest manifest_;
   mlir::MLIRContext context_;
   mlir::OwningOpRef<mlir::ModuleOp> module_;
 };
@@ -73,8 +79,8 @@ Result<CpuLevel> level_or_host(std::optional<CpuLevel> level) {
 }
 
 /// The session with its module in the LLVM dialect.
-Result<std::unique_ptr<Session>> lowered(const dsl::NormalForm& form, CpuLevel level) {
-  auto session = std::make_unique<Session>(form);
+Result<std::unique_ptr<Session>> lowered(const dsl::NormalForm& form, Member member, CpuLevel level) {
+  auto session = std::make_unique<Session>(form, member);
   auto done = session->verify();
   if (done) done = session->optimise();
   if (done) done = session->lower(level);
@@ -84,9 +90,9 @@ Result<std::unique_ptr<Session>> lowered(const dsl::NormalForm& form, CpuLevel l
 
 }  // namespace
 
-Result<std::string> emit_stage(const dsl::NormalForm& form, std::string_view stage, std::optional<CpuLevel> level) {
+Result<std::string> emit_stage(const dsl::NormalForm& form, std::string_view stage, std::optional<CpuLevel> level, Member member) {
   if (stage == "ir" || stage == "opt") {
-    Session session(form);
+    Session session(form, member);
     if (auto done = session.verify(); !done) return std::unexpected(done.error());
     if (stage == "opt")
       if (auto done = session.optimise(); !done) return std::unexpected(done.error());
@@ -95,17 +101,25 @@ Result<std::string> emit_stage(const dsl::NormalForm& form, std::string_view sta
   if (stage != "llvm" && stage != "asm") return std::unexpected(Error{ErrorKind::Usage, "unknown stage '" + std::string(stage) + "': expected ir, opt, llvm or asm"});
   const auto target = level_or_host(level);
   if (!target) return std::unexpected(target.error());
-  auto session = lowered(form, *target);
+  auto session = lowered(form, member, *target);
   if (!session) return std::unexpected(session.error());
   return stage == "llvm" ? print_llvm_ir((*session)->module(), *target) : print_assembly((*session)->module(), *target);
 }
 
-Result<std::vector<std::byte>> compile_row_object(const dsl::NormalForm& form, std::optional<CpuLevel> level) {
+Result<RowMember> compile_row_member(const dsl::NormalForm& form, Member member, std::optional<CpuLevel> level) {
   const auto target = level_or_host(level);
   if (!target) return std::unexpected(target.error());
-  auto session = lowered(form, *target);
+  auto session = lowered(form, member, *target);
   if (!session) return std::unexpected(session.error());
-  return compile_object((*session)->module(), *target);
+  auto object = compile_object((*session)->module(), *target);
+  if (!object) return std::unexpected(object.error());
+  return RowMember{std::move(*object), (*session)->manifest()};
+}
+
+Result<std::vector<std::byte>> compile_row_object(const dsl::NormalForm& form, std::optional<CpuLevel> level) {
+  auto member = compile_row_member(form, Member::Wide, level);
+  if (!member) return std::unexpected(member.error());
+  return std::move(member->object);
 }
 
 }  // namespace flexc::compiler

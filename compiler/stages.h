@@ -8,16 +8,24 @@
 #include <vector>
 
 #include "compiler/emit/llvm/object.h"
+#include "compiler/members.h"
 #include "flexc/dsl/normal_form.h"
 #include "flexc/error.h"
 
 namespace flexc::compiler {
 
-/// `stage` "ir" (as imported), "opt" (after the pipeline), "llvm" or "asm" (for this machine, or for `level`). Another stage is
-/// an error of kind Usage.
-Result<std::string> emit_stage(const dsl::NormalForm& form, std::string_view stage, std::optional<CpuLevel> level = std::nullopt);
+/// `stage` "ir" (as imported), "opt" (after the pipeline), "llvm" or "asm" (for this machine, or for `level`), of the narrow member
+/// unless told otherwise. Another stage is an error of kind Usage.
+Result<std::string> emit_stage(const dsl::NormalForm& form, std::string_view stage, std::optional<CpuLevel> level = std::nullopt, Member member = Member::Narrow);
 
-/// The mods as one relocatable object, which runtime/loader maps.
+/// The mods as one relocatable object, which runtime/loader maps, and what it assumes of a call.
+struct RowMember {
+  std::vector<std::byte> object;
+  Manifest manifest;
+};
+/// A wide member assumes nothing; nor does a narrow one where nothing is gained by it, which then serves every call.
+Result<RowMember> compile_row_member(const dsl::NormalForm& form, Member member, std::optional<CpuLevel> level = std::nullopt);
+/// The wide member's object.
 Result<std::vector<std::byte>> compile_row_object(const dsl::NormalForm& form, std::optional<CpuLevel> level = std::nullopt);
 
 }  // namespace flexc::compiler

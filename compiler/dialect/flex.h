@@ -30,6 +30,11 @@ bool same_shape(mlir::Type a, mlir::Type b);
 /// "c3" → 3: the number in the name of a declaration, which is its place in the normal form.
 unsigned number_of(llvm::StringRef name);
 
+/// The unit attribute of a variant that passes may compile under the assumptions of compiler/members.h …
+inline constexpr const char* kNarrowAttribute = "flex.narrow";
+/// … and the names of those that they have used so far, an array that is absent while there are none.
+inline constexpr const char* kAssumesAttribute = "flex.assumes";
+
 /// The constant's value if `value` is a constant of that type.
 std::optional<std::int64_t> constant_integer(mlir::Value value);
 std::optional<float> constant_float(mlir::Value value);

@@ -117,7 +117,7 @@ std::expected<std::string, CompileError> Variant::emit(std::string_view stage) c
       return std::unexpected(CompileError{{ErrorKind::Usage, "a variant has the stages ast, normal, ir, opt, llvm and asm, not `" + std::string(stage) + "`"}, {}});
     const auto functions = ir_functions();
     if (!functions) return std::unexpected(CompileError{functions.error(), {}});
-    auto text = (*functions)->emit_stage(form, stage, std::nullopt);
+    auto text = (*functions)->emit_stage(form, stage, std::nullopt, compiler::Member::Narrow);
     if (!text) return std::unexpected(CompileError{std::move(text.error()), {}});
     return std::move(*text);
   };

@@ -113,12 +113,13 @@ void import_mod(const dsl::Body& body, OpBuilder& builder, bool is_score) {
 
 }  // namespace
 
-OwningOpRef<ModuleOp> import_normal_form(const dsl::NormalForm& form, MLIRContext& context) {
+OwningOpRef<ModuleOp> import_normal_form(const dsl::NormalForm& form, MLIRContext& context, bool narrow) {
   OpBuilder builder(&context);
   const mlir::Location location = builder.getUnknownLoc();
   OwningOpRef<ModuleOp> module = ModuleOp::create(location);
   builder.setInsertionPointToEnd(module->getBody());
   auto variant = builder.create<flex::VariantOp>(location);
+  if (narrow) variant->setAttr(flex::kNarrowAttribute, builder.getUnitAttr());
   builder.setInsertionPointToEnd(&variant.getBody().emplaceBlock());
   for (std::size_t i = 0; i < form.captures.size(); ++i) {
     SmallVector<Attribute> dims;

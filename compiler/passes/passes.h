@@ -17,6 +17,8 @@ std::unique_ptr<mlir::Pass> create_expand_rows();
 std::unique_ptr<mlir::Pass> create_recognise_bands();
 /// The functions of dsl/include/flexc/dsl/expand_math.h become arith and math ops, one a step of the table.
 std::unique_ptr<mlir::Pass> create_expand_math();
+/// In variants marked flex.narrow, integers that provably fit are computed in 32 bits; what the proofs assume: attribute flex.assumes.
+std::unique_ptr<mlir::Pass> create_narrow_integers();
 /// Names for each value the coordinates that it depends on: attribute flex.level.
 std::unique_ptr<mlir::Pass> create_hoist_coordinates();
 /// identity, affine or general: attribute flex.score_class of the score_mod.

@@ -111,7 +111,7 @@ bool Range::fits(unsigned bits) const {
   return lo >= ~top && hi <= top;
 }
 
-Ranges::Ranges(flex::VariantOp variant) : narrow_(variant->hasAttr(kNarrowAttribute)) {
+Ranges::Ranges(flex::VariantOp variant) : narrow_(variant->hasAttr(flex::kNarrowAttribute)) {
   for (Operation& op : variant.getBody().front()) {
     if (auto capture = dyn_cast<flex::CaptureOp>(op)) captures_[capture.getSymName()] = capture.getElement();
     if (auto param = dyn_cast<flex::ParamOp>(op)) params_[param.getSymName()] = param.getType();
@@ -284,7 +284,7 @@ bool Ranges::is_exact(Value value, std::uint32_t* assumes) {
 
 std::uint32_t assumptions_of(flex::VariantOp variant) {
   std::uint32_t assumptions = kAssumesNothing;
-  if (auto names = variant->getAttrOfType<ArrayAttr>(kAssumesAttribute))
+  if (auto names = variant->getAttrOfType<ArrayAttr>(flex::kAssumesAttribute))
     for (StringAttr name : names.getAsRange<StringAttr>())
       for (std::size_t i = 0; i < kAssumptionNames.size(); ++i)
         if (name.getValue() == StringRef(kAssumptionNames[i])) assumptions |= 1u << i;
@@ -298,7 +298,7 @@ void assume(flex::VariantOp variant, std::uint32_t assumptions) {
   SmallVector<Attribute> names;
   for (std::size_t i = 0; i < kAssumptionNames.size(); ++i)
     if (assumptions >> i & 1) names.push_back(builder.getStringAttr(StringRef(kAssumptionNames[i])));
-  variant->setAttr(kAssumesAttribute, builder.getArrayAttr(names));
+  variant->setAttr(flex::kAssumesAttribute, builder.getArrayAttr(names));
 }
 
 }  // namespace flexc::compiler

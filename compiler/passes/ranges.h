@@ -63,12 +63,7 @@ class Ranges {
   llvm::DenseMap<mlir::Value, Known> known_;
 };
 
-/// The unit attribute of a variant that may be compiled under the assumptions of members.h.
-inline constexpr const char* kNarrowAttribute = "flex.narrow";
-/// The assumptions that passes have used so far: an array of names, absent while there are none.
-inline constexpr const char* kAssumesAttribute = "flex.assumes";
-
-/// Records assumptions that a pass relies on; the launch checks them.
+/// Records assumptions that a pass relies on, in flex.assumes; the launch checks them.
 void assume(flex::VariantOp variant, std::uint32_t assumptions);
 /// All that were recorded.
 std::uint32_t assumptions_of(flex::VariantOp variant);

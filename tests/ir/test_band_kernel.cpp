@@ -63,7 +63,7 @@ struct Outputs {
 /// A mask with everything that running it takes.
 class Call {
  public:
-  Call(const std::string& text, const Lengths& lengths) : lengths_(lengths) {
+  Call(const std::string& text, const Lengths& lengths, compiler::Member member = compiler::Member::Narrow) : lengths_(lengths) {
     std::string error;
     const auto form = normal_form_of_text("mask.flex", text, error);
     INFO(text << error);
@@ -80,9 +80,9 @@ class Call {
     fresh_ = *fresh;
     for (const TensorView& view : environment_.captures) captures_.push_back({view.data, view.shape.data(), view.strides.data()});
     for (const dsl::ParamValue& value : environment_.params) params_.push_back({value.integer, value.real, 0, {}});
-    const auto code = compiler::compile_row_object(form_);
+    const auto code = compiler::compile_row_member(form_, member);
     REQUIRE(code.has_value());
-    auto object = runtime::RowObject::load(*code);
+    auto object = runtime::RowObject::load(code->object);
     REQUIRE(object.has_value());
     object_.emplace(std::move(*object));
     const auto normal = [&](const char* name, std::int64_t count) {
@@ -178,13 +178,15 @@ TEST_CASE("a band changes no bit of the output") {
   for (const Lengths& lengths : {Lengths{261, 1100, 0, 0}, Lengths{75, 530, 460, 3}}) {
     for (const Case& c : kCases) {
       INFO(c.name << ", " << lengths.q << " x " << lengths.kv);
-      const Call call(text_of(c), lengths);
+      // Whichever member finds it: the same band, hence the same bits.
+      const Call call(text_of(c), lengths), wide(text_of(c), lengths, compiler::Member::Wide);
       REQUIRE(call.module().band_row != nullptr);
       CHECK((call.module().mask_row != nullptr) == c.has_residual);
       const flexc_row_module bits = without_band(call.module());
       const Outputs expected = call.run(bits, 1, nullptr);
       CHECK(call.run(call.module(), 1, nullptr) == expected);
       CHECK(call.run(call.module(), 2, nullptr) == expected);
+      CHECK(wide.run(wide.module(), 1, nullptr) == expected);
       for (const auto& [block_q, block_kv] : {std::pair{128, 128}, {24, 40}}) {
         const BlockMask mask = call.block_mask(block_q, block_kv);
         CHECK(call.run(call.module(), 1, &mask) == expected);

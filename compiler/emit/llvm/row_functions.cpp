@@ -74,14 +74,18 @@ class RowModule {
     return builder_.create<Op>(location_, a.getType(), a, b);
   }
 
-  /// kv_base + kv_step·(first + lane)
-  Value positions(ModEmitter& emitter, const Segment& segment, Value first) {
-    SmallVector<std::int64_t> lanes;
-    for (int lane = 0; lane < width_; ++lane) lanes.push_back(lane);
-    const auto type = cast<VectorType>(emitter.vector_of(builder_.getI64Type()));
-    const Value lane = builder_.create<llvm_ir::ConstantOp>(location_, DenseElementsAttr::get(type, ArrayRef<std::int64_t>(lanes)));
+  /// kv_base + kv_step·(first + lane), modulo 2^64 and modulo 2^32.
+  void bind_columns(ModEmitter& emitter, Value argument, const Segment& segment, Value first) {
     const Value base = binary<llvm_ir::AddOp>(segment.kv_base, binary<llvm_ir::MulOp>(segment.kv_step, first));
-    return binary<llvm_ir::AddOp>(emitter.broadcast(base), binary<llvm_ir::MulOp>(emitter.broadcast(segment.kv_step), lane));
+    const auto positions = [&](auto zero, Value start, Value step) -> Value {
+      SmallVector<decltype(zero)> lanes;
+      for (int lane = 0; lane < width_; ++lane) lanes.push_back(lane);
+      const auto type = cast<VectorType>(emitter.vector_of(start.getType()));
+      const Value lane = builder_.create<llvm_ir::ConstantOp>(location_, DenseElementsAttr::get(type, ArrayRef<decltype(zero)>(lanes)));
+      return binary<llvm_ir::AddOp>(emitter.broadcast(start), binary<llvm_ir::MulOp>(emitter.broadcast(step), lane));
+    };
+    const auto low = [&](Value value) -> Value { return builder_.create<llvm_ir::TruncOp>(location_, builder_.getI32Type(), value); };
+    emitter.bind_columns(argument, positions(std::int64_t{0}, base, segment.kv_step), positions(std::int32_t{0}, low(base), low(segment.kv_step)));
   }
 
   template <class Mod>
@@ -113,7 +117,7 @@ class RowModule {
       const Value address = builder_.create<llvm_ir::GEPOp>(location_, pointer(), builder_.getF32Type(), entry.getArgument(3), ArrayRef<llvm_ir::GEPArg>{llvm_ir::GEPArg(first)});
       const unsigned alignment = static_cast<unsigned>(width_ * sizeof(float));
       emitter.bind(mod.getBody().front().getArgument(0), builder_.create<llvm_ir::LoadOp>(location_, vector, address, alignment));
-      emitter.bind(mod.getBody().front().getArgument(4), positions(emitter, segment, first));
+      bind_columns(emitter, mod.getBody().front().getArgument(4), segment, first);
       emitter.set_column(first);
       emitter.emit_varying(mod.getBody());
       const Value score = emitter.get(result_of(mod.getBody()), true);
@@ -132,7 +136,7 @@ class RowModule {
     emitter.loop(segment.count, kBitsPerWord, {}, [&](Value word_first, ValueRange) {
       const Value word = emitter.loop(emitter.constant_i64(kBitsPerWord), width_, emitter.constant_i64(0), [&](Value first, ValueRange carried) {
         const Value column = binary<llvm_ir::AddOp>(word_first, first);
-        emitter.bind(mod.getBody().front().getArgument(3), positions(emitter, segment, column));
+        bind_columns(emitter, mod.getBody().front().getArgument(3), segment, column);
         emitter.set_column(column);
         emitter.emit_varying(mod.getBody());
         const Value keep = emitter.get(result_of(mod.getBody()), true);
@@ -216,7 +220,7 @@ class RowModule {
       emitter.need_slots(body);
       emitter.emit_uniform(body);
       emitter.loop(segment.count, width_, {}, [&](Value first, ValueRange) {
-        emitter.bind(body.front().getArgument(first_index + 3), positions(emitter, segment, first));
+        bind_columns(emitter, body.front().getArgument(first_index + 3), segment, first);
         emitter.emit_varying(body);
         for (Operation& op : body.front()) {
           const auto slot = op.getAttrOfType<IntegerAttr>("flex.slot");
