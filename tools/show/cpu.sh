@@ -9,7 +9,8 @@ claim "a lit case for each op and each pass; the row loop of alibi is in ymm or 
 unproven "conformance in bf16 and f16 by both accuracy rules of the field, in the project's own tests" "both rules" "the kernel's tests cover 16 bits with mods by hand; the variants' run is f32 so far"
 unproven "random mods: oracle = CPU, op x type histogram, failures shrink" "0 differ; >= 20 a cell" "the generator of tests/semantics drives the oracle only so far"
 unproven "removing any single pass changes the output of some lit case" "all" "not written yet"
-unproven "narrow integers; bands" "launch-checked members; two intervals a row" "these two passes do not exist yet"
+claim "random masks: band and residual together are the mask, at boundary pairs and extremes of 64 bits; a limit wrong by one is noticed" "0 differ" test_figure ir.bands 'band and residual'
+claim "output bitwise equal with the band, with keep bits in its place, and with brute-force block masks; 1 and 2 threads, both members" "equal" tests '^ir\.band_kernel$'
 # bench_cpu prints the share of the peak measured beside each run; the figure is the upper quartile.
 share_of_peak() {
   if [ ! -f "$build/CTestTestfile.cmake" ]; then echo "nothing is built: run tools/test.sh first"; return 77; fi
