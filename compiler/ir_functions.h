@@ -8,7 +8,7 @@ namespace flexc::compiler {
 
 /// Functions of stages.h, by pointer.
 struct IrFunctions {
-  Result<std::string> (*emit_stage)(const dsl::NormalForm& form, std::string_view stage, std::optional<CpuLevel> level, Member member);
+  Result<std::string> (*emit_stage)(const dsl::NormalForm& form, std::string_view stage, std::optional<CpuLevel> level, Member member, bool locations);
   Result<RowMember> (*compile_row_member)(const dsl::NormalForm& form, Member member, std::optional<CpuLevel> level);
 };
 

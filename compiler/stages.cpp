@@ -48,10 +48,12 @@ class Session {
   /// Of what was lowered.
   const Manifest& manifest() const { return manifest_; }
 
-  std::string text() {
+  std::string text(bool locations) {
     std::string text;
     llvm::raw_string_ostream stream(text);
-    module_->print(stream);
+    mlir::OpPrintingFlags flags;
+    if (locations) flags.enableDebugInfo(true, /*prettyForm=*/false);
+    module_->print(stream, flags);
     stream << "\n";
     return text;
   }
@@ -75,7 +77,7 @@ class Session {
 
 Result<CpuLevel> level_or_host(std::optional<CpuLevel> level) {
   if (level) return *level;
-  return detect_cpu_level();
+  return runtime::detect_cpu_level();
 }
 
 /// The session with its module in the LLVM dialect.
@@ -90,13 +92,13 @@ Result<std::unique_ptr<Session>> lowered(const dsl::NormalForm& form, Member mem
 
 }  // namespace
 
-Result<std::string> emit_stage(const dsl::NormalForm& form, std::string_view stage, std::optional<CpuLevel> level, Member member) {
+Result<std::string> emit_stage(const dsl::NormalForm& form, std::string_view stage, std::optional<CpuLevel> level, Member member, bool locations) {
   if (stage == "ir" || stage == "opt") {
     Session session(form, member);
     if (auto done = session.verify(); !done) return std::unexpected(done.error());
     if (stage == "opt")
       if (auto done = session.optimise(); !done) return std::unexpected(done.error());
-    return session.text();
+    return session.text(locations);
   }
   if (stage != "llvm" && stage != "asm") return std::unexpected(Error{ErrorKind::Usage, "unknown stage '" + std::string(stage) + "': expected ir, opt, llvm or asm"});
   const auto target = level_or_host(level);

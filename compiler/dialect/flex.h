@@ -1,7 +1,7 @@
 // The flex dialect in C++. Everything here that mentions MLIR is precompiled once (see compiler/CMakeLists.txt).
 #pragma once
 
-#include "flexc/dsl/normal_form.h"
+#include "flexc/dsl/operations.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Builders.h"

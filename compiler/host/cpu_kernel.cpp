@@ -177,8 +177,8 @@ class CpuKernel final : public Kernel, public CpuFamily {
 
 }  // namespace
 
-Result<std::shared_ptr<const Kernel>> make_cpu_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options) {
-  auto members = RowMembers::make(form);
+Result<std::shared_ptr<const Kernel>> make_cpu_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::shared_ptr<RowCompiler> compiler) {
+  auto members = RowMembers::make(form, std::move(compiler));
   if (!members) return std::unexpected(members.error());
   return std::make_shared<CpuKernel>(std::move(form), std::move(options), std::move(*members));
 }

@@ -22,7 +22,9 @@ class CpuFamily {
   virtual int compiled() const = 0;
 };
 
-/// Compiles `form` for this machine; the kernel is a CpuFamily too. Environment where it has no AVX2; everything else is Internal.
-Result<std::shared_ptr<const Kernel>> make_cpu_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options);
+class RowCompiler;
+
+/// Compiles `form` for this machine, or finds it compiled; the kernel is a CpuFamily too. Environment where it has no AVX2; everything else is Internal.
+Result<std::shared_ptr<const Kernel>> make_cpu_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::shared_ptr<RowCompiler> compiler);
 
 }  // namespace flexc

@@ -1,9 +1,6 @@
 #include "compiler/host/row_members.h"
 
 #include <utility>
-
-#include "compiler/host/ir_library.h"
-
 namespace flexc {
 namespace {
 
@@ -12,10 +9,8 @@ struct Loaded {
   compiler::Manifest manifest;
 };
 
-Result<Loaded> compile(const dsl::NormalForm& form, compiler::Member member) {
-  const auto functions = ir_functions();
-  if (!functions) return std::unexpected(functions.error());
-  const auto code = (*functions)->compile_row_member(form, member, std::nullopt);
+Result<Loaded> compile(RowCompiler& compiler, const dsl::NormalForm& form, compiler::Member member) {
+  const auto code = compiler.member(form, member);
   if (!code) return std::unexpected(code.error());
   auto object = runtime::RowObject::load(code->object);
   if (!object) return std::unexpected(Error{ErrorKind::Internal, "the compiled mods cannot be loaded: " + object.error().message});
@@ -24,13 +19,13 @@ Result<Loaded> compile(const dsl::NormalForm& form, compiler::Member member) {
 
 }  // namespace
 
-RowMembers::RowMembers(std::shared_ptr<const dsl::NormalForm> form, runtime::RowObject narrow, compiler::Manifest manifest)
-    : form_(std::move(form)), narrow_(std::move(narrow)), manifest_(manifest) {}
+RowMembers::RowMembers(std::shared_ptr<const dsl::NormalForm> form, std::shared_ptr<RowCompiler> compiler, runtime::RowObject narrow, compiler::Manifest manifest)
+    : form_(std::move(form)), compiler_(std::move(compiler)), narrow_(std::move(narrow)), manifest_(manifest) {}
 
-Result<std::unique_ptr<RowMembers>> RowMembers::make(std::shared_ptr<const dsl::NormalForm> form) {
-  auto narrow = compile(*form, compiler::Member::Narrow);
+Result<std::unique_ptr<RowMembers>> RowMembers::make(std::shared_ptr<const dsl::NormalForm> form, std::shared_ptr<RowCompiler> compiler) {
+  auto narrow = compile(*compiler, *form, compiler::Member::Narrow);
   if (!narrow) return std::unexpected(narrow.error());
-  return std::unique_ptr<RowMembers>(new RowMembers(std::move(form), std::move(narrow->object), narrow->manifest));
+  return std::unique_ptr<RowMembers>(new RowMembers(std::move(form), std::move(compiler), std::move(narrow->object), narrow->manifest));
 }
 
 compiler::Member RowMembers::choose(const RunArguments& arguments, const CallShape& shape, const dsl::Environment& environment,
@@ -42,7 +37,7 @@ Result<const flexc_row_module*> RowMembers::module(compiler::Member member) cons
   if (member == compiler::Member::Narrow || manifest_.assumptions == compiler::kAssumesNothing) return &narrow_.module();
   const std::lock_guard lock(mutex_);
   if (!wide_) {
-    auto wide = compile(*form_, compiler::Member::Wide);
+    auto wide = compile(*compiler_, *form_, compiler::Member::Wide);
     if (!wide) return std::unexpected(wide.error());
     if (wide->manifest.assumptions != compiler::kAssumesNothing) return std::unexpected(Error{ErrorKind::Internal, "the wide member assumes something of its calls"});
     wide_ = std::move(wide->object);

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "compiler/host/assumptions.h"
+#include "compiler/host/row_compiler.h"
 #include "flexc/error.h"
 #include "runtime/loader/row_object.h"
 
@@ -15,7 +16,7 @@ namespace flexc {
 class RowMembers {
  public:
   /// Compiles the narrow member. Where it turns out to assume nothing, it is the only one.
-  static Result<std::unique_ptr<RowMembers>> make(std::shared_ptr<const dsl::NormalForm> form);
+  static Result<std::unique_ptr<RowMembers>> make(std::shared_ptr<const dsl::NormalForm> form, std::shared_ptr<RowCompiler> compiler);
 
   /// Which member serves a call.
   compiler::Member choose(const RunArguments& arguments, const CallShape& shape, const dsl::Environment& environment, std::span<const std::int64_t> fresh) const;
@@ -28,9 +29,10 @@ class RowMembers {
   int compiled() const;
 
  private:
-  RowMembers(std::shared_ptr<const dsl::NormalForm> form, runtime::RowObject narrow, compiler::Manifest manifest);
+  RowMembers(std::shared_ptr<const dsl::NormalForm> form, std::shared_ptr<RowCompiler> compiler, runtime::RowObject narrow, compiler::Manifest manifest);
 
   std::shared_ptr<const dsl::NormalForm> form_;
+  std::shared_ptr<RowCompiler> compiler_;
   runtime::RowObject narrow_;
   compiler::Manifest manifest_;
   mutable std::mutex mutex_;

@@ -136,9 +136,12 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
       float top;
       if (is_affine) {
         // Rows beyond the last one have no position: they take the last one's numbers, and are thrown away.
-        affine = affine_of(plan, workspace, group, tile, std::min(row, group.place.rows - 1));
+        // Counted from the row's first kept column, no term is much larger than the largest kept score: from the tile's first one,
+        // a window far into the tile would be the small difference of two large numbers.
+        const int origin = first_kept(columns.keep[row]);
+        affine = affine_of(plan, workspace, group, tile, std::min(row, group.place.rows - 1), origin);
         if (is_usable(affine, plan.tile) || !plan.module.score_row) {
-          top = finish_scores<true>(scores, panels, columns.keep[row], {affine.factor, affine.slope}) + affine.row;
+          top = finish_scores<true>(scores, panels, columns.keep[row], {affine.factor, affine.slope, static_cast<float>(origin)}) + affine.row;
         } else {
           affine = {1, 0, 0};
           multiply_scores(scores, runs[block].data(), run_count[block], plan.launch.scale);

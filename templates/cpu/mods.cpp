@@ -125,9 +125,9 @@ void rewrite_scores(const Plan& plan, Workspace& workspace, const Group& group, 
   }
 }
 
-flexc_row_affine affine_of(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile, int row) {
+flexc_row_affine affine_of(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile, int row, std::int64_t first) {
   flexc_row_affine affine{};
-  const Segment segment(plan, workspace, group, tile, row, 0, plan.tile_count(tile));
+  const Segment segment(plan, workspace, group, tile, row, first, plan.tile_count(tile) - first);
   plan.module.affine_row(&plan.launch, &segment.levels, &segment.place, &affine);
   return affine;
 }

@@ -71,6 +71,13 @@ inline int runs_of(PanelSet panels, std::array<Run, kMaxPanels>& runs) {
   return count;
 }
 
+/// The first column that is kept; 0 where none is.
+inline int first_kept(const KeepWords& words) {
+  for (std::size_t word = 0; word < kKeepWords; ++word)
+    if (words[word] != 0) return static_cast<int>(word * 64) + std::countr_zero(words[word]);
+  return 0;
+}
+
 /// The 16 bits of panel p.
 inline std::uint32_t panel_bits(const KeepWords& words, int panel) {
   return static_cast<std::uint32_t>(words[static_cast<std::size_t>(panel / kPanelsPerWord)] >> (panel % kPanelsPerWord * kPanel)) & 0xFFFFu;

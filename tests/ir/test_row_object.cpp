@@ -179,7 +179,7 @@ TEST_CASE("every gallery entry, compiled, does what the oracle does") {
     bench.environment.problem = {2, 4, 2, 300, 320};
     bind_gallery(bench, entry.name);
     bench.finish();
-    const auto host = compiler::detect_cpu_level();
+    const auto host = runtime::detect_cpu_level();
     REQUIRE(host.has_value());
     for (const auto level : {compiler::CpuLevel::X86_64_v3, *host}) {
       for (const auto member : {compiler::Member::Wide, compiler::Member::Narrow}) {
