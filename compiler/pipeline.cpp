@@ -12,6 +12,7 @@ void build_pipeline(mlir::OpPassManager& passes) {
   passes.addPass(create_propagate_equalities());  // a == b & f(b) reads a
   passes.addPass(create_expand_rows());           // rows become loops over scalars
   passes.addPass(create_simplify());              // what the two uncovered
+  passes.addPass(create_recognise_bands());       // kept positions of a row as intervals, while comparisons are whole
   passes.addPass(create_classify_score());        // identity, affine or general, while functions still have names
   passes.addPass(create_expand_math());           // exp, pow, … become the table's steps
   passes.addPass(create_simplify());              // reductions and constants that expansions share

@@ -11,6 +11,7 @@
 #include "dsl/evaluate/scalar_ops.h"
 #include "flexc/random.h"
 #include "runtime/loader/row_object.h"
+#include "tests/ir/keep_row.h"
 #include "tests/ir/normal_form_of.h"
 
 using namespace flexc;
@@ -81,7 +82,7 @@ class Compiled {
     std::vector<std::uint64_t> keep((count + 63) / 64 + 1);
     const flexc_row_levels levels = columns();
     REQUIRE(object_->module().mask_row != nullptr);
-    object_->module().mask_row(&launch_, &levels, &segment_, keep.data());
+    keep_row(object_->module(), launch_, levels, segment_, keep.data());
     std::vector<bool> bits;
     for (std::size_t i = 0; i < count; ++i) bits.push_back(keep[i / 64] >> (i % 64) & 1);
     return bits;

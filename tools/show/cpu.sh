@@ -18,7 +18,8 @@ claim "removing any single pass changes the output of some gallery entry or lit 
 claim "integer ranges of random mods hold their values, narrow and wide; an expression said not to wrap does not" "0 outside" tests '^ir\.ranges'
 claim "narrow and wide members give the same bits; offsets, totals, params, fresh dims and strides at 2^30 and 2^31 pick the right one and equal the oracle" "equal" tests '^(api|ir\.row_object)$'
 claim "every operation knows where it was written, from import to the end of the pipeline" "all" tests '^ir\.locations'
-unproven "bands" "two intervals a row" "this pass does not exist yet"
+claim "random masks: band and residual together are the mask, at boundary pairs and extremes of 64 bits; a limit wrong by one is noticed" "0 differ" test_figure ir.bands 'band and residual'
+claim "output bitwise equal with the band, with keep bits in its place, and with brute-force block masks; 1 and 2 threads, both members" "equal" tests '^ir\.band_kernel$'
 # bench_cpu prints the share of the peak measured beside each run; the figure is the upper quartile.
 share_of_peak() {
   if [ ! -f "$build/CTestTestfile.cmake" ]; then echo "nothing is built: run tools/test.sh first"; return 77; fi
