@@ -28,10 +28,12 @@ class Session {
     return failure("the imported IR does not verify");
   }
 
-  Result<void> optimise() {
+  using Pipeline = void (*)(mlir::OpPassManager&);
+
+  Result<void> run(Pipeline pipeline) {
     mlir::PassManager passes(&context_);
     passes.enableVerifier(true);
-    build_pipeline(passes);
+    pipeline(passes);
     if (mlir::succeeded(passes.run(*module_))) return {};
     return failure("a pass failed");
   }
@@ -81,10 +83,10 @@ Result<CpuLevel> level_or_host(std::optional<CpuLevel> level) {
 }
 
 /// The session with its module in the LLVM dialect.
-Result<std::unique_ptr<Session>> lowered(const dsl::NormalForm& form, Member member, CpuLevel level) {
+Result<std::unique_ptr<Session>> lowered(const dsl::NormalForm& form, Member member, CpuLevel level, Session::Pipeline pipeline = build_pipeline) {
   auto session = std::make_unique<Session>(form, member);
   auto done = session->verify();
-  if (done) done = session->optimise();
+  if (done) done = session->run(pipeline);
   if (done) done = session->lower(level);
   if (!done) return std::unexpected(done.error());
   return session;
@@ -97,7 +99,7 @@ Result<std::string> emit_stage(const dsl::NormalForm& form, std::string_view sta
     Session session(form, member);
     if (auto done = session.verify(); !done) return std::unexpected(done.error());
     if (stage == "opt")
-      if (auto done = session.optimise(); !done) return std::unexpected(done.error());
+      if (auto done = session.run(build_pipeline); !done) return std::unexpected(done.error());
     return session.text(locations);
   }
   if (stage != "llvm" && stage != "asm") return std::unexpected(Error{ErrorKind::Usage, "unknown stage '" + std::string(stage) + "': expected ir, opt, llvm or asm"});
@@ -122,6 +124,14 @@ Result<std::vector<std::byte>> compile_row_object(const dsl::NormalForm& form, s
   auto member = compile_row_member(form, Member::Wide, level);
   if (!member) return std::unexpected(member.error());
   return std::move(member->object);
+}
+
+Result<std::vector<std::byte>> compile_plain_row_object(const dsl::NormalForm& form, std::optional<CpuLevel> level) {
+  const auto target = level_or_host(level);
+  if (!target) return std::unexpected(target.error());
+  auto session = lowered(form, Member::Wide, *target, build_plain_pipeline);
+  if (!session) return std::unexpected(session.error());
+  return compile_object((*session)->module(), *target);
 }
 
 }  // namespace flexc::compiler

@@ -30,4 +30,8 @@ Result<RowMember> compile_row_member(const dsl::NormalForm& form, Member member,
 /// The wide member's object.
 Result<std::vector<std::byte>> compile_row_object(const dsl::NormalForm& form, std::optional<CpuLevel> level = std::nullopt);
 
+/// The same by the passes that emission needs and no others: every score is general, nothing is simplified and nothing has a slot.
+/// For tests of what the optimising passes must not change.
+Result<std::vector<std::byte>> compile_plain_row_object(const dsl::NormalForm& form, std::optional<CpuLevel> level = std::nullopt);
+
 }  // namespace flexc::compiler

@@ -104,6 +104,29 @@ def Flex_MaskModOp : Flex_ModBase<"mask_mod", "Which pairs may attend",
 def Flex_AffineRowOp : Flex_ModBase<"affine_row", "A row of affine scores: factor * score + row + slope * column",
     "flex.affine_row(%b, %h, %q_idx, %kv_base, %kv_step) {\n  flex.yield %factor, %row, %slope : f32, f32, f32\n}">;
 
+def Flex_BandOp : Flex_Op<"band", [HasParent<"VariantOp">, IsolatedFromAbove, SingleBlockImplicitTerminator<"YieldOp">,
+                                   DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
+  let summary = "The positions that a row may attend to, as intervals";
+  let description = [{
+    Yields one or two intervals [lo, hi) of kv positions, as lo0, hi0 or lo0, hi0, lo1, hi1. Their union is meant: an interval
+    with hi <= lo is empty, and the two may overlap, in any order. A pair is kept where its position lies in the union and the
+    `flex.mask_mod`, if there is one beside it, holds: with a band, that is the residual. No position is INT64_MAX, so
+    hi = INT64_MAX stands for "no end".
+
+    Example: causal, after a prefix that all rows see
+    ```mlir
+    flex.band(%b, %h, %q_idx) {
+      %0 = flex.add %q_idx, %one : i64
+      %1 = flex.max %0, %prefix : i64
+      flex.yield %least, %1 : i64, i64
+    }
+    ```
+  }];
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasRegionVerifier = 1;
+}
+
 def Flex_YieldOp : Flex_Op<"yield", [Pure, Terminator, ReturnLike]> {
   let summary = "The result of a mod or of a reduction's body";
   let description = "Example: `flex.yield %0 : f32`";

@@ -20,8 +20,8 @@ class Narrower {
   void run() {
     // All is decided before anything changes, because ranges are known by value.
     variant_.walk([&](Operation* op) {
-      // An affine row is a handful of scalars a row: nothing to gain.
-      if (op->getParentOfType<flex::AffineRowOp>()) return;
+      // An affine row and a band are a handful of scalars a row: nothing to gain.
+      if (op->getParentOfType<flex::AffineRowOp>() || op->getParentOfType<flex::BandOp>()) return;
       if (auto gather = dyn_cast<flex::GatherOp>(op)) plan_gather(gather);
       else if (op->getNumResults() == 1 && is_small(op)) plan(op);
     });

@@ -8,6 +8,7 @@ void register_passes() {
   mlir::registerPass(create_simplify);
   mlir::registerPass(create_propagate_equalities);
   mlir::registerPass(create_expand_rows);
+  mlir::registerPass(create_recognise_bands);
   mlir::registerPass(create_classify_score);
   mlir::registerPass(create_expand_math);
   mlir::registerPass(create_narrow_integers);

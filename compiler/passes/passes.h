@@ -13,6 +13,8 @@ std::unique_ptr<mlir::Pass> create_simplify();
 std::unique_ptr<mlir::Pass> create_propagate_equalities();
 /// Rows become reductions over an index, so that every value is a scalar.
 std::unique_ptr<mlir::Pass> create_expand_rows();
+/// mask_mod becomes at most two intervals of kv positions a row, flex.band, and what they do not say.
+std::unique_ptr<mlir::Pass> create_recognise_bands();
 /// The functions of dsl/include/flexc/dsl/expand_math.h become arith and math ops, one a step of the table.
 std::unique_ptr<mlir::Pass> create_expand_math();
 /// In variants marked flex.narrow, integers that provably fit are computed in 32 bits; what the proofs assume: attribute flex.assumes.

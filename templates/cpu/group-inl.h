@@ -184,7 +184,9 @@ inline void run_task(const Plan& plan, std::int64_t unit, std::int64_t task, Wor
     start_group(plan, workspace, unit, first + i, groups[i]);
     clear_group(plan, groups[i]);
   }
-  for (std::int64_t tile = 0; tile < plan.tiles; ++tile)
+  ColumnRange reach;
+  for (std::int64_t i = 0; i < count; ++i) reach = hull(reach, groups[i].band.reach);
+  for (std::int64_t tile = reach.first / plan.tile; tile * plan.tile < reach.end; ++tile)
     for (std::int64_t i = 0; i < count; ++i) visit_tile(plan, workspace, source, unit, tile, groups[i], false);
   for (std::int64_t i = 0; i < count; ++i) {
     Group& group = groups[i];
@@ -192,7 +194,8 @@ inline void run_task(const Plan& plan, std::int64_t unit, std::int64_t task, Wor
     std::fill(group.saw_infinity, group.saw_infinity + kGroupRows, false);
     if (needs_care(plan, group)) {
       clear_group(plan, group);
-      for (std::int64_t tile = 0; tile < plan.tiles; ++tile) visit_tile(plan, workspace, source, unit, tile, group, true);
+      const ColumnRange& own = group.band.reach;
+      for (std::int64_t tile = own.first / plan.tile; tile * plan.tile < own.end; ++tile) visit_tile(plan, workspace, source, unit, tile, group, true);
     }
     finish_group(plan, group);
   }

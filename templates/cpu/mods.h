@@ -5,10 +5,10 @@
 
 namespace flexc::cpu {
 
-/// Fills the levels that belong to a group of rows.
+/// Fills the levels that belong to a group of rows, and finds their bands.
 void enter_group(const Plan& plan, Group& group);
 
-/// Finds what the group needs of a tile: by the block mask where there is one, then by mask_row where that leaves something open.
+/// Finds what the group needs of a tile: by the bands and the block mask where there are any, then by mask_row where they leave something open.
 /// False if it needs nothing.
 bool find_columns(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile);
 

@@ -12,6 +12,7 @@
 #include "flexc/io.h"
 #include "flexc/random.h"
 #include "runtime/loader/row_object.h"
+#include "tests/ir/keep_row.h"
 #include "tests/ir/normal_form_of.h"
 
 using namespace flexc;
@@ -118,7 +119,7 @@ void compare_segment(Bench& bench, const flexc_row_module& module, const flexc_r
   for (std::int64_t i = 0; i < segment.count; ++i) s[i] = scores[static_cast<std::size_t>(i)];
   if (module.score_row) module.score_row(&bench.launch, &levels, &segment, s);
   if (module.affine_row) module.affine_row(&bench.launch, &levels, &segment, &affine);
-  if (module.mask_row) module.mask_row(&bench.launch, &levels, &segment, keep);
+  keep_row(module, bench.launch, levels, segment, keep);
   std::optional<dsl::Evaluator> score, mask;
   if (bench.form.score) score.emplace(*bench.form.score, bench.form, bench.environment, bench.fresh);
   if (bench.form.mask) mask.emplace(*bench.form.mask, bench.form, bench.environment, bench.fresh);
@@ -142,7 +143,7 @@ void compare_segment(Bench& bench, const flexc_row_module& module, const flexc_r
       if (difference.first.empty()) difference.first = "mask at b " + std::to_string(segment.b) + " q " + std::to_string(segment.q) + " kv " + std::to_string(kv);
     }
   }
-  if (module.mask_row && segment.count % 64 != 0 && keep[segment.count / 64] >> (segment.count % 64) != 0) {
+  if (segment.count % 64 != 0 && keep[segment.count / 64] >> (segment.count % 64) != 0) {
     ++difference.masks;
     difference.first = "bits beyond the segment's end";
   }

@@ -5,11 +5,13 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
+#include <memory>
 
 #include "compiler/stages.h"
 #include "dsl/evaluate/scalar_ops.h"
 #include "flexc/random.h"
 #include "runtime/loader/row_object.h"
+#include "tests/ir/keep_row.h"
 #include "tests/ir/normal_form_of.h"
 
 using namespace flexc;
@@ -57,7 +59,7 @@ class Compiled {
     auto loaded = runtime::RowObject::load(code->object);
     INFO((loaded ? std::string() : loaded.error().message));
     REQUIRE(loaded.has_value());
-    object_.emplace(std::move(*loaded));
+    object_ = std::make_shared<runtime::RowObject>(std::move(*loaded));
   }
 
   void capture(const void* data, std::size_t size) {
@@ -80,7 +82,7 @@ class Compiled {
     std::vector<std::uint64_t> keep((count + 63) / 64 + 1);
     const flexc_row_levels levels = columns();
     REQUIRE(object_->module().mask_row != nullptr);
-    object_->module().mask_row(&launch_, &levels, &segment_, keep.data());
+    keep_row(object_->module(), launch_, levels, segment_, keep.data());
     std::vector<bool> bits;
     for (std::size_t i = 0; i < count; ++i) bits.push_back(keep[i / 64] >> (i % 64) & 1);
     return bits;
@@ -104,7 +106,7 @@ class Compiled {
   }
 
   std::vector<std::uint64_t> table_;
-  std::optional<runtime::RowObject> object_;
+  std::shared_ptr<const runtime::RowObject> object_;
   std::vector<const void*> data_;
   std::vector<std::int64_t> sizes_;
   std::vector<flexc_row_capture> captures_;
@@ -291,6 +293,23 @@ TEST_CASE("i32 to float rounds as i64 to float does") {
   std::size_t wrong = 0;
   for (std::size_t i = 0; i < got.size(); ++i) wrong += got[i] != static_cast<float>(std::int64_t{std::min(values.a[i], values.b[i])} ^ values.c[i]) * kLog2E;
   CHECK(wrong == 0);
+}
+
+TEST_CASE("lanes beyond the last column divide by no zero") {
+  // The divisor, put right where it is 0, stands in a table that is as long as the columns; a vector is longer.
+  Compiled compiled(program("f32", "def score_mod(score, b, h, q_idx, kv_idx):\n    return (q_idx + 7.5) % x[kv_idx]\n"));
+  for (const std::size_t count : {std::size_t{1}, std::size_t{7}, std::size_t{17}, std::size_t{33}}) {
+    std::vector<float> divisors;
+    for (std::size_t i = 0; i < count; ++i) divisors.push_back(static_cast<float>(i) - 3.0f);
+    Compiled fresh = compiled;
+    fresh.capture(divisors.data(), count);
+    fresh.capture(divisors.data(), count);
+    const std::vector<float> got = fresh.scores(count);
+    for (std::size_t i = 0; i < count; ++i) {
+      const float expected = dsl::float_mod(7.5f, divisors[i]) * kLog2E;
+      CHECK((std::isnan(expected) ? std::isnan(got[i]) : got[i] == expected));
+    }
+  }
 }
 
 TEST_CASE("a wrong value is noticed") {

@@ -75,7 +75,7 @@ class RunVerb final : public Verb {
     positions_.add_to(*app);
     execution_.add_to(*app, "Round q, k, v to this type; default: as stored, f32 for --random");
     add_text(*app, "--refine", refine_text_, "off|none|default|exact", "How far to refine the block mask; off: use none");
-    add_text(*app, "--split", split_text_, "auto|N", "Cut long rows into N parts by position");
+    add_text(*app, "--split", split_text_, "auto|N", "Cut long rows into N parts by position; cpu and oracle run every row whole, whatever it says");
     add_switch(*app, "--checked", checked_, "Report a gather out of range as an error");
     add_text(*app, "--out", out_, "F", "Write the output as .npy");
     add_text(*app, "--lse", lse_, "F", "Write the log-sum-exp of each row as .npy");

@@ -88,11 +88,12 @@ Value ModEmitter::to_slot(Value value) {
   return make<llvm_ir::ZExtOp>(slots, value);
 }
 
-/// Lanes beyond the segment read nothing: the table is only as long as its columns.
+/// Lanes beyond the segment read nothing: the table is only as long as its columns. They hold 1, because a divisor may stand in a
+/// slot, with the guard against 0 on the table's side, and the machine traps on x / 0.
 Value ModEmitter::from_slot(std::int64_t slot, Type scalar) {
   const Type slots = vector_of(builder_.getI64Type());
   const Value word = builder_.create<llvm_ir::MaskedLoadOp>(location_, slots, slot_address(*table_, slot), live_lanes(table_->column, table_->count),
-                                                            ValueRange(integer(0, slots)), builder_.getI32IntegerAttr(sizeof(std::int64_t)));
+                                                            ValueRange(integer(1, slots)), builder_.getI32IntegerAttr(sizeof(std::int64_t)));
   if (scalar.isInteger(64)) return word;
   if (scalar.isInteger(1)) return icmp(llvm_ir::ICmpPredicate::ne, word, integer(0, slots));
   const Value low = make<llvm_ir::TruncOp>(vector_of(builder_.getI32Type()), word);

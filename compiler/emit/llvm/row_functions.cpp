@@ -18,7 +18,7 @@ class RowModule {
 
   void emit() {
     flexc_score_class score_class = FLEXC_SCORE_IDENTITY;
-    StringRef score, affine, mask;
+    StringRef score, affine, band, mask;
     for (Operation& op : variant_.getBody().front()) {
       if (auto mod = dyn_cast<flex::ScoreModOp>(op)) {
         const auto name = mod->getAttrOfType<StringAttr>("flex.score_class");
@@ -29,6 +29,9 @@ class RowModule {
       } else if (auto row = dyn_cast<flex::AffineRowOp>(op)) {
         affine = "flexc_affine_row";
         affine_row(row, affine);
+      } else if (auto limits = dyn_cast<flex::BandOp>(op)) {
+        band = "flexc_band_row";
+        band_row(limits, band);
       } else if (auto keep = dyn_cast<flex::MaskModOp>(op)) {
         mask = "flexc_mask_row";
         mask_row(keep, mask);
@@ -36,7 +39,7 @@ class RowModule {
     }
     const int slots = count_slots();
     if (slots > 0) kv_side("flexc_kv_side");
-    table(score_class, slots, slots > 0 ? "flexc_kv_side" : "", score, affine, mask);
+    table(score_class, slots, slots > 0 ? "flexc_kv_side" : "", score, affine, band, mask);
   }
 
  private:
@@ -179,6 +182,27 @@ class RowModule {
     builder_.create<llvm_ir::ReturnOp>(location_, ValueRange());
   }
 
+  /// The row's intervals: (launch, head, q_side, b, h, q, out). A second interval that is not there is [0, 0).
+  void band_row(flex::BandOp band, StringRef name) {
+    const Type i64 = builder_.getI64Type();
+    Block& entry = function(name, {pointer(), pointer(), pointer(), i64, i64, i64, pointer()});
+    ModEmitter emitter(builder_, variant_, width_);
+    emitter.set_launch(entry.getArgument(0));
+    for (auto [i, argument] : llvm::enumerate(band.getBody().front().getArguments())) emitter.bind(argument, entry.getArgument(3 + static_cast<unsigned>(i)));
+    emitter.load_captures(band.getBody());
+    emitter.need_result(band.getBody());
+    emitter.emit_uniform(band.getBody());
+    const auto limits = cast<flex::YieldOp>(band.getBody().front().getTerminator()).getValues();
+    constexpr std::int32_t kOffsets[] = {offsetof(flexc_row_band, lo0), offsetof(flexc_row_band, hi0), offsetof(flexc_row_band, lo1), offsetof(flexc_row_band, hi1)};
+    for (unsigned i = 0; i < 4; ++i) {
+      const Value value = i < limits.size() ? emitter.get(limits[i], false) : emitter.constant_i64(0);
+      const Value address = builder_.create<llvm_ir::GEPOp>(location_, pointer(), builder_.getI8Type(), entry.getArgument(6),
+                                                            ArrayRef<llvm_ir::GEPArg>{llvm_ir::GEPArg(kOffsets[i])});
+      builder_.create<llvm_ir::StoreOp>(location_, value, address);
+    }
+    builder_.create<llvm_ir::ReturnOp>(location_, ValueRange());
+  }
+
   /// The columns' values of all mods, one loop a mod: (launch, head, b, h, kv_base, kv_step, count, out, stride).
   void kv_side(StringRef name) {
     const Type i64 = builder_.getI64Type();
@@ -224,13 +248,13 @@ class RowModule {
     return slots;
   }
 
-  /// flexc_row_module as constant data: six numbers, eight functions.
-  void table(flexc_score_class score_class, int slots, StringRef columns, StringRef score, StringRef affine, StringRef mask) {
+  /// flexc_row_module as constant data: six numbers, nine functions.
+  void table(flexc_score_class score_class, int slots, StringRef columns, StringRef score, StringRef affine, StringRef band, StringRef mask) {
     builder_.setInsertionPointToEnd(into_.getBody());
     const Type i32 = builder_.getI32Type();
-    constexpr std::size_t kNumbers = 6, kFunctions = 8;
+    constexpr std::size_t kNumbers = 6, kFunctions = 9;
     static_assert(sizeof(flexc_row_module) == kNumbers * sizeof(std::uint32_t) + kFunctions * sizeof(void*));
-    const StringRef functions[kFunctions] = {"", "", "", columns, score, affine, mask, ""};
+    const StringRef functions[kFunctions] = {"", "", "", columns, score, affine, band, mask, ""};
     SmallVector<Type> fields(kNumbers, i32);
     fields.append(kFunctions, pointer());
     const auto type = llvm_ir::LLVMStructType::getLiteral(builder_.getContext(), fields);

@@ -126,3 +126,30 @@ flex.variant {
     flex.yield %s : f32
   }
 }
+
+// -----
+flex.variant {
+  // expected-error @+1 {{must yield one or two intervals, as two or four 'i64'}}
+  flex.band(%b, %h, %q) {
+    flex.yield %q, %q, %q : i64, i64, i64
+  }
+}
+
+// -----
+flex.variant {
+  // expected-error @+1 {{expected 3 arguments}}
+  flex.band(%b, %h, %q, %k) {
+    flex.yield %q, %q : i64, i64
+  }
+}
+
+// -----
+// expected-error @+1 {{has a mod twice}}
+flex.variant {
+  flex.band(%b, %h, %q) {
+    flex.yield %q, %q : i64, i64
+  }
+  flex.band(%b, %h, %q) {
+    flex.yield %q, %q : i64, i64
+  }
+}
