@@ -12,7 +12,10 @@ void register_dialects(mlir::DialectRegistry& registry);
 /// The optimisation pipeline over a module with a flex.variant (`--flexc-pipeline`).
 void build_pipeline(mlir::OpPassManager& passes);
 
-/// Passes and the pipeline, by name.
+/// The shorter pipeline before a tile program (`--flexc-tile-pipeline`): functions keep their names, and nothing is hoisted.
+void build_tile_pipeline(mlir::OpPassManager& passes);
+
+/// Passes and the pipelines, by name.
 void register_all();
 
 }  // namespace flexc::compiler

@@ -13,9 +13,12 @@
 
 namespace flexc::compiler {
 
-/// `stage` "ir" (as imported), "opt" (after the pipeline), "llvm" or "asm" (for this machine, or for `level`). Another stage is
+/// `stage` "ir" (as imported), "opt" (after the pipeline), "tile" (the tile program of the mask_mod), "llvm" or "asm" (for this machine, or for `level`). Another stage is
 /// an error of kind Usage.
 Result<std::string> emit_stage(const dsl::NormalForm& form, std::string_view stage, std::optional<CpuLevel> level = std::nullopt);
+
+/// The mask_mod as a tile program, in the bytes of runtime/tile/program.h. A variant without one keeps every pair.
+Result<std::vector<std::byte>> compile_tile_program(const dsl::NormalForm& form);
 
 /// The mods as one relocatable object, which runtime/loader maps.
 Result<std::vector<std::byte>> compile_row_object(const dsl::NormalForm& form, std::optional<CpuLevel> level = std::nullopt);

@@ -89,7 +89,7 @@ class CpuKernel final : public Kernel {
   }
 
   Result<BlockMask> block_mask(const MaskShape& shape, const Captures& captures, MaskReport* report) const override {
-    return build_block_mask(*form_, shape, captures, report);
+    return masks_.build(shape, captures, report);
   }
 
  private:
@@ -129,6 +129,7 @@ class CpuKernel final : public Kernel {
   }
 
   std::shared_ptr<const dsl::NormalForm> form_;
+  MaskBuilder masks_{form_};
   CompileOptions options_;
   runtime::RowObject object_;
   mutable std::mutex mutex_;

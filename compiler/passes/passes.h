@@ -11,6 +11,8 @@ namespace flexc::compiler {
 std::unique_ptr<mlir::Pass> create_simplify();
 /// In a conjunction, a == b lets every other term read a for b.
 std::unique_ptr<mlir::Pass> create_propagate_equalities();
+/// Conditions in negation normal form, for tile programs.
+std::unique_ptr<mlir::Pass> create_negations_inward();
 /// Rows become reductions over an index, so that every value is a scalar.
 std::unique_ptr<mlir::Pass> create_expand_rows();
 /// The functions of dsl/include/flexc/dsl/expand_math.h become arith and math ops, one a step of the table.

@@ -1,0 +1,38 @@
+// The hierarchical descent over the tiles of a panel of rows, and the items that all ways of classifying produce.
+#pragma once
+
+#include <vector>
+
+#include "runtime/tile/verdicts.h"
+
+namespace flexc::tile {
+
+/// `count` tiles of one row from `first` on. Open tiles are settled at the end: `tile` is their number then.
+struct Item {
+  std::uint32_t row, first, count;
+  TileKind kind;
+  bool open = false;
+  std::uint32_t tile = 0;
+};
+
+/// Tiles as positions.
+class Tiles {
+ public:
+  Tiles(const BlockMask& shape) : shape_(shape) {}
+  Int rows() const { return shape_.q_blocks(); }
+  Int columns() const { return shape_.kv_blocks(); }
+  /// Tiles [r0, r1) × [c0, c1), cut at the end of the sequence.
+  Region region(Int r0, Int r1, Int c0, Int c1) const;
+  Region whole() const { return region(0, rows(), 0, columns()); }
+  Int column_of(Int k) const { return (k - shape_.kv_offset) / shape_.block_kv; }
+  const BlockMask& shape() const { return shape_; }
+
+ private:
+  const BlockMask& shape_;
+};
+
+/// Appends the items of tiles [r0, r1) × [c0, c1), in no order; open tiles go to `open`. At most `budget` evaluations; what is left
+/// then is partial. Returns whether the budget was enough.
+bool descend(const Tiles& tiles, Int r0, Int r1, Int c0, Int c1, RangeMachine& machine, Int budget, Effort& effort, std::vector<Item>& items, std::vector<OpenTile>& open);
+
+}  // namespace flexc::tile
