@@ -5,7 +5,9 @@
 namespace flexc::tile {
 namespace {
 
-Int ceil_div(Int a, Int b) { return -floor_div(-a, b); }
+/// By positive divisors; nearly all are 1, and a division costs more than the rest of a cut.
+Int down(Int a, Int b) { return b == 1 ? a : floor_div(a, b); }
+Int up(Int a, Int b) { return b == 1 ? a : -floor_div(-a, b); }
 
 Opcode opcode_of(const Plane& plane, Register i) {
   const auto& instructions = plane.binding().program.instructions;
@@ -73,12 +75,12 @@ std::optional<Band> Band::of(const Plane& plane) {
 Band::Cut Band::cut(const Inequality& inequality, IntRange rest) {
   const Int slope = inequality.slope;
   if (inequality.op == Opcode::Ge) {
-    if (slope > 0) return {ceil_div(-rest.hi, slope), ceil_div(-rest.lo, slope), kFalse, kEither, kTrue};
+    if (slope > 0) return {up(-rest.hi, slope), up(-rest.lo, slope), kFalse, kEither, kTrue};
     const Int slack = sabotaged(Sabotage::BandOffByOne) ? 2 : 1;
-    return {floor_div(rest.lo, -slope) + slack, floor_div(rest.hi, -slope) + slack, kTrue, kEither, kFalse};
+    return {down(rest.lo, -slope) + slack, down(rest.hi, -slope) + slack, kTrue, kEither, kFalse};
   }
-  const Int first = slope > 0 ? ceil_div(-rest.hi, slope) : ceil_div(rest.lo, -slope);
-  const Int last = slope > 0 ? floor_div(-rest.lo, slope) : floor_div(rest.hi, -slope);
+  const Int first = slope > 0 ? up(-rest.hi, slope) : up(rest.lo, -slope);
+  const Int last = slope > 0 ? down(-rest.lo, slope) : down(rest.hi, -slope);
   const Truth outside = inequality.op == Opcode::Eq ? kFalse : kTrue;
   const bool settled = rest.is_point() && first == last;
   return {first, std::max(first, last + 1), outside, settled ? negation(outside) : kEither, outside};

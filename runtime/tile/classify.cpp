@@ -12,8 +12,9 @@
 namespace flexc::tile {
 namespace {
 
-constexpr Int kBandRows = 16384;    ///< rows of a panel where a row costs one evaluation
+constexpr Int kBandRows = 512;      ///< rows of a panel where a row costs one evaluation: its buffers stay in the cache
 constexpr Int kDescentRows = 128;   ///< and where it is descended into
+constexpr Int kBandRowsOfThread = 65536;  ///< so many rows are worth a thread
 constexpr Int kLeastBudget = 4096;  ///< of a panel
 
 /// What one stretch of rows of a plane gave.
@@ -22,20 +23,27 @@ struct Panel {
   std::vector<OpenTile> open;
   Effort effort;
   bool exhausted = false;
+  /// Empty again, with the memory that it has.
+  void clear() {
+    items.clear();
+    open.clear();
+    effort = {};
+    exhausted = false;
+  }
 };
 
 /// The stretches of a block of rows, in tiles: those within one stretch are settled, a tile with a false and a true stretch is
-/// partial, and the rest is open.
-void tiles_of_stretches(const Tiles& tiles, std::uint32_t row, const Region& region, const std::vector<Stretch>& stretches, Panel& panel) {
+/// partial, and the rest is open; so are all partial ones where their pairs are to be counted.
+void tiles_of_stretches(const Tiles& tiles, std::uint32_t row, const Region& region, const std::vector<Stretch>& stretches, bool counts, Panel& panel) {
   Int pending = -1;
   Truth seen = 0;
   bool undecided = false;
   const auto flush = [&] {
     if (pending < 0) return;
     const auto column = static_cast<std::uint32_t>(pending);
-    if (seen == kEither) {
+    if (seen == kEither && !counts) {
       panel.items.push_back({row, column, 1, TileKind::Partial});
-    } else if (undecided) {
+    } else if (undecided || seen == kEither) {
       panel.items.push_back({row, column, 1, TileKind::Partial, true, static_cast<std::uint32_t>(panel.open.size())});
       panel.open.push_back({tiles.region(row, row + 1, pending, pending + 1), seen});
     } else if (seen == kTrue) {
@@ -70,7 +78,7 @@ void tiles_of_stretches(const Tiles& tiles, std::uint32_t row, const Region& reg
   flush();
 }
 
-void classify_band(const Tiles& tiles, const Band& band, Int r0, Int r1, RangeMachine& machine, Panel& panel) {
+void classify_band(const Tiles& tiles, const Band& band, Int r0, Int r1, bool counts, RangeMachine& machine, Panel& panel) {
   Region regions[kLanes];
   std::vector<Stretch> stretches[kLanes];
   for (Int row = r0; row < r1; row += kLanes) {
@@ -78,7 +86,7 @@ void classify_band(const Tiles& tiles, const Band& band, Int r0, Int r1, RangeMa
     for (std::size_t i = 0; i < count; ++i) regions[i] = tiles.region(row + static_cast<Int>(i), row + static_cast<Int>(i) + 1, 0, tiles.columns());
     band.evaluate(machine, regions, count, stretches);
     panel.effort.evaluations += static_cast<Int>(count);
-    for (std::size_t i = 0; i < count; ++i) tiles_of_stretches(tiles, static_cast<std::uint32_t>(row) + static_cast<std::uint32_t>(i), regions[i], stretches[i], panel);
+    for (std::size_t i = 0; i < count; ++i) tiles_of_stretches(tiles, static_cast<std::uint32_t>(row) + static_cast<std::uint32_t>(i), regions[i], stretches[i], counts, panel);
   }
 }
 
@@ -146,24 +154,37 @@ class PlaneClassifier {
       return;
     }
     const Int height = band_ ? kBandRows : kDescentRows, count = (rows + height - 1) / height;
+    const Int budget = options_.refine == Refine::Exact ? kIntMax : std::max(kLeastBudget, options_.node_budget / std::max<Int>(count, 1));
+    const auto fill = [&](Int i, Panel& panel, RangeMachine& machine, Verdicts& verdicts) {
+      const Int r0 = i * height, r1 = std::min(rows, r0 + height);
+      if (band_) classify_band(tiles_, *band_, r0, r1, options_.refine == Refine::Exact, machine, panel);
+      else panel.exhausted = !descend(tiles_, r0, r1, 0, tiles_.columns(), machine, budget, panel.effort, panel.items, panel.open);
+      verdicts.effort = {};
+      verdicts.settle(panel.open);
+      panel.effort += verdicts.effort;
+    };
+    const auto finish_panel = [&](Int i, Panel& panel) { finish(panel, {}, i * height, std::min(rows, (i + 1) * height), assembly, report); };
+    const Int cores = options_.threads > 0 ? options_.threads : std::max<Int>(1, std::thread::hardware_concurrency());
+    const Int threads = std::min({cores, count, band_ ? 1 + rows / kBandRowsOfThread : count});
+    if (threads == 1) {
+      RangeMachine machine(plane_);
+      Verdicts verdicts(plane_, machine, options_.refine);
+      Panel panel;
+      for (Int i = 0; i < count; ++i) {
+        panel.clear();
+        fill(i, panel, machine, verdicts);
+        finish_panel(i, panel);
+      }
+      return;
+    }
     std::vector<Panel> panels(static_cast<std::size_t>(count));
     std::atomic<Int> next{0};
-    const Int budget = options_.refine == Refine::Exact ? kIntMax : std::max(kLeastBudget, options_.node_budget / std::max<Int>(count, 1));
     std::atomic<bool> failed{false};
     const auto work = [&] {
       RangeMachine machine(plane_);
       Verdicts verdicts(plane_, machine, options_.refine);
-      for (Int i = next++; i < count; i = next++) {
-        Panel& panel = panels[static_cast<std::size_t>(i)];
-        const Int r0 = i * height, r1 = std::min(rows, r0 + height);
-        if (band_) classify_band(tiles_, *band_, r0, r1, machine, panel);
-        else panel.exhausted = !descend(tiles_, r0, r1, 0, tiles_.columns(), machine, budget, panel.effort, panel.items, panel.open);
-        verdicts.effort = {};
-        verdicts.settle(panel.open);
-        panel.effort += verdicts.effort;
-      }
+      for (Int i = next++; i < count; i = next++) fill(i, panels[static_cast<std::size_t>(i)], machine, verdicts);
     };
-    const Int cores = options_.threads > 0 ? options_.threads : std::max<Int>(1, std::thread::hardware_concurrency());
     {
       std::vector<std::jthread> helpers;
       // A helper that runs out of memory stops the others; an exception must not leave its thread.
@@ -174,11 +195,11 @@ class PlaneClassifier {
           failed = true;
         }
       };
-      for (Int i = 1; i < std::min(cores, count); ++i) helpers.emplace_back(help);
+      for (Int i = 1; i < threads; ++i) helpers.emplace_back(help);
       help();
     }
     if (failed) throw std::bad_alloc();
-    for (Int i = 0; i < count; ++i) finish(panels[static_cast<std::size_t>(i)], {}, i * height, std::min(rows, (i + 1) * height), assembly, report);
+    for (Int i = 0; i < count; ++i) finish_panel(i, panels[static_cast<std::size_t>(i)]);
   }
 
  private:

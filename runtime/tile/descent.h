@@ -1,6 +1,7 @@
 // The hierarchical descent over the tiles of a panel of rows, and the items that all ways of classifying produce.
 #pragma once
 
+#include <bit>
 #include <vector>
 
 #include "runtime/tile/verdicts.h"
@@ -18,17 +19,19 @@ struct Item {
 /// Tiles as positions.
 class Tiles {
  public:
-  Tiles(const BlockMask& shape) : shape_(shape) {}
+  explicit Tiles(const BlockMask& shape)
+      : shape_(shape), shift_(std::has_single_bit(static_cast<Word>(shape.block_kv)) ? std::countr_zero(static_cast<Word>(shape.block_kv)) : -1) {}
   Int rows() const { return shape_.q_blocks(); }
   Int columns() const { return shape_.kv_blocks(); }
   /// Tiles [r0, r1) × [c0, c1), cut at the end of the sequence.
   Region region(Int r0, Int r1, Int c0, Int c1) const;
   Region whole() const { return region(0, rows(), 0, columns()); }
-  Int column_of(Int k) const { return (k - shape_.kv_offset) / shape_.block_kv; }
+  Int column_of(Int k) const { return shift_ >= 0 ? (k - shape_.kv_offset) >> shift_ : (k - shape_.kv_offset) / shape_.block_kv; }
   const BlockMask& shape() const { return shape_; }
 
  private:
   const BlockMask& shape_;
+  int shift_;  ///< of a block that is a power of two, else -1
 };
 
 /// Appends the items of tiles [r0, r1) × [c0, c1), in no order; open tiles go to `open`. At most `budget` evaluations; what is left

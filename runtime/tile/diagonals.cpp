@@ -10,6 +10,7 @@ bool is_diagonal(const Plane& plane) {
   const auto is_position = [&](Register at) { return op_of(at) == Opcode::QIdx || op_of(at) == Opcode::KvIdx; };
   for (const Step& step : plane.steps()) {
     if (is_position(step.to)) continue;
+    if (step.op >= Opcode::LoopSumI && step.op <= Opcode::LoopMaxF) return false;  // its elements may read positions as they are
     if (step.kind == Step::Kind::Linear) {
       Int sum = 0;
       for (const auto& term : plane.linear()[step.extra].terms)

@@ -21,7 +21,8 @@ class PointMachine {
   /// The mask at up to kLanes pairs: 0 or 1 each, valid until the next call.
   const std::uint8_t* evaluate(const Int* q_idx, const Int* kv_idx, std::size_t count);
 
-  /// Values that no position changes, after set_plane.
+  /// Values at the first pair of the last call, or those that no position changes.
+  /// No position changes it.
   bool is_fixed(Register i) const { return (analysis_.depends[i] & (kOnQ | kOnKv | kOnIndex)) == 0; }
   Int integer(Register i) const { return registers_[i].integer[0]; }
   float real(Register i) const { return registers_[i].real[0]; }

@@ -20,6 +20,7 @@ class RangeMachine {
 
   /// Bounds of a register after evaluate.
   IntRange integer(Register i, std::size_t lane) const { return {slots_[i].integers->lo[lane], slots_[i].integers->hi[lane]}; }
+  FloatRange real(Register i, std::size_t lane) const { return slots_[i].reals->value[lane]; }
   Truth truth(Register i, std::size_t lane) const { return slots_[i].truths->value[lane]; }
 
  private:
