@@ -54,6 +54,15 @@ tile::Launch launch_of(const dsl::Environment& environment, const std::vector<st
 Result<const tile::Program*> MaskBuilder::program() const {
   const std::lock_guard lock(mutex_);
   if (program_) return program_.get();
+  if (!form_->mask) {  // every pair is kept: nothing to compile
+    auto everything = std::make_unique<tile::Program>();
+    for (const dsl::CaptureInfo& info : form_->captures) everything->captures.push_back({info.dtype, static_cast<std::uint32_t>(info.dims.size())});
+    everything->params = static_cast<std::uint32_t>(form_->params.size());
+    everything->fresh_dims = static_cast<std::uint32_t>(form_->fresh_dims.size());
+    everything->instructions = {{tile::Opcode::ConstB, 1, 0, 0}};
+    program_ = std::move(everything);
+    return program_.get();
+  }
   const auto functions = ir_functions();
   if (!functions) return std::unexpected(functions.error());
   const auto bytes = (*functions)->compile_tile_program(*form_);

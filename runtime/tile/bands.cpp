@@ -110,13 +110,13 @@ void Band::evaluate(RangeMachine& machine, const Region* regions, std::size_t co
     };
     for (std::size_t i = 0; i < inequalities_.size(); ++i) {
       const LinearCompare& sum = inequalities_[i].rest;
-      IntRange rest{sum.constant, sum.constant};
+      Int lo = sum.constant, hi = sum.constant;
       for (const auto& [at, coefficient] : sum.terms) {
         const IntRange term = machine.integer(at, lane);
-        rest.lo += coefficient * (coefficient > 0 ? term.lo : term.hi);
-        rest.hi += coefficient * (coefficient > 0 ? term.hi : term.lo);
+        lo += coefficient * (coefficient > 0 ? term.lo : term.hi);
+        hi += coefficient * (coefficient > 0 ? term.hi : term.lo);
       }
-      cuts[i] = cut(inequalities_[i], rest);
+      cuts[i] = cut(inequalities_[i], {lo, hi});
       insert(cuts[i].first);
       insert(cuts[i].second);
     }

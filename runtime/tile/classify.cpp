@@ -14,7 +14,7 @@ namespace {
 
 constexpr Int kBandRows = 512;      ///< rows of a panel where a row costs one evaluation: its buffers stay in the cache
 constexpr Int kDescentRows = 128;   ///< and where it is descended into
-constexpr Int kBandRowsOfThread = 65536;  ///< so many rows are worth a thread
+constexpr Int kBandRowsOfThread = 4096;  ///< so many rows are worth a thread
 constexpr Int kLeastBudget = 4096;  ///< of a panel
 
 /// What one stretch of rows of a plane gave.
@@ -129,8 +129,8 @@ class PlaneClassifier {
  public:
   PlaneClassifier(const Plane& plane, const Tiles& tiles, const ClassifyOptions& options) : plane_(plane), tiles_(tiles), options_(options) {
     if (plane.is_constant() || options.only_descent) return;
-    band_ = Band::of(plane);
-    if (!band_ && is_diagonal(plane) && tiles.shape().block_q == tiles.shape().block_kv && tiles.rows() > 1 && tiles.columns() > 1) diagonal_ = true;
+    diagonal_ = tiles.shape().block_q == tiles.shape().block_kv && tiles.rows() > 1 && tiles.columns() > 1 && is_diagonal(plane);
+    if (!diagonal_) band_ = Band::of(plane);
   }
 
   Method method() const { return plane_.is_constant() ? Method::Constant : band_ ? Method::Band : diagonal_ ? Method::Diagonal : Method::Descent; }
@@ -231,6 +231,9 @@ Result<BlockMask> classify(const Program& program, const Launch& launch, const B
   if (!binding.reads(kOnHead)) mask.heads = 1;
   mask.row_begin.assign(1, 0);
   mask.runs.clear();
+  constexpr Int kMostReserved = Int{1} << 20;
+  mask.row_begin.reserve(static_cast<std::size_t>(std::min(mask.rows(), kMostReserved)) + 1);
+  mask.runs.reserve(static_cast<std::size_t>(std::min(3 * mask.rows(), kMostReserved)));
   ClassifyReport total;
   const Tiles tiles(mask);
   Assembly assembly(mask, tiles, options.refine == Refine::Exact);

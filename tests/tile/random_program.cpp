@@ -59,7 +59,7 @@ class Generator {
     BlockMask& shape = made_.shape;
     shape.batches = draw(1, 2), shape.heads = draw(1, 2);
     shape.q_len = draw(1, 40), shape.kv_len = draw(1, 40);
-    constexpr Int kOffsets[] = {0, 0, 0, 5, -20, 100, Int{1} << 40, Int{1} << 62, -(Int{1} << 62)};
+    constexpr Int kOffsets[] = {0, 0, 0, 0, 0, 5, -20, 100, 1000, Int{1} << 40, Int{1} << 62, -(Int{1} << 62)};
     shape.q_offset = pick(kOffsets), shape.kv_offset = chance(2) ? shape.q_offset : pick(kOffsets);
     shape.block_q = static_cast<std::int32_t>(draw(1, 12));
     shape.block_kv = chance(2) ? shape.block_q : static_cast<std::int32_t>(draw(1, 12));
@@ -178,11 +178,12 @@ class Generator {
     return factor == 1 ? at : add(Opcode::Mul, 0, {at, constant(factor)});
   }
 
-  Register bound() { return chance(3) ? add(Opcode::ParamI, draw(0, 1), {}) : constant(chance(4) ? number() : draw(-30, 30)); }
+  Register bound() { return chance(3) ? add(Opcode::ParamI, draw(0, 1), {}) : constant(chance(8) ? number() : draw(-30, 30)); }
 
   Register inequality() {
     constexpr Opcode kOrders[] = {Opcode::Lt, Opcode::Le, Opcode::Gt, Opcode::Ge, Opcode::Eq, Opcode::Ne};
-    Register row = chance(4) ? add(Opcode::GatherI, draw(0, 2), {index()}) : scaled(q_);
+    if (chance(5)) return add(pick(kOrders), 0, {add(Opcode::Mod, 0, {add(Opcode::Sub, 0, {q_, k_}), constant(draw(1, 7))}), constant(draw(0, 5))});
+    Register row = chance(6) ? add(Opcode::GatherI, draw(0, 2), {index()}) : scaled(q_);
     if (chance(4)) row = add(Opcode::FloorDiv, 0, {row, constant(draw(1, 9))});
     const Register column = scaled(k_), limit = bound();
     switch (draw(0, 3)) {
