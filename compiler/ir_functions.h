@@ -8,8 +8,8 @@ namespace flexc::compiler {
 
 /// Functions of stages.h, by pointer.
 struct IrFunctions {
-  Result<std::string> (*emit_stage)(const dsl::NormalForm& form, std::string_view stage, std::optional<CpuLevel> level);
-  Result<std::vector<std::byte>> (*compile_row_object)(const dsl::NormalForm& form, std::optional<CpuLevel> level);
+  Result<std::string> (*emit_stage)(const dsl::NormalForm& form, std::string_view stage, std::optional<CpuLevel> level, Member member);
+  Result<RowMember> (*compile_row_member)(const dsl::NormalForm& form, Member member, std::optional<CpuLevel> level);
   Result<std::vector<std::byte>> (*compile_tile_program)(const dsl::NormalForm& form);
 };
 

@@ -12,9 +12,11 @@ void build_pipeline(mlir::OpPassManager& passes) {
   passes.addPass(create_propagate_equalities());  // a == b & f(b) reads a
   passes.addPass(create_expand_rows());           // rows become loops over scalars
   passes.addPass(create_simplify());              // what the two uncovered
+  passes.addPass(create_recognise_bands());       // kept positions of a row as intervals, while comparisons are whole
   passes.addPass(create_classify_score());        // identity, affine or general, while functions still have names
   passes.addPass(create_expand_math());           // exp, pow, … become the table's steps
   passes.addPass(create_simplify());              // reductions and constants that expansions share
+  passes.addPass(create_narrow_integers());       // 32 bits where they hold every value, for members that may assume so
   passes.addPass(create_hoist_coordinates());     // launch, head, q_side, kv_side or pair
 }
 
@@ -27,6 +29,11 @@ void build_tile_pipeline(mlir::OpPassManager& passes) {
   passes.addPass(create_simplify());
 }
 
+void build_plain_pipeline(mlir::OpPassManager& passes) {
+  passes.addPass(create_expand_rows());
+  passes.addPass(create_expand_math());
+}
+
 void register_dialects(mlir::DialectRegistry& registry) {
   registry.insert<flex::FlexDialect, mlir::arith::ArithDialect, mlir::math::MathDialect, mlir::LLVM::LLVMDialect>();
 }
@@ -35,6 +42,7 @@ void register_all() {
   register_passes();
   mlir::PassPipelineRegistration<>("flexc-pipeline", "The stages of compiler/pipeline.cpp", build_pipeline);
   mlir::PassPipelineRegistration<>("flexc-tile-pipeline", "The stages before a tile program", build_tile_pipeline);
+  mlir::PassPipelineRegistration<>("flexc-plain-pipeline", "The stages that emission needs, and no others", build_plain_pipeline);
 }
 
 }  // namespace flexc::compiler

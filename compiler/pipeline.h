@@ -11,6 +11,8 @@ void register_dialects(mlir::DialectRegistry& registry);
 
 /// The optimisation pipeline over a module with a flex.variant (`--flexc-pipeline`).
 void build_pipeline(mlir::OpPassManager& passes);
+/// Only what emission cannot do without (`--flexc-plain-pipeline`): what optimised code is compared with.
+void build_plain_pipeline(mlir::OpPassManager& passes);
 
 /// The shorter pipeline before a tile program (`--flexc-tile-pipeline`): functions keep their names, and nothing is hoisted.
 void build_tile_pipeline(mlir::OpPassManager& passes);

@@ -33,7 +33,7 @@ std::optional<Band> Band::of(const Plane& plane) {
     if (plane.types()[step.to] != Type::Bool || (plane.depends(step.to) & kOnKv) == 0) continue;
     if (step.kind == Step::Kind::Linear) {
       const LinearCompare& compare = plane.linear()[step.extra];
-      Inequality inequality{compare.op, 0, {compare.op, compare.constant, {}}};
+      Inequality inequality{compare.op, 0, {compare.op, compare.constant, {}}, false};
       for (const auto& term : compare.terms) {
         if (opcode_of(plane, term.at) == Opcode::KvIdx) inequality.slope = term.coefficient;
         else if (plane.depends(term.at) & kOnKv) return std::nullopt;
@@ -48,7 +48,10 @@ std::optional<Band> Band::of(const Plane& plane) {
         for (auto& term : inequality.rest.terms) term.coefficient = -term.coefficient;
       }
       inequality.rest.constant -= strict ? 1 : 0;
-      if (compare.op != Opcode::Eq && compare.op != Opcode::Ne) inequality.op = Opcode::Ge;
+      if (compare.op != Opcode::Eq && compare.op != Opcode::Ne) {
+        inequality.op = Opcode::Ge;
+        inequality.is_attained = inequality.rest.terms.size() == 1 && opcode_of(plane, inequality.rest.terms[0].at) == Opcode::QIdx;
+      }
       add(step.to, {Node::Kind::Inequality, static_cast<std::uint32_t>(band.inequalities_.size())});
       band.inequalities_.push_back(inequality);
       continue;
@@ -67,6 +70,14 @@ std::optional<Band> Band::of(const Plane& plane) {
     add(step.to, node);
   }
   if (node_of[plane.result()] == kNone) return std::nullopt;
+  std::vector<int> uses(band.nodes_.size(), 0);
+  for (const Node& node : band.nodes_) {
+    const bool binary = node.kind == Node::Kind::And || node.kind == Node::Kind::Or || node.kind == Node::Kind::Xor;
+    const int operands = binary ? 2 : node.kind == Node::Kind::Not ? 1 : node.kind == Node::Kind::Select ? 3 : 0;
+    for (int i = 0; i < operands; ++i) ++uses[i == 0 ? node.a : i == 1 ? node.b : node.c];
+  }
+  for (std::size_t i = 0; i < band.nodes_.size(); ++i)
+    if (band.nodes_[i].kind == Node::Kind::Inequality && uses[i] > 1) band.inequalities_[band.nodes_[i].a].is_attained = false;
   // The formula's value is read off the last node.
   if (node_of[plane.result()] + 1 != band.nodes_.size()) band.nodes_.resize(node_of[plane.result()] + 1);
   return band;
@@ -126,6 +137,8 @@ void Band::evaluate(RangeMachine& machine, const Region* regions, std::size_t co
       while (n < stretch_count && begins[n] < at) ++n;
       return n == 64 ? ~Word{0} : (Word{1} << n) - 1;
     };
+    // Where one inequality alone is undecided, and goes both ways, the formula goes both ways.
+    Word once = 0, twice = 0;
     for (std::size_t i = 0; i < nodes_.size(); ++i) {
       const Node& node = nodes_[i];
       Masks& to = values[i];
@@ -140,9 +153,15 @@ void Band::evaluate(RangeMachine& machine, const Region* regions, std::size_t co
           const Word before = below(at.first), after = all & ~below(at.second), middle = all & ~before & ~after;
           const auto where = [&](Truth value) { return (at.before & value ? before : 0) | (at.middle & value ? middle : 0) | (at.after & value ? after : 0); };
           to = {where(kFalse), where(kTrue)};
+          if (at.middle != kEither) break;
+          twice |= inequalities_[node.a].is_attained ? once & middle : middle;
+          once |= middle;
           break;
         }
-        case Node::Kind::Rows: uniform(machine.truth(node.a, lane)); break;
+        case Node::Kind::Rows:
+          uniform(machine.truth(node.a, lane));
+          if (machine.truth(node.a, lane) == kEither) twice = all;
+          break;
         case Node::Kind::Constant: uniform(plane_->truth(node.a) ? kTrue : kFalse); break;
         case Node::Kind::And: to = conjunction(a, b); break;
         case Node::Kind::Or: to = disjunction(a, b); break;
@@ -157,6 +176,7 @@ void Band::evaluate(RangeMachine& machine, const Region* regions, std::size_t co
     for (std::size_t i = 0; i < stretch_count; ++i) {
       const Word bit = Word{1} << i;
       Truth value = truth_of((result.may_be_false & bit) != 0, (result.may_be_true & bit) != 0);
+      if (value == kEither && (once & ~twice & bit) != 0) value = kMixed;
       if (sabotaged(Sabotage::BandUnknownIsFull) && value == kEither) value = kTrue;
       if (out.empty() || out.back().value != value) out.push_back({begins[i], value});
     }

@@ -10,7 +10,8 @@
 namespace flexc::tile {
 
 /// Columns begin … next stretch's begin, with the values that the mask takes there over the block's rows. kTrue and kFalse are
-/// proofs for every pair; kEither is not decided.
+/// proofs for every pair; kMixed, that each column has kept and removed pairs; kEither is not decided.
+inline constexpr Truth kMixed = 7;
 struct Stretch {
   Int begin;
   Truth value;
@@ -31,6 +32,7 @@ class Band {
     Opcode op;         ///< of sum >= 0 (Ge), or sum == 0, != 0 (Eq, Ne), where sum = slope·kv_idx + rest
     Int slope;
     LinearCompare rest;
+    bool is_attained;  ///< some row has the least rest and some the greatest, and the formula reads it once
   };
   /// One node of the formula: an inequality, a condition on rows alone or a constant, or a connective.
   struct Node {

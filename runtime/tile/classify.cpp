@@ -14,7 +14,7 @@ namespace {
 
 constexpr Int kBandRows = 512;      ///< rows of a panel where a row costs one evaluation: its buffers stay in the cache
 constexpr Int kDescentRows = 128;   ///< and where it is descended into
-constexpr Int kBandRowsOfThread = 4096;  ///< so many rows are worth a thread
+constexpr Int kBandRowsOfThread = 65536;  ///< so many rows are worth a thread
 constexpr Int kLeastBudget = 4096;  ///< of a panel
 
 /// What one stretch of rows of a plane gave.
@@ -59,7 +59,7 @@ void tiles_of_stretches(const Tiles& tiles, std::uint32_t row, const Region& reg
       undecided = false;
     }
     if (value == kEither) undecided = true;
-    else seen |= value;
+    else seen |= value & kEither;
   };
   for (std::size_t i = 0; i < stretches.size(); ++i) {
     const Int begin = stretches[i].begin, end = i + 1 < stretches.size() ? stretches[i + 1].begin : region.k1;
@@ -70,7 +70,7 @@ void tiles_of_stretches(const Tiles& tiles, std::uint32_t row, const Region& reg
     if (value == kTrue && last - first > 1) {
       flush();
       panel.items.push_back({row, static_cast<std::uint32_t>(first + 1), static_cast<std::uint32_t>(last - first - 1), TileKind::Full});
-    } else if (value == kEither) {
+    } else if ((value & kEither) == kEither) {
       for (Int column = first + 1; column < last; ++column) touch(column, value);
     }
     touch(last, value);

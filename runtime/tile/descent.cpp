@@ -15,12 +15,6 @@ Int split(Int begin, Int end) { return begin + static_cast<Int>(std::bit_ceil(st
 
 }  // namespace
 
-Region Tiles::region(Int r0, Int r1, Int c0, Int c1) const {
-  const Int q1 = sabotaged(Sabotage::EdgeTileUncut) ? std::max<Int>(r1 * shape_.block_q - shape_.block_q / 2, r0 * shape_.block_q + 1) : r1 * shape_.block_q;
-  return {shape_.q_offset + r0 * shape_.block_q, shape_.q_offset + std::min(q1, shape_.q_len), shape_.kv_offset + c0 * shape_.block_kv,
-          shape_.kv_offset + std::min(c1 * shape_.block_kv, shape_.kv_len)};
-}
-
 bool descend(const Tiles& tiles, Int r0, Int r1, Int c0, Int c1, RangeMachine& machine, Int budget, Effort& effort, std::vector<Item>& items, std::vector<OpenTile>& open) {
   if (r0 >= r1 || c0 >= c1) return true;
   const auto fill = [&](const Node& node, TileKind kind) {

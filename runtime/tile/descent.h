@@ -1,6 +1,7 @@
 // The hierarchical descent over the tiles of a panel of rows, and the items that all ways of classifying produce.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <vector>
 
@@ -24,7 +25,11 @@ class Tiles {
   Int rows() const { return shape_.q_blocks(); }
   Int columns() const { return shape_.kv_blocks(); }
   /// Tiles [r0, r1) × [c0, c1), cut at the end of the sequence.
-  Region region(Int r0, Int r1, Int c0, Int c1) const;
+  Region region(Int r0, Int r1, Int c0, Int c1) const {
+    const Int q1 = sabotaged(Sabotage::EdgeTileUncut) ? std::max<Int>(r1 * shape_.block_q - shape_.block_q / 2, r0 * shape_.block_q + 1) : r1 * shape_.block_q;
+    return {shape_.q_offset + r0 * shape_.block_q, shape_.q_offset + std::min(q1, shape_.q_len), shape_.kv_offset + c0 * shape_.block_kv,
+            shape_.kv_offset + std::min(c1 * shape_.block_kv, shape_.kv_len)};
+  }
   Region whole() const { return region(0, rows(), 0, columns()); }
   Int column_of(Int k) const { return shift_ >= 0 ? (k - shape_.kv_offset) >> shift_ : (k - shape_.kv_offset) / shape_.block_kv; }
   const BlockMask& shape() const { return shape_; }

@@ -51,7 +51,8 @@ inline IntRange add(IntRange a, IntRange b) {
 inline IntRange subtract(IntRange a, IntRange b) {
   if (sabotaged(Sabotage::SubKeepsOrder)) return {wrap_sub(a.lo, b.lo), wrap_sub(a.hi, b.hi)};
   Int lo = 0, hi = 0;
-  if (__builtin_sub_overflow(a.lo, b.hi, &lo) | __builtin_sub_overflow(a.hi, b.lo, &hi)) return kAnyInt;
+  const bool below = __builtin_sub_overflow(a.lo, b.hi, &lo), above = __builtin_sub_overflow(a.hi, b.lo, &hi);
+  if (below || above) return kAnyInt;
   return {lo, hi};
 }
 

@@ -15,7 +15,7 @@ TileKind kind_of(Truth seen) { return seen == kTrue ? TileKind::Full : seen == k
 }  // namespace
 
 Verdicts::Verdicts(const Plane& plane, RangeMachine& ranges, Refine refine)
-    : plane_(plane), ranges_(ranges), points_(plane.binding().program, plane.binding().analysis, plane.binding().launch), refine_(refine) {
+    : ranges_(ranges), points_(plane.binding().program, plane.binding().analysis, plane.binding().launch), refine_(refine) {
   points_.set_plane(plane.b(), plane.h());
 }
 

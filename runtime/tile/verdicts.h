@@ -51,7 +51,6 @@ class Verdicts {
   template <class Seen>
   void flush_pairs(Seen seen);
 
-  const Plane& plane_;
   RangeMachine& ranges_;
   PointMachine points_;
   Refine refine_;
