@@ -56,7 +56,7 @@ Result<void> dump_stages(const std::string& directory, const dsl::NormalForm& fo
   Result<void> done = files.stage(*stem + ".normal.txt", form.text);
   static constexpr std::pair<std::string_view, std::string_view> kStages[] = {{"ir", "mlir"}, {"opt", "mlir"}, {"llvm", "ll"}, {"asm", "s"}};
   for (const auto& [stage, ending] : kStages) {
-    const auto text = (*functions)->emit_stage(form, stage, std::nullopt, member, false);
+    const auto text = (*functions)->emit_stage(form, stage, std::nullopt, member);
     if (!text) return failed(directory, text.error().message);
     if (done) done = files.stage(fmt::format("{}.{}.{}", *stem, stage, ending), *text);
   }

@@ -66,6 +66,10 @@ Register Plane::add_register(Type type, std::uint8_t depends) {
 }
 
 Plane::Plane(Binding& binding, Int b, Int h, const Region& whole) : binding_(&binding), b_(b), h_(h), whole_(whole), result_(binding.program.result) {
+  // Summaries of lines that only some batch or head reads: planes hold theirs, the binding must not hold all.
+  constexpr std::size_t kMostSummaries = 64;
+  if (binding.lines_.size() > kMostSummaries) binding.lines_.clear();
+  if (binding.grids_.size() > kMostSummaries) binding.grids_.clear();
   const Program& program = binding.program;
   PointMachine points(program, binding.analysis, binding.launch);
   points.set_plane(b, h);
