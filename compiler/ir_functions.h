@@ -10,6 +10,7 @@ namespace flexc::compiler {
 struct IrFunctions {
   Result<std::string> (*emit_stage)(const dsl::NormalForm& form, std::string_view stage, std::optional<CpuLevel> level, Member member);
   Result<RowMember> (*compile_row_member)(const dsl::NormalForm& form, Member member, std::optional<CpuLevel> level);
+  Result<std::vector<std::byte>> (*compile_tile_program)(const dsl::NormalForm& form);
 };
 
 /// Name of the symbol, an IrFunctions, that libflexc_ir.so exports.

@@ -243,7 +243,7 @@ def test_environment_errors(s):
         s.expect(3, "run", "causal", *RANDOM, "--device", "cpu", words=["AVX2"])
     s.expect(3, "run", "causal", *RANDOM, "--device", "cuda", words=["CUDA back end"])
     s.expect(3, "run", "causal", *RANDOM, "--device", "model", words=["host model"])
-    for stage in ("tile", "cuda", "ptx", "cubin", "sass"):
+    for stage in ("cuda", "ptx", "cubin", "sass"):
         s.expect(3, "emit", "causal", "--stage", stage, words=[f"--stage {stage}"])
     for verb in ("compile", "explain", "cache"):
         s.expect(3, verb, words=[verb])
@@ -399,7 +399,7 @@ def test_dump(s):
 
 
 def test_mask(s):
-    report = json.loads(s.expect(0, "mask", "causal", "--shape", "2,3,2048,2048", "--out", "map.npy", "--png", "map.png", "--svg", "map.svg", "--json").stdout)
+    report = json.loads(s.expect(0, "mask", "causal", "--shape", "2,3,2048,2048", "--refine", "exact", "--out", "map.npy", "--png", "map.png", "--svg", "map.svg", "--json").stdout)
     if report["blocks"] != {"empty": 120, "partial": 16, "full": 120} or abs(report["kept"] - 2049 / 4096) > 1e-12 or report["build_s"] <= 0 or report["bytes"] <= 0:
         raise Failure(f"JSON: {report}")
     tiles = np.load(s.folder / "map.npy")
@@ -410,8 +410,11 @@ def test_mask(s):
     text = s.expect(0, "mask", "causal", "--shape", "1,1,1024,1024").stdout
     if "28 empty" not in text or len(text.splitlines()) < 10:
         raise Failure(f"no picture: {text}")
-    one = json.loads(s.expect(0, "mask", "document", "--shape", "1,1,2000,2000", "--json").stdout)
-    two = json.loads(s.expect(0, "mask", "document", "--shape", "1,1,2000,2000", "--seed", "1", "--json").stdout)
+    one = json.loads(s.expect(0, "mask", "document", "--shape", "1,1,2000,2000", "--refine", "exact", "--json").stdout)
+    two = json.loads(s.expect(0, "mask", "document", "--shape", "1,1,2000,2000", "--refine", "exact", "--seed", "1", "--json").stdout)
+    proved = json.loads(s.expect(0, "mask", "document", "--shape", "1,1,2000,2000", "--refine", "none", "--json").stdout)
+    if proved["kept"] is not None or proved["pair_evaluations"] != 0 or proved["evaluations"] <= 0 or proved["blocks"] != one["blocks"]:
+        raise Failure(f"proof alone: {proved}")
     if one["kept"] == two["kept"]:
         raise Failure("--seed does not reach the maker")
     report = json.loads(s.expect(0, "mask", "causal", "--shape", "1,1,64,128", "--q-offset", "64", "--block", "64,64", "--json").stdout)

@@ -15,12 +15,6 @@ namespace {
 
 constexpr std::string_view kStages = "ast|normal|ir|opt|tile|cuda|ptx|cubin|sass|llvm|asm";
 
-/// Which part of flexc makes a stage that this build does not have.
-std::string_view maker_of(std::string_view stage) {
-  if (stage == "tile") return "the tile programs";
-  return "the CUDA back end";
-}
-
 class EmitVerb final : public Verb {
  public:
   explicit EmitVerb(CLI::App& parent) {
@@ -48,9 +42,9 @@ class EmitVerb final : public Verb {
 
     const LoadedVariant loaded = load_variant(variant_);
     print_diagnostics(loaded.variant.warnings());
-    static constexpr std::string_view kMissing[] = {"tile", "cuda", "ptx", "cubin", "sass"};
+    static constexpr std::string_view kMissing[] = {"cuda", "ptx", "cubin", "sass"};
     if (std::ranges::find(kMissing, *stage_) != std::end(kMissing))
-      throw Failure(ErrorKind::Environment, fmt::format("--stage {}: this build lacks {}; it emits ast, normal, ir, opt, llvm and asm", *stage_, maker_of(*stage_)));
+      throw Failure(ErrorKind::Environment, fmt::format("--stage {}: this build lacks the CUDA back end; it emits ast, normal, ir, opt, tile, llvm and asm", *stage_));
     auto text = loaded.variant.emit(*stage_);
     if (!text) {
       if (text.error().diagnostics) throw VariantFailure(std::move(*text.error().diagnostics));
