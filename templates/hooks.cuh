@@ -105,6 +105,12 @@ struct Capture<0> {
   const void* data;
 };
 
+/// A value in a 64-bit word of Params.
+template <class T>
+struct alignas(8) Word {
+  T value;
+};
+
 /// A table of columns in plain memory.
 struct ColumnTable {
   u32* words;
