@@ -3,7 +3,7 @@
 // are meant for a compiler that contracts nothing (-ffp-contract=off).
 #pragma once
 
-namespace flexc {
+namespace flexc::mods {
 
 //===-- Bits ------------------------------------------------------------------------------------------------------------------===//
 
@@ -259,4 +259,4 @@ FLEXC_HOOK i64 gather_u8(const Capture<kRank>& c, I... i) { return load_or_zero<
 template <int kRank, class... I>
 FLEXC_HOOK bool gather_bool(const Capture<kRank>& c, I... i) { return load_or_zero<unsigned char>(c.data, element_of(c, i...)) != 0; }
 
-}  // namespace flexc
+}  // namespace flexc::mods

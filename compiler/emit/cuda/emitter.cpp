@@ -160,7 +160,7 @@ std::string HooksEmitter::launch_function() {
   Function function(Level::Launch);
   launch_fields_ = write_fields(function, "params");
   for (std::size_t i = 0; i < divisors_.size(); ++i)
-    line(function, fmt::format("params.d{} = flexc::make_divisor({});", i, value(function, divisors_[i])));
+    line(function, fmt::format("params.d{} = make_divisor({});", i, value(function, divisors_[i])));
   return "#if !defined(__CUDACC__)\n  /// The host's part: what depends on no coordinate.\n  static void fill_launch(" + parameter("Params&", "params", function.body) +
          ") {\n" + function.body + "  }\n#endif\n";
 }
@@ -172,7 +172,7 @@ std::string HooksEmitter::head_function() {
   line(function, "head.h = query_head;");
   const auto fields = write_fields(function, "head");
   line(function, "return head;");
-  return "  struct Head {\n    flexc::i64 b, h;\n" + field_list(fields, "    ") + "  };\n  FLEXC_HOOK static Head head(" +
+  return "  struct Head {\n    i64 b, h;\n" + field_list(fields, "    ") + "  };\n  FLEXC_HOOK static Head head(" +
          parameter("const Params&", "params", function.body) + ", int batch, int query_head) {\n" + function.body + "  }\n";
 }
 
@@ -193,9 +193,9 @@ std::string HooksEmitter::column_function() {
     const std::string name = value(function, slot.value);
     const Type type = slot.value.getType();
     const auto set = [&](unsigned i, const std::string& bits) { line(function, fmt::format("table.set({}, column, {});", slot.word + i, bits)); };
-    if (type.isF32()) set(0, fmt::format("flexc::bits_of({})", name));
-    else set(0, fmt::format("static_cast<flexc::u32>({})", name));
-    if (slot.words == 2) set(1, fmt::format("flexc::high_word({})", name));
+    if (type.isF32()) set(0, fmt::format("bits_of({})", name));
+    else set(0, fmt::format("static_cast<u32>({})", name));
+    if (slot.words == 2) set(1, fmt::format("high_word({})", name));
   }
   return "  template <class Table>\n  FLEXC_HOOK static void kv_side(" + parameter("const Params&", "params", function.body) + ", " +
          parameter("const Head&", "head", function.body) + ", " + parameter("Position", "kv", function.body) + ", Table& table, int column) {\n" + function.body + "  }\n";
@@ -207,9 +207,13 @@ std::string HooksEmitter::affine_function() {
   // Where the factor is a constant the host's own product with log2(e) serves.
   const bool is_one = flex::constant_float(parts[0]) == 1.0f;
   const std::string factor = is_one ? "params.scale_log2e" : fmt::format("{} * params.scale_log2e", value(function, parts[0]));
-  const std::string row = fmt::format("{} * flexc::kLog2E", value(function, parts[1])), slope = fmt::format("{} * flexc::kLog2E", value(function, parts[2]));
+  const auto in_log2 = [&](Value part) {
+    const auto constant = flex::constant_float(part);
+    return constant ? literal(*constant * kLog2E) : fmt::format("{} * kLog2E", value(function, part));
+  };
+  const std::string row = in_log2(parts[1]), slope = in_log2(parts[2]);
   line(function, fmt::format("return {{{}, {}, {}}};", factor, row, slope));
-  return "  FLEXC_HOOK static flexc::Affine affine(" + parameter("const Params&", "params", function.body) + ", " + parameter("const Row&", "row", function.body) + ", " +
+  return "  FLEXC_HOOK static Affine affine(" + parameter("const Params&", "params", function.body) + ", " + parameter("const Row&", "row", function.body) + ", " +
          parameter("Position", "kv_base", function.body) + ", " + parameter("Position", "kv_step", function.body) + ") {\n" + function.body + "  }\n";
 }
 
@@ -240,7 +244,7 @@ std::string HooksEmitter::logit2_function() {
     const std::string text = fmt::format("acc * {}", item(function, {factor, Factor::Scale}));
     function.names[only_user->getResult(0)] = define(function, score.getType(), text);
   } else {
-    function.names[score] = define(function, score.getType(), "flexc::mul_rn(acc, params.scale)");
+    function.names[score] = define(function, score.getType(), "mul_rn(acc, params.scale)");
   }
 
   const Value result = cast<flex::YieldOp>(block.getTerminator()).getValues()[0];
@@ -252,7 +256,7 @@ std::string HooksEmitter::logit2_function() {
       if (factor && !is_shared(operand)) text = fmt::format("{} * {}", value(function, operand), item(function, {factor, Factor::Log2E}));
     }
   }
-  if (text.empty()) text = fmt::format("{} * flexc::kLog2E", value(function, result));
+  if (text.empty()) text = fmt::format("{} * kLog2E", value(function, result));
   line(function, fmt::format("return {};", text));
   return "  template <class Table>\n  FLEXC_HOOK static float logit2(" + parameter("const Params&", "params", function.body) + ", " +
          parameter("const Row&", "row", function.body) + ", " + parameter("Position", "kv", function.body) + ", " + parameter("const Table&", "table", function.body) + ", " +
@@ -269,7 +273,7 @@ std::string HooksEmitter::keep_function() {
 }
 
 std::string HooksEmitter::params_struct() {
-  std::string text = "  struct Params {\n    flexc::Problem problem;\n    float scale_log2e, scale;\n";
+  std::string text = "  struct Params {\n    Problem problem;\n    float scale_log2e, scale;\n";
   unsigned words = kProblemWords + kScaleWords;
   const auto add = [&](const std::string& type, const std::string& name, unsigned count, const std::string& comment) {
     text += fmt::format("    {} {};{}\n", type, name, comment.empty() ? "" : "  // " + comment);
@@ -278,16 +282,16 @@ std::string HooksEmitter::params_struct() {
   for (unsigned capture : captures_) {
     auto declaration = cast<flex::CaptureOp>(SymbolTable::lookupSymbolIn(variant_, fmt::format("c{}", capture)));
     const auto rank = static_cast<unsigned>(declaration.getDims().size());
-    add(fmt::format("flexc::Capture<{}>", rank), fmt::format("c{}", capture), 1 + 2 * rank, fmt::format("{}[{}]", element_name(declaration.getElement()), dims_text(declaration)));
+    add(fmt::format("Capture<{}>", rank), fmt::format("c{}", capture), 1 + 2 * rank, fmt::format("{}[{}]", element_name(declaration.getElement()), dims_text(declaration)));
   }
   for (unsigned param : params_) {
     auto declaration = cast<flex::ParamOp>(SymbolTable::lookupSymbolIn(variant_, fmt::format("p{}", param)));
-    add(fmt::format("flexc::Word<{}>", declaration.getType().isF32() ? "float" : "flexc::i64"), fmt::format("p{}", param), 1, element_name(declaration.getType()));
+    add(fmt::format("Word<{}>", declaration.getType().isF32() ? "float" : "i64"), fmt::format("p{}", param), 1, element_name(declaration.getType()));
   }
-  for (unsigned dim : fresh_dims_) add("flexc::Word<flexc::i64>", fmt::format("n{}", dim), 1, "a size that the captures bring");
-  for (const auto& [type, name] : launch_fields_) add(fmt::format("flexc::Word<{}>", type), name, 1, "launch level");
-  for (std::size_t i = 0; i < divisors_.size(); ++i) add("flexc::Divisor", fmt::format("d{}", i), kDivisorWords, "launch level");
-  return text + fmt::format("  }};\n  static_assert(sizeof(Params) == {} * sizeof(flexc::u64), \"words without gaps\");\n", words);
+  for (unsigned dim : fresh_dims_) add("Word<i64>", fmt::format("n{}", dim), 1, "a size that the captures bring");
+  for (const auto& [type, name] : launch_fields_) add(fmt::format("Word<{}>", type), name, 1, "launch level");
+  for (std::size_t i = 0; i < divisors_.size(); ++i) add("Divisor", fmt::format("d{}", i), kDivisorWords, "launch level");
+  return text + fmt::format("  }};\n  static_assert(sizeof(Params) == {} * sizeof(u64), \"words without gaps\");\n", words);
 }
 
 std::string HooksEmitter::header() {
@@ -305,18 +309,18 @@ std::string HooksEmitter::assemble() {
   const auto reads_table = [&](const char* name) { return texts_[name].find("table.word(") != std::string::npos; };
   std::string text = header();
   if (options_.with_include) text += "#include \"templates/hooks.cuh\"\n";
-  text += fmt::format("\nstruct {} {{\n", options_.struct_name);
+  text += fmt::format("\nnamespace flexc::mods {{\n\nstruct {} {{\n", options_.struct_name);
   text += fmt::format("  static constexpr int kInterface = {};\n", kInterface);
-  text += "  static_assert(kInterface == flexc::kHooksInterface, \"another version of the templates\");\n";
-  text += fmt::format("  static constexpr flexc::ScoreClass kScoreClass = flexc::ScoreClass::{};\n", kClasses[static_cast<std::size_t>(score_class_)]);
+  text += "  static_assert(kInterface == kHooksInterface, \"another version of the templates\");\n";
+  text += fmt::format("  static constexpr ScoreClass kScoreClass = ScoreClass::{};\n", kClasses[static_cast<std::size_t>(score_class_)]);
   text += fmt::format("  static constexpr bool kHasMask = {}, kHasBand = false, kHasGradient = false;\n", spelling(static_cast<bool>(mask_)));
   text += fmt::format("  static constexpr bool kScoreReadsColumns = {}, kMaskReadsColumns = {};\n", spelling(reads_table("logit2")), spelling(reads_table("keep")));
-  text += fmt::format("  static constexpr int kColumnWords = {};\n  using Position = flexc::i64;\n\n", column_words_);
+  text += fmt::format("  static constexpr int kColumnWords = {};\n  using Position = i64;\n\n", column_words_);
   text += params_struct() + "\n" + texts_["launch"];
   for (const char* name : {"head", "row", "columns", "affine", "logit2", "keep"})
     if (!texts_[name].empty()) text += "\n" + texts_[name];
-  text += "\n  FLEXC_HOOK static flexc::Band<Position> band(const Params&, const Row&) { return flexc::whole_band<Position>(); }\n";
-  text += "  template <class Table>\n  FLEXC_HOOK static float dlogit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);\n};\n";
+  text += "\n  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }\n";
+  text += "  template <class Table>\n  FLEXC_HOOK static float dlogit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);\n};\n\n}  // namespace flexc::mods\n";
   return text;
 }
 

@@ -10,10 +10,12 @@
 
 namespace flexc::compiler::cuda {
 
+inline constexpr float kLog2E = 1.44269504088896340736f;
+
 /// Literals, from their bits.
 std::string literal(float value);
 std::string literal(std::int64_t value, unsigned bits);
-/// "float", "bool", "flexc::i64", "flexc::i32".
+/// "float", "bool", "i64", "i32".
 std::string type_name(mlir::Type type);
 
 /// The text of one flex, arith or math op over operands that are names or literals. Empty for an op that no stage leaves here. `is_strict` forbids contraction.

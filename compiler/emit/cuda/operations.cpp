@@ -17,7 +17,7 @@ namespace flexc::compiler::cuda {
 using dsl::Op;
 
 std::string literal(float value) {
-  if (!std::isfinite(value)) return fmt::format("flexc::float_of(0x{:08x}u)", std::bit_cast<std::uint32_t>(value));
+  if (!std::isfinite(value)) return fmt::format("float_of(0x{:08x}u)", std::bit_cast<std::uint32_t>(value));
   std::array<char, 32> digits{};  // the shortest that reads back as the same f32
   const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
   std::string text(digits.data(), end);
@@ -36,14 +36,14 @@ std::string literal(std::int64_t value, unsigned bits) {
 std::string type_name(Type type) {
   if (type.isF32()) return "float";
   if (type.isInteger(1)) return "bool";
-  return type.isInteger(32) ? "flexc::i32" : "flexc::i64";
+  return type.isInteger(32) ? "i32" : "i64";
 }
 
 namespace {
 
 using Texts = ArrayRef<std::string>;
 
-std::string call(std::string_view function, Texts operands) { return fmt::format("flexc::{}({})", function, fmt::join(operands, ", ")); }
+std::string call(std::string_view function, Texts operands) { return fmt::format("{}({})", function, fmt::join(operands, ", ")); }
 std::string infix(Texts operands, std::string_view symbol) { return fmt::format("{} {} {}", operands[0], symbol, operands[1]); }
 
 std::string comparison(Op kind, Texts operands) {
@@ -64,7 +64,7 @@ std::string bool_operation(Op kind, Texts operands) {
     case Op::Or: return infix(operands, "|");
     case Op::Xor: return infix(operands, "!=");
     case Op::Not: return "!" + operands[0];
-    case Op::BoolToInt: return fmt::format("static_cast<flexc::i64>({})", operands[0]);
+    case Op::BoolToInt: return fmt::format("static_cast<i64>({})", operands[0]);
     default: return comparison(kind, operands);
   }
 }

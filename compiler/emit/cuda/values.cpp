@@ -11,8 +11,6 @@ using namespace mlir;
 namespace flexc::compiler::cuda {
 namespace {
 
-constexpr float kLog2E = 1.44269504088896340736f;
-
 template <class T>
 std::size_t place_in(std::vector<T>& list, const T& item) {
   const auto found = std::find(list.begin(), list.end(), item);
@@ -126,7 +124,7 @@ std::string HooksEmitter::item(Function& function, const Item& wanted) {
   if (const auto constant = flex::constant_float(wanted.value); constant && wanted.factor == Factor::Log2E) return literal(*constant * kLog2E);
   const Level level = level_of_item(wanted);
   if (level < function.level) return field(function, wanted, level);
-  const std::string factor = wanted.factor == Factor::Scale ? "params.scale" : "flexc::kLog2E";
+  const std::string factor = wanted.factor == Factor::Scale ? "params.scale" : "kLog2E";
   return define(function, wanted.value.getType(), fmt::format("{} * {}", value(function, wanted.value), factor));
 }
 
@@ -152,7 +150,7 @@ std::string HooksEmitter::gather(Function& function, flex::GatherOp op) {
                                                                  : "i64";
   const unsigned number = flex::number_of(op.getCapture());
   place_in(captures_, number);
-  std::string text = fmt::format("flexc::gather_{}(params.c{}", element, number);
+  std::string text = fmt::format("gather_{}(params.c{}", element, number);
   for (Value index : op.getIndices()) text += ", " + value(function, index);
   return text + ")";
 }
@@ -167,7 +165,7 @@ std::string HooksEmitter::reduction(Function& function, flex::ReduceOp op) {
                                          : literal(kind == "sum" ? 0 : kind == "min" ? Integers::max() : Integers::min(), 64);
   const std::string total = fmt::format("v{}", next_name_++), index = fmt::format("v{}", next_name_++);
   line(function, fmt::format("{} {} = {};", type_name(type), total, start));
-  line(function, fmt::format("for (flexc::i64 {0} = 0; {0} < {1}; ++{0}) {{", index, dim(op.getLength())));
+  line(function, fmt::format("for (i64 {0} = 0; {0} < {1}; ++{0}) {{", index, dim(op.getLength())));
   const auto names = function.names;
   const auto known = function.known;
   function.indent += 2;
@@ -189,10 +187,10 @@ std::string HooksEmitter::quotient(Function& function, Operation& op) {
   const std::string a = value(function, op.getOperand(0));
   if (const auto exponent = power_of_two(by)) {
     if (is_remainder) return fmt::format("{} & {}", a, literal((std::int64_t{1} << *exponent) - 1, 64));
-    return fmt::format("flexc::shift_right({}, {})", a, literal(*exponent, 64));
+    return fmt::format("shift_right({}, {})", a, literal(*exponent, 64));
   }
   const bool from_launch = !by.getDefiningOp<arith::ConstantOp>() && function.level != Level::Launch && level_of_value(by) == Level::Launch;
-  return fmt::format("flexc::{}({}, {})", is_remainder ? "floor_mod" : "floor_div", a, from_launch ? divisor(by) : value(function, by));
+  return fmt::format("{}({}, {})", is_remainder ? "floor_mod" : "floor_div", a, from_launch ? divisor(by) : value(function, by));
 }
 
 std::string HooksEmitter::divisor(Value value) { return fmt::format("params.d{}", place_in(divisors_, value)); }
@@ -201,9 +199,9 @@ std::string HooksEmitter::slot(Function&, Operation& op) {
   const auto found = llvm::find_if(slots_, [&](const Slot& slot) { return slot.value == op.getResult(0); });
   const auto word = [&](unsigned i) { return fmt::format("table.word({}, column)", found->word + i); };
   const Type type = op.getResult(0).getType();
-  if (type.isF32()) return fmt::format("flexc::float_of({})", word(0));
+  if (type.isF32()) return fmt::format("float_of({})", word(0));
   if (type.isInteger(1)) return word(0) + " != 0";
-  return found->words == 1 ? fmt::format("flexc::sign_extend({})", word(0)) : fmt::format("flexc::join_words({}, {})", word(0), word(1));
+  return found->words == 1 ? fmt::format("sign_extend({})", word(0)) : fmt::format("join_words({}, {})", word(0), word(1));
 }
 
 /// The words of each column: an i64 that came out of a narrower capture takes one.
