@@ -32,18 +32,17 @@ enum {
 struct flexc_hopper_arguments {
   struct flexc_tensor_map q_map, k_map, v_map, out_map;
 
-  // Lengths of this call; positions that mods see are offset + row or column. q_len > 0 and kv_len >= 0: with q_len = 0 nothing is launched.
+  // Lengths of this call; positions that mods see are offset + row or column. q_len > 0: with q_len = 0
+  // nothing is launched. kv_len = 0 is allowed; the maps of k and v then describe any readable memory.
   int q_len, kv_len;
   int batch, heads;
   long long q_offset, kv_offset;
-  long long q_total, kv_total;  // what mods read as Q and KV
 
   // 1 where k (v) has as many batches as q, 0 where its only one is shared by all.
   int k_batched, v_batched;
 
-  // The scores' scale and scale * log2(e) in f32. Both are positive and finite where the kernel folds them into the exponent (score classes identity
-  // and affine); the host launches another member of the family otherwise.
-  float scale, scale_log2;
+  // scale * log2(e) in f32, for the score class identity. Positive and finite: the host launches another member of the family otherwise.
+  float scale_log2;
 
   // Where not null: f32 [batch, heads, q_len], strides in elements, the last one 1.
   float* lse;

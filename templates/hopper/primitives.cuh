@@ -8,7 +8,7 @@
 //
 // Addresses of shared memory are 32-bit numbers (u32) in the shared window, never pointers.
 #pragma once
-#include "tile.h"
+#include "templates/hopper/tile.h"
 
 #define FLEXC_DEVICE __device__ __forceinline__
 #define FLEXC_CONSTANT static constexpr

@@ -20,6 +20,12 @@ inline constexpr unsigned kSharedLimit = 232448; // 227 KiB, the most a CTA may 
 
 enum class Element : int { kBf16, kF16 };
 
+// Matrix products. Shared-memory descriptors count in units of 16 bytes; steps are added to the whole 64-bit descriptor of the tile's base.
+// S = Q K^T: A is Q, B is K, both K-major: four steps of 16 columns fit into a panel's row. O += P V: A is P in registers, B is V (MN-major,
+// "transposed"): a step is 16 rows of V.
+constexpr unsigned qk_descriptor_step(unsigned panel_bytes, unsigned step) { return step / 4 * (panel_bytes / 16) + step % 4 * 2; }
+constexpr unsigned pv_descriptor_step(unsigned step) { return step * (kGemmK * kPanelRowBytes / 16); }
+
 // What is chosen for a member of a variant's family. Emitted code defines `struct Config : Tile<...>` or passes Tile<...> itself.
 template <Element kElementType, unsigned kTileM, unsigned kTileN, unsigned kHeadDim, unsigned kValueDim, unsigned kTableSlots = 0>
 struct Tile {
@@ -67,14 +73,8 @@ struct Tile {
   static constexpr unsigned kOutputs = kDV / 2;
   static constexpr unsigned kPacked = kN / 4;
 
-  // Matrix products. Shared-memory descriptors count in units of 16 bytes; steps are added to the whole 64-bit descriptor of the tile's base.
-  // S = Q K^T: A is Q (K-major), B is K (K-major). Four steps of 16 columns fit into a panel's row.
   static constexpr unsigned kQkSteps = kD / kGemmK;
-  static constexpr unsigned qk_a_step(unsigned step) { return step / 4 * (kQPanelBytes / 16) + step % 4 * 2; }
-  static constexpr unsigned qk_b_step(unsigned step) { return step / 4 * (kKvPanelBytes / 16) + step % 4 * 2; }
-  // O += P V: A is P in registers, B is V (MN-major, "transposed"); a step is 16 rows of V.
   static constexpr unsigned kPvSteps = kN / kGemmK;
-  static constexpr unsigned pv_b_step(unsigned step) { return step * (kGemmK * kPanelRowBytes / 16); }
 
   // Descriptor fields, in bytes. Stride: from one group of 8 rows to the next. Leading: for V, from one panel to the next (64 columns of the
   // product's N); K-major operands with a swizzle ignore it.
