@@ -27,8 +27,8 @@ struct Consumer {
   FLEXC_DEVICE bool first_lane() const { return lane_index() == 0; }
 
   FLEXC_DEVICE u64 q_descriptor() const {
-    return make_descriptor(SITE(q_descriptor), kSharedBase + Config::kQOffset + group * kWarpgroupRows * kPanelRowBytes, Config::kQkLeadingBytes,
-                           Config::kStrideBytes);
+    return make_descriptor(SITE(q_descriptor), kSharedBase + Config::kQOffset, Config::kQkLeadingBytes, Config::kStrideBytes) +
+           group * (kWarpgroupRows * kPanelRowBytes / 16);
   }
   FLEXC_DEVICE u64 k_descriptor(u32 stage) const {
     return make_descriptor(SITE(k_descriptor), kSharedBase + Config::kKOffset, Config::kQkLeadingBytes, Config::kStrideBytes) +
@@ -53,12 +53,12 @@ struct Consumer {
   /// S becomes exponentials: the score stage, the mask where the tile needs one, online softmax.
   FLEXC_DEVICE void scores_to_exponentials(const Item& item, const Rows<Config, Hooks>& rows, u32 it, u32 t, RowState& state,
                                            float (&scores)[Config::kScores], float (&rescale)[2]) const {
-    const i32 tile = item.ranges.tile(t);
+    const i32 tile = item.ranges.template tile<Hooks>(t);
     const u32 stage = ring_stage(SITE(table_stage), it);
     const SharedTable<Config> table = table_of_stage<Config>(stage);
     if constexpr (Config::kSlots > 0) mbarrier_wait(SITE(wait_table), barriers.table_full(stage), ring_parity(SITE(table_parity), it));
     const Logits logits = score_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
-    if (!item.ranges.full(tile)) mask_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
+    if (!item.ranges.template full<Hooks>(tile)) mask_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
     softmax_tile<Config>(logits, arguments.zero, state, scores, rescale);
   }
 

@@ -46,7 +46,7 @@ FLEXC_DEVICE void produce(const flexc_hopper_arguments& arguments, const typenam
     };
 
     // K's first tile goes ahead of Q, which may still be in use; then the order in which consumers wait: K of tile t + 1, V of tile t.
-    load_k(it, ranges.tile(0));
+    load_k(it, ranges.template tile<Hooks>(0));
     mbarrier_wait(SITE(wait_q_empty), barriers.q_empty(), (items & 1) ^ 1);
     if (lane_index() == 0) {
       write_item(barriers, {number, at, ranges});
@@ -59,8 +59,8 @@ FLEXC_DEVICE void produce(const flexc_hopper_arguments& arguments, const typenam
     }
     FLEXC_NO_UNROLL
     for (u32 t = 0; static_cast<i32>(t) < ranges.count; ++t) {
-      if (static_cast<i32>(t) + 1 < ranges.count) load_k(it + 1, ranges.tile(t + 1));
-      load_v(it, ranges.tile(t));
+      if (static_cast<i32>(t) + 1 < ranges.count) load_k(it + 1, ranges.template tile<Hooks>(t + 1));
+      load_v(it, ranges.template tile<Hooks>(t));
       ++it;
     }
     ++items;
@@ -108,7 +108,7 @@ FLEXC_DEVICE void fill_tables(const flexc_hopper_arguments& arguments, const typ
       const u32 stage = ring_stage(SITE(fill_stage), it);
       mbarrier_wait(SITE(fill_wait_empty), barriers.v_empty(stage), ring_parity(SITE(fill_parity), it) ^ 1);
       SharedTable<Config> table = table_of_stage<Config>(stage);
-      const i32 base = item.ranges.tile(t) * static_cast<i32>(Config::kN);
+      const i32 base = item.ranges.template tile<Hooks>(t) * static_cast<i32>(Config::kN);
       FLEXC_NO_UNROLL
       for (u32 column = fill_thread; column < Config::kN; column += kFillWarps * 32) {
         Hooks::kv_side(params, head, static_cast<Position>(arguments.kv_offset + base + static_cast<i32>(column)), table, static_cast<int>(column));

@@ -68,7 +68,7 @@ FLEXC_DEVICE void mask_tile(const flexc_hopper_arguments& arguments, const typen
       u32 keep = bits_below(SITE(limit_hi0), rows.below_hi0[limits] - from);
       if constexpr (Hooks::kHasBand) {
         keep &= ~bits_below(SITE(limit_lo0), rows.below_lo0[limits] - from);
-        keep |= bits_below(SITE(limit_hi1), rows.below_hi1[limits] - from) & ~bits_below(SITE(limit_lo1), rows.below_lo1[limits] - from);
+        if constexpr (kTwoIntervals<Hooks>) keep |= bits_below(SITE(limit_hi1), rows.below_hi1[limits] - from) & ~bits_below(SITE(limit_lo1), rows.below_lo1[limits] - from);
       }
       if constexpr (Hooks::kHasMask) {
         const Position base = static_cast<Position>(arguments.kv_offset + tile * static_cast<i32>(Config::kN));

@@ -28,15 +28,34 @@ FLEXC_DEVICE Coordinates coordinates_of(const flexc_hopper_arguments& arguments,
   return {static_cast<i32>(batch), static_cast<i32>(pair - batch * arguments.heads), static_cast<i32>(q_block)};
 }
 
+/// Whether a band may have a second interval: hooks that never do may say `kBandIntervals = 1`.
+template <class Hooks>
+constexpr auto band_intervals(int) -> decltype(Hooks::kBandIntervals) { return Hooks::kBandIntervals; }
+template <class Hooks>
+constexpr int band_intervals(long) { return 2; }
+template <class Hooks>
+inline constexpr bool kTwoIntervals = Hooks::kHasBand && band_intervals<Hooks>(0) > 1;
+
 /// The tiles of keys that an item visits, as numbers: [first0, first0 + count0), then from first1 on, `count` in all, at least one. A tile in one of
 /// the two full ranges is kept whole by all rows; all others are masked. Tiles ascend.
 struct TileRanges {
   i32 count, count0, first0, first1;
   i32 full0_begin, full0_end, full1_begin, full1_end;
 
-  FLEXC_DEVICE i32 tile(u32 t) const { return static_cast<i32>(t) + (static_cast<i32>(t) < count0 ? first0 : first1 - count0); }
+  template <class Hooks>
+  FLEXC_DEVICE i32 tile(u32 t) const {
+    if constexpr (!Hooks::kHasBand) return static_cast<i32>(t);
+    if constexpr (!kTwoIntervals<Hooks>) return static_cast<i32>(t) + first0;
+    return static_cast<i32>(t) + (static_cast<i32>(t) < count0 ? first0 : first1 - count0);
+  }
+  template <class Hooks>
   FLEXC_DEVICE bool full(i32 tile) const {
-    return (tile >= full0_begin && tile < full0_end) || (tile >= full1_begin && tile < full1_end);
+    if constexpr (Hooks::kHasMask) return false;
+    if constexpr (!Hooks::kHasBand) return tile < full0_end;
+    // One comparison an interval: below its beginning the difference is a large unsigned number.
+    const bool in0 = static_cast<u32>(tile - full0_begin) < static_cast<u32>(full0_end - full0_begin);
+    if constexpr (!kTwoIntervals<Hooks>) return in0;
+    return in0 | (static_cast<u32>(tile - full1_begin) < static_cast<u32>(full1_end - full1_begin));
   }
 };
 
@@ -116,8 +135,9 @@ FLEXC_DEVICE TileRanges tile_ranges(const flexc_hopper_arguments& arguments, con
     ranges.count = ranges.count0 + count1;
     if (ranges.count == 0) ranges.count = ranges.count0 = 1, ranges.first0 = 0;  // nothing is kept: one masked tile, so that there is always one
     const bool asks = Hooks::kHasMask;  // a pair's own mask leaves no tile known to be full
-    ranges.full0_begin = (most_lo0 + kN - 1) / kN, ranges.full0_end = asks ? 0 : least_hi0 / kN;
-    ranges.full1_begin = (most_lo1 + kN - 1) / kN, ranges.full1_end = asks ? 0 : least_hi1 / kN;
+    const auto not_before = [](i32 end, i32 begin) { return end > begin ? end : begin; };
+    ranges.full0_begin = (most_lo0 + kN - 1) / kN, ranges.full0_end = not_before(asks ? 0 : least_hi0 / kN, ranges.full0_begin);
+    ranges.full1_begin = (most_lo1 + kN - 1) / kN, ranges.full1_end = not_before(asks ? 0 : least_hi1 / kN, ranges.full1_begin);
     return ranges;
   }
 }
