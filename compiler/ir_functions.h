@@ -10,6 +10,7 @@ namespace flexc::compiler {
 struct IrFunctions {
   Result<std::string> (*emit_stage)(const dsl::NormalForm& form, std::string_view stage, std::optional<CpuLevel> level);
   Result<CudaHooks> (*emit_cuda_hooks)(const dsl::NormalForm& form, const CudaHookOptions& options);
+  Result<CudaKernels> (*emit_cuda_kernels)(const dsl::NormalForm& form, const CudaHookOptions& options, DType dtype, unsigned head_dim);
   Result<std::vector<std::byte>> (*compile_row_object)(const dsl::NormalForm& form, std::optional<CpuLevel> level);
 };
 

@@ -1,6 +1,7 @@
 #include "compiler/stages.h"
 
 #include "compiler/emit/cuda/emitter.h"
+#include "compiler/emit/cuda/tiles.h"
 #include "compiler/emit/llvm/emitter.h"
 #include "compiler/import/import.h"
 #include "compiler/pipeline.h"
@@ -110,6 +111,20 @@ Result<CudaHooks> emit_cuda_hooks(const dsl::NormalForm& form, const CudaHookOpt
   CudaHookOptions named = options;
   named.identity = fmt::format("{:016x}{:016x}", form.hash[0], form.hash[1]);
   return cuda::HooksEmitter(*session.module().getOps<flex::VariantOp>().begin(), named).run();
+}
+
+Result<CudaKernels> emit_cuda_kernels(const dsl::NormalForm& form, const CudaHookOptions& options, DType dtype, unsigned head_dim) {
+  CudaKernels kernels;
+  auto hooks = emit_cuda_hooks(form, options);
+  if (!hooks) return std::unexpected(hooks.error());
+  kernels.hooks = std::move(*hooks);
+  if (dtype == DType::BF16 || dtype == DType::F16) {
+    const auto element = dtype == DType::BF16 ? device::Element::kBf16 : device::Element::kF16;
+    for (const cuda::GemmShape& tile : cuda::tile_ladder(kernels.hooks, element, head_dim))
+      if (cuda::fits_shared_memory(kernels.hooks, tile)) kernels.sources.push_back(cuda::hopper_source(kernels.hooks, tile));
+  }
+  if (kernels.sources.empty()) return std::unexpected(Error{ErrorKind::Usage, fmt::format("no tile for dtype {} and head dim {}", name_of(dtype), head_dim)});
+  return kernels;
 }
 
 Result<std::vector<std::byte>> compile_row_object(const dsl::NormalForm& form, std::optional<CpuLevel> level) {

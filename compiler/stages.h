@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "compiler/emit/cuda/hooks_source.h"
+#include "compiler/emit/cuda/kernel_source.h"
 #include "compiler/emit/llvm/object.h"
 #include "flexc/dsl/normal_form.h"
 #include "flexc/error.h"
@@ -23,5 +24,13 @@ Result<std::vector<std::byte>> compile_row_object(const dsl::NormalForm& form, s
 
 /// The mods as the CUDA struct of templates/hooks.cuh.
 Result<CudaHooks> emit_cuda_hooks(const dsl::NormalForm& form, const CudaHookOptions& options);
+
+/// Whole units for sm_90a: one for each tile of the ladder, the choice first (emit/cuda/tiles.h). Usage for a dtype or a head dim (D = DV)
+/// without a tile.
+struct CudaKernels {
+  CudaHooks hooks;
+  std::vector<cuda::HopperSource> sources;
+};
+Result<CudaKernels> emit_cuda_kernels(const dsl::NormalForm& form, const CudaHookOptions& options, DType dtype, unsigned head_dim);
 
 }  // namespace flexc::compiler
