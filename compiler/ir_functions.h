@@ -9,6 +9,7 @@ namespace flexc::compiler {
 /// Functions of stages.h, by pointer.
 struct IrFunctions {
   Result<std::string> (*emit_stage)(const dsl::NormalForm& form, std::string_view stage, std::optional<CpuLevel> level);
+  Result<CudaHooks> (*emit_cuda_hooks)(const dsl::NormalForm& form, const CudaHookOptions& options);
   Result<std::vector<std::byte>> (*compile_row_object)(const dsl::NormalForm& form, std::optional<CpuLevel> level);
 };
 

@@ -1,8 +1,10 @@
 #include "compiler/stages.h"
 
+#include "compiler/emit/cuda/emitter.h"
 #include "compiler/emit/llvm/emitter.h"
 #include "compiler/import/import.h"
 #include "compiler/pipeline.h"
+#include <fmt/format.h>
 #include "llvm/Support/raw_ostream.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/Verifier.h"
@@ -27,10 +29,10 @@ class Session {
     return failure("the imported IR does not verify");
   }
 
-  Result<void> optimise() {
+  Result<void> optimise(Target target) {
     mlir::PassManager passes(&context_);
     passes.enableVerifier(true);
-    build_pipeline(passes);
+    build_pipeline(passes, target);
     if (mlir::succeeded(passes.run(*module_))) return {};
     return failure("a pass failed");
   }
@@ -76,7 +78,7 @@ Result<CpuLevel> level_or_host(std::optional<CpuLevel> level) {
 Result<std::unique_ptr<Session>> lowered(const dsl::NormalForm& form, CpuLevel level) {
   auto session = std::make_unique<Session>(form);
   auto done = session->verify();
-  if (done) done = session->optimise();
+  if (done) done = session->optimise(Target::Cpu);
   if (done) done = session->lower(level);
   if (!done) return std::unexpected(done.error());
   return session;
@@ -89,7 +91,7 @@ Result<std::string> emit_stage(const dsl::NormalForm& form, std::string_view sta
     Session session(form);
     if (auto done = session.verify(); !done) return std::unexpected(done.error());
     if (stage == "opt")
-      if (auto done = session.optimise(); !done) return std::unexpected(done.error());
+      if (auto done = session.optimise(Target::Cpu); !done) return std::unexpected(done.error());
     return session.text();
   }
   if (stage != "llvm" && stage != "asm") return std::unexpected(Error{ErrorKind::Usage, "unknown stage '" + std::string(stage) + "': expected ir, opt, llvm or asm"});
@@ -98,6 +100,16 @@ Result<std::string> emit_stage(const dsl::NormalForm& form, std::string_view sta
   auto session = lowered(form, *target);
   if (!session) return std::unexpected(session.error());
   return stage == "llvm" ? print_llvm_ir((*session)->module(), *target) : print_assembly((*session)->module(), *target);
+}
+
+Result<CudaHooks> emit_cuda_hooks(const dsl::NormalForm& form, const CudaHookOptions& options) {
+  Session session(form);
+  auto done = session.verify();
+  if (done) done = session.optimise(Target::Cuda);
+  if (!done) return std::unexpected(done.error());
+  CudaHookOptions named = options;
+  named.identity = fmt::format("{:016x}{:016x}", form.hash[0], form.hash[1]);
+  return cuda::HooksEmitter(*session.module().getOps<flex::VariantOp>().begin(), named).run();
 }
 
 Result<std::vector<std::byte>> compile_row_object(const dsl::NormalForm& form, std::optional<CpuLevel> level) {

@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "compiler/emit/cuda/hooks_source.h"
 #include "compiler/emit/llvm/object.h"
 #include "flexc/dsl/normal_form.h"
 #include "flexc/error.h"
@@ -19,5 +20,8 @@ Result<std::string> emit_stage(const dsl::NormalForm& form, std::string_view sta
 
 /// The mods as one relocatable object, which runtime/loader maps.
 Result<std::vector<std::byte>> compile_row_object(const dsl::NormalForm& form, std::optional<CpuLevel> level = std::nullopt);
+
+/// The mods as the CUDA struct of templates/hooks.cuh.
+Result<CudaHooks> emit_cuda_hooks(const dsl::NormalForm& form, const CudaHookOptions& options);
 
 }  // namespace flexc::compiler

@@ -1,19 +1,19 @@
 // The mod interface between a kernel template and the code that flexc emits for a variant (docs/contracts.md). CUDA C++17 without
 // standard headers; the same text compiles as host C++ for the host model and for the pointwise proofs.
 //
-// Emission writes one struct, `Hooks` below, and a kernel is a template over it. Everything in it is static and pure. What a variant
+// Emission writes one struct, flexc::mods::Hooks, and a kernel is a template over it. Everything in it is static and pure. What a variant
 // does not have is a constant `false` or 0, so that `if constexpr` leaves nothing of it.
 //
 //   struct Hooks {
 //     // What exists.
-//     static constexpr int kInterface = flexc::kHooksInterface;
-//     static constexpr flexc::ScoreClass kScoreClass = …;
+//     static constexpr int kInterface = kHooksInterface;
+//     static constexpr ScoreClass kScoreClass = …;
 //     static constexpr bool kHasMask = …;       // `keep` must be asked inside the band; false: the band alone decides
 //     static constexpr bool kHasBand = …;       // false: `band` gives all positions
 //     static constexpr bool kHasGradient = …;   // `dlogit2` is defined
 //     static constexpr bool kScoreReadsColumns = …, kMaskReadsColumns = …;  // logit2, keep read the table of columns
 //     static constexpr int kColumnWords = …;    // 32-bit words a column of that table; 0: there is no table
-//     using Position = flexc::i64;              // int in a narrow member; of q, kv, and whatever a template computes them from
+//     using Position = i64;              // int in a narrow member; of q, kv, and whatever a template computes them from
 //
 //     struct Params {…};  // a kernel argument (const __grid_constant__); its words are described below
 //     struct Head {…};    // b, h, and what depends on them alone
@@ -24,12 +24,12 @@
 //     template <class Table>                                         // once a column of a tile, if kColumnWords > 0
 //     static void kv_side(const Params&, const Head&, Position kv, Table& table, int column);
 //
-//     static flexc::Affine affine(const Params&, const Row&, Position kv_base, Position kv_step);  // kAffine only
+//     static Affine affine(const Params&, const Row&, Position kv_base, Position kv_step);  // kAffine only
 //     template <class Table>                                         // kGeneral, and the careful path of kAffine
 //     static float logit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);
 //     template <class Table>
 //     static float dlogit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);
-//     static flexc::Band<Position> band(const Params&, const Row&);
+//     static Band<Position> band(const Params&, const Row&);
 //     template <class Table>
 //     static bool keep(const Params&, const Row&, Position kv, const Table& table, int column);
 //   };
@@ -61,7 +61,13 @@
 #define FLEXC_UNROLL
 #endif
 
-namespace flexc {
+/// Kernels live in flexc::device, and see all of this there; where a name exists in both, their own is meant.
+namespace flexc::mods {}
+namespace flexc::device {
+using namespace mods;
+}
+
+namespace flexc::mods {
 
 using i32 = int;
 using u32 = unsigned int;
@@ -105,6 +111,12 @@ struct Capture<0> {
   const void* data;
 };
 
+/// A value in a 64-bit word of Params.
+template <class T>
+struct alignas(8) Word {
+  T value;
+};
+
 /// A table of columns in plain memory.
 struct ColumnTable {
   u32* words;
@@ -128,6 +140,6 @@ FLEXC_HOOK u32 keep_bits(const typename Hooks::Params& params, const typename Ho
   return bits;
 }
 
-}  // namespace flexc
+}  // namespace flexc::mods
 
 #include "templates/hooks_math.cuh"

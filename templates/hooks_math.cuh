@@ -3,7 +3,7 @@
 // are meant for a compiler that contracts nothing (-ffp-contract=off).
 #pragma once
 
-namespace flexc {
+namespace flexc::mods {
 
 //===-- Bits ------------------------------------------------------------------------------------------------------------------===//
 
@@ -176,6 +176,28 @@ FLEXC_HOOK i64 floor_mod(i64 a, const Divisor& by) {
   return by.divisor == 0 ? 0 : wrap_sub(a, wrap_mul(floor_div(a, by), by.divisor));
 }
 
+//===-- Words of the table of columns -----------------------------------------------------------------------------------------===//
+
+FLEXC_HOOK u32 high_word(i64 a) { return static_cast<u32>(static_cast<u64>(a) >> 32); }
+FLEXC_HOOK i64 join_words(u32 low, u32 high) { return static_cast<i64>(static_cast<u64>(high) << 32 | low); }
+FLEXC_HOOK i64 sign_extend(u32 word) { return static_cast<i64>(static_cast<i32>(word)); }
+
+//===-- Steps of expand math, of both integer types; their shift counts and conversions are in range ----------------------------===//
+
+FLEXC_HOOK i32 wrap_add(i32 a, i32 b) { return static_cast<i32>(static_cast<u32>(a) + static_cast<u32>(b)); }
+FLEXC_HOOK i32 wrap_sub(i32 a, i32 b) { return static_cast<i32>(static_cast<u32>(a) - static_cast<u32>(b)); }
+FLEXC_HOOK i32 wrap_mul(i32 a, i32 b) { return static_cast<i32>(static_cast<u32>(a) * static_cast<u32>(b)); }
+FLEXC_HOOK i32 shift_left(i32 a, i32 n) { return static_cast<i32>(static_cast<u32>(a) << n); }
+FLEXC_HOOK i32 shift_right(i32 a, i32 n) { return a >> n; }
+FLEXC_HOOK i32 shift_right_logical(i32 a, i32 n) { return static_cast<i32>(static_cast<u32>(a) >> n); }
+FLEXC_HOOK i64 shift_right_logical(i64 a, i64 n) { return static_cast<i64>(static_cast<u64>(a) >> n); }
+FLEXC_HOOK i64 rest_unsigned(i64 a, i64 b) { return static_cast<i64>(static_cast<u64>(a) % static_cast<u64>(b)); }
+FLEXC_HOOK i32 bits_from_float(float a) { return static_cast<i32>(bits_of(a)); }
+FLEXC_HOOK float float_from_bits(i32 a) { return float_of(static_cast<u32>(a)); }
+FLEXC_HOOK i64 zero_extend(i32 a) { return static_cast<i64>(static_cast<u32>(a)); }
+FLEXC_HOOK i64 zero_extend(bool a) { return a ? 1 : 0; }
+FLEXC_HOOK i32 truncate(i64 a) { return static_cast<i32>(static_cast<u32>(static_cast<u64>(a))); }
+
 //===-- Gathers: -n <= i < 0 wraps, beyond that no memory is touched and the value is 0 ----------------------------------------===//
 
 /// Where an element lies.
@@ -237,4 +259,4 @@ FLEXC_HOOK i64 gather_u8(const Capture<kRank>& c, I... i) { return load_or_zero<
 template <int kRank, class... I>
 FLEXC_HOOK bool gather_bool(const Capture<kRank>& c, I... i) { return load_or_zero<unsigned char>(c.data, element_of(c, i...)) != 0; }
 
-}  // namespace flexc
+}  // namespace flexc::mods

@@ -1,3 +1,3 @@
 #include "compiler/ir_functions.h"
 
-extern "C" const flexc::compiler::IrFunctions flexc_ir_functions = {flexc::compiler::emit_stage, flexc::compiler::compile_row_object};
+extern "C" const flexc::compiler::IrFunctions flexc_ir_functions = {flexc::compiler::emit_stage, flexc::compiler::emit_cuda_hooks, flexc::compiler::compile_row_object};

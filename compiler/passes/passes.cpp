@@ -9,6 +9,7 @@ void register_passes() {
   mlir::registerPass(create_propagate_equalities);
   mlir::registerPass(create_expand_rows);
   mlir::registerPass(create_classify_score);
+  mlir::registerPass(create_choose_units);
   mlir::registerPass(create_expand_math);
   mlir::registerPass(create_hoist_coordinates);
 }

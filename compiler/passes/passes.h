@@ -13,7 +13,10 @@ std::unique_ptr<mlir::Pass> create_simplify();
 std::unique_ptr<mlir::Pass> create_propagate_equalities();
 /// Rows become reductions over an index, so that every value is a scalar.
 std::unique_ptr<mlir::Pass> create_expand_rows();
-/// The functions of dsl/include/flexc/dsl/expand_math.h become arith and math ops, one a step of the table.
+/// For CUDA: marks functions that special units may compute (attribute flex.unit); quotients by shared values become products.
+std::unique_ptr<mlir::Pass> create_choose_units();
+/// The functions of dsl/include/flexc/dsl/expand_math.h become arith and math ops, one a step of the table; those
+/// marked flex.unit stay.
 std::unique_ptr<mlir::Pass> create_expand_math();
 /// Names for each value the coordinates that it depends on: attribute flex.level.
 std::unique_ptr<mlir::Pass> create_hoist_coordinates();

@@ -18,6 +18,15 @@ int main(int argc, char** argv) {
     std::cerr << error;
     return 1;
   }
+  if (std::string_view(argv[1]) == "cuda") {
+    const auto hooks = compiler::emit_cuda_hooks(*form, {find_gallery_entry(argv[2]) ? argv[2] : "", {}});
+    if (!hooks) {
+      std::cerr << "emit_stage: " << hooks.error().message << "\n";
+      return 1;
+    }
+    std::cout << hooks->text;
+    return 0;
+  }
   std::optional<compiler::CpuLevel> level;
   if (argc == 4) level = std::string_view(argv[3]) == "v4" ? compiler::CpuLevel::X86_64_v4 : compiler::CpuLevel::X86_64_v3;
   const auto text = compiler::emit_stage(*form, argv[1], level);
