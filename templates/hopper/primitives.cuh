@@ -169,6 +169,8 @@ FLEXC_DEVICE void lower_registers(Site) { asm volatile("setmaxnreg.dec.sync.alig
 
 // ----------------------------------------------------------------------------------------------------------------- shared memory
 
+/// Ends the launch with an error: the machine is not what the kernel was compiled for.
+FLEXC_DEVICE void unexpected_machine(Site) { asm volatile("trap;"); }
 /// The address at which dynamic shared memory begins. The kernel is compiled for kSharedBase and checks it.
 FLEXC_DEVICE u32 shared_base() {
   extern __shared__ unsigned char dynamic_shared_memory[];
