@@ -98,6 +98,7 @@ inline void mbarrier_arrive_if(Site site, u32 barrier, bool predicate) { detail:
 inline void mbarrier_arrive_expect_tx(Site site, u32 barrier, u32 bytes) { detail::machine().mbarrier_arrive_expect_tx(site, barrier, bytes); }
 inline void mbarrier_wait(Site site, u32 barrier, u32 parity) { detail::machine().mbarrier_wait(site, barrier, parity); }
 
+// A ring that is one buffer shorter, for mutations.
 inline u32 ring_stage(Site site, u32 it) {
   const u32 stage = it % kStages;
   if (detail::machine().watching) [[unlikely]]
@@ -151,8 +152,8 @@ inline void qk_gemm(Site site, float (&scores)[Config::kScores], u64 q, u64 k) {
   request.accumulator = scores;
   request.a_descriptor = q;
   request.b_descriptor = k;
-  request.a_step = [](int s) -> uint64_t { return Config::qk_a_step(static_cast<unsigned>(s)); };
-  request.b_step = [](int s) -> uint64_t { return Config::qk_b_step(static_cast<unsigned>(s)); };
+  request.a_step = [](int s) -> uint64_t { return qk_descriptor_step(Config::kQPanelBytes, static_cast<unsigned>(s)); };
+  request.b_step = [](int s) -> uint64_t { return qk_descriptor_step(Config::kKvPanelBytes, static_cast<unsigned>(s)); };
   detail::machine().mma(site, request);
 }
 
@@ -166,7 +167,7 @@ inline void pv_gemm(Site site, float (&output)[Config::kOutputs], const u32 (&pa
   request.accumulator = output;
   request.a_registers = packed;
   request.b_descriptor = v;
-  request.b_step = [](int s) -> uint64_t { return Config::pv_b_step(static_cast<unsigned>(s)); };
+  request.b_step = [](int s) -> uint64_t { return pv_descriptor_step(static_cast<unsigned>(s)); };
   detail::machine().mma(site, request);
 }
 
@@ -181,6 +182,7 @@ inline void lower_registers(Site site) {
 
 // ----------------------------------------------------------------------------------------------------------------- shared memory
 
+inline void unexpected_machine(Site site) { detail::machine().poison_used(site, "the check of the machine"); }
 inline u32 shared_base() { return kSharedBase; }
 inline u32 shared_load(Site site, u32 address) { return detail::machine().shared_load(site, address); }
 inline void shared_store(Site site, u32 address, u32 value) { detail::machine().shared_store(site, address, detail::real(site, "st.shared", value)); }

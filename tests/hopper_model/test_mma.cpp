@@ -12,11 +12,8 @@ struct Small {
   static constexpr unsigned kN = kKeys, kD = 128, kDV = 64;
   static constexpr unsigned kScores = kN / 2, kOutputs = kDV / 2, kPacked = kN / 4;
   static constexpr unsigned kQkSteps = kD / 16, kPvSteps = kN / 16;
-  static constexpr unsigned kQPanel = 64 * 128, kKvPanel = kN * 128;
-  static constexpr unsigned qk_a_step(unsigned s) { return s / 4 * (kQPanel / 16) + s % 4 * 2; }
-  static constexpr unsigned qk_b_step(unsigned s) { return s / 4 * (kKvPanel / 16) + s % 4 * 2; }
-  static constexpr unsigned pv_b_step(unsigned s) { return s * (16 * 128 / 16); }
-  static constexpr unsigned kQ = 1024, kK = kQ + 2 * kQPanel, kV = kK + 2 * kKvPanel, kEnd = kV + kKvPanel;  // offsets
+  static constexpr unsigned kQPanelBytes = 64 * 128, kKvPanelBytes = kN * 128;
+  static constexpr unsigned kQ = 1024, kK = kQ + 2 * kQPanelBytes, kV = kK + 2 * kKvPanelBytes, kEnd = kV + kKvPanelBytes;  // offsets
 };
 
 enum class Wrong {
@@ -55,11 +52,11 @@ struct Products {
     }
     block_sync(SITE(init_sync));
     if (t == 0) {
-      mbarrier_arrive_expect_tx(SITE(expect), barrier, 2 * Config::kQPanel + 3 * Config::kKvPanel);
+      mbarrier_arrive_expect_tx(SITE(expect), barrier, 2 * Config::kQPanelBytes + 3 * Config::kKvPanelBytes);
       for (u32 panel = 0; panel < 2; ++panel) {
         const auto column = static_cast<i32>(64 * panel);
-        tma_load(SITE(load_q), kSharedBase + Config::kQ + panel * Config::kQPanel, &q_map, barrier, column, 0, 0, 0);
-        tma_load(SITE(load_k), kSharedBase + Config::kK + panel * Config::kKvPanel, &k_map, barrier, column, 0, 0, 0);
+        tma_load(SITE(load_q), kSharedBase + Config::kQ + panel * Config::kQPanelBytes, &q_map, barrier, column, 0, 0, 0);
+        tma_load(SITE(load_k), kSharedBase + Config::kK + panel * Config::kKvPanelBytes, &k_map, barrier, column, 0, 0, 0);
       }
       tma_load(SITE(load_v), kSharedBase + Config::kV, &v_map, barrier, 0, 0, 0, 0);
     }
@@ -100,7 +97,7 @@ struct Products {
     }
     for (u32 i = 0; i < Config::kPacked; ++i) packed[i] = pack_pair<Config::kElement>(scores[2 * i] + early, scores[2 * i + 1]);
 
-    const u64 v = make_descriptor(SITE(v), kSharedBase + Config::kV, Config::kKvPanel, 1024);
+    const u64 v = make_descriptor(SITE(v), kSharedBase + Config::kV, Config::kKvPanelBytes, 1024);
     if (wrong != Wrong::NoSecondFence) wgmma_fence(SITE(pv_fence));
     pv_gemm<Config>(SITE(pv), output, packed, v);
     wgmma_commit(SITE(pv_commit));
@@ -224,14 +221,14 @@ struct Repeated {
     if (t == 0) {
       mbarrier_init(SITE(init), barrier, 1);
       mbarrier_init_fence(SITE(init_fence));
-      mbarrier_arrive_expect_tx(SITE(expect), barrier, Bf16::kKvPanel);
+      mbarrier_arrive_expect_tx(SITE(expect), barrier, Bf16::kKvPanelBytes);
       tma_load(SITE(load_v), kSharedBase + 1024, &v_map, barrier, 0, 0, 0, 0);
     }
     block_sync(SITE(init_sync));
     mbarrier_wait(SITE(wait_full), barrier, 0);
     float output[Bf16::kOutputs] = {};
     u32 packed[Bf16::kPacked] = {};
-    const u64 v = make_descriptor(SITE(v), kSharedBase + 1024, Bf16::kKvPanel, 1024);
+    const u64 v = make_descriptor(SITE(v), kSharedBase + 1024, Bf16::kKvPanelBytes, 1024);
     for (u32 round = 0; round < 3; ++round) {
       if (loop == Loop::FenceTooEarly) wgmma_fence(SITE(fence));
       for (float& value : output) value *= 0.5f;
@@ -262,7 +259,7 @@ TEST_CASE("wgmma: accumulators and operand registers that are written between pr
   Repeated program{matrix_map(v.data(), 64, 64, 64), output.data()};
   LaunchOptions options;
   options.threads = 128;
-  options.shared_bytes = 1024 + Bf16::kKvPanel;
+  options.shared_bytes = 1024 + Bf16::kKvPanelBytes;
   // ((1 / 2 + 2) / 2 + 3) * 64 keys
   runs_clean(options, program, [&] { REQUIRE((output[0] == 272.0f && output.back() == 272.0f)); }, 50);
   program.loop = Loop::KeepRunning;
