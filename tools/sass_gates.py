@@ -188,7 +188,8 @@ class Graph:
             following |= {labels[t] for t in TARGET.findall(last.operands) if t in labels}
         if base == 'BSYNC':
             following |= set(sync.get(last.operands.split(',')[0].strip(), []))
-        conditional = last.guard not in PREDICATE_TRUE or (base == 'BRA' and re.match(r'!?U?P\d', last.operands))
+        conditional = (last.guard not in PREDICATE_TRUE or last.opcode.startswith(('BRA.DIV', 'BRA.CONV')) or
+                       (base == 'BRA' and re.match(r'!?U?P\d', last.operands)))
         if (base not in ENDS_BLOCK or conditional) and n + 1 < len(self.blocks):
             following.add(n + 1)
         return {s for s in following if s < len(self.blocks)}

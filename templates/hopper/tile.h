@@ -38,9 +38,11 @@ struct Tile {
   static constexpr unsigned kConsumers = kM / kWarpgroupRows;
   static constexpr unsigned kThreads = (kConsumers + 1) * kWarpgroupThreads;
 
-  // Registers: 65,536 a CTA. The compiler gives each thread the launch bound's share; setmaxnreg moves them from the producer to the consumers.
-  static constexpr unsigned kProducerRegisters = 32;
-  static constexpr unsigned kConsumerRegisters = kConsumers == 2 ? 240 : kConsumers == 3 ? 160 : 255;
+  // Registers. The launch bound's share of 65,536, in steps of 8, is what a CTA gets: 168 a thread at 384 threads, 128 at 512. setmaxnreg moves them from
+  // the producer to the consumers, and the sum may not grow: 40 + 2 * 232 = 3 * 168, 32 + 3 * 160 = 4 * 128. (32 and 240 would be 1,024 registers more
+  // than the CTA has, and the last warpgroup would wait for them for ever.)
+  static constexpr unsigned kProducerRegisters = kConsumers == 2 ? 40 : 32;
+  static constexpr unsigned kConsumerRegisters = kConsumers == 2 ? 232 : kConsumers == 3 ? 160 : 255;
 
   static_assert(kM % kWarpgroupRows == 0 && (kConsumers == 2 || kConsumers == 3), "two or three consumer warpgroups of 64 rows");
   static_assert(kN % kGemmK == 0 && kN >= kGemmK && kN <= 256, "a product's width is a multiple of 16, at most 256");
