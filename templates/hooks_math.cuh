@@ -182,14 +182,32 @@ FLEXC_HOOK u32 high_word(i64 a) { return static_cast<u32>(static_cast<u64>(a) >>
 FLEXC_HOOK i64 join_words(u32 low, u32 high) { return static_cast<i64>(static_cast<u64>(high) << 32 | low); }
 FLEXC_HOOK i64 sign_extend(u32 word) { return static_cast<i64>(static_cast<i32>(word)); }
 
-//===-- Steps of expand math, of both integer types; their shift counts and conversions are in range ----------------------------===//
+//===-- 32 bits: steps of expand math, and integers that are known to be small. The low half of what 64 bits give -----------------===//
 
 FLEXC_HOOK i32 wrap_add(i32 a, i32 b) { return static_cast<i32>(static_cast<u32>(a) + static_cast<u32>(b)); }
 FLEXC_HOOK i32 wrap_sub(i32 a, i32 b) { return static_cast<i32>(static_cast<u32>(a) - static_cast<u32>(b)); }
 FLEXC_HOOK i32 wrap_mul(i32 a, i32 b) { return static_cast<i32>(static_cast<u32>(a) * static_cast<u32>(b)); }
-FLEXC_HOOK i32 shift_left(i32 a, i32 n) { return static_cast<i32>(static_cast<u32>(a) << n); }
-FLEXC_HOOK i32 shift_right(i32 a, i32 n) { return a >> n; }
+FLEXC_HOOK i32 wrap_neg(i32 a) { return static_cast<i32>(0u - static_cast<u32>(a)); }
+FLEXC_HOOK i32 wrap_abs(i32 a) { return a < 0 ? wrap_neg(a) : a; }
+FLEXC_HOOK i32 sign_i(i32 a) { return static_cast<i32>(a > 0) - static_cast<i32>(a < 0); }
+FLEXC_HOOK i32 min_i(i32 a, i32 b) { return a < b ? a : b; }
+FLEXC_HOOK i32 max_i(i32 a, i32 b) { return a > b ? a : b; }
+FLEXC_HOOK float int_to_float(i32 a) { return static_cast<float>(a); }
+/// Counts are taken modulo 64; from 32 on nothing of the low half is left but the sign.
+FLEXC_HOOK i32 shift_left(i32 a, i32 n) { return (n & 32) != 0 ? 0 : static_cast<i32>(static_cast<u32>(a) << (n & 31)); }
+FLEXC_HOOK i32 shift_right(i32 a, i32 n) { return a >> ((n & 32) != 0 ? 31 : n & 31); }
 FLEXC_HOOK i32 shift_right_logical(i32 a, i32 n) { return static_cast<i32>(static_cast<u32>(a) >> n); }
+FLEXC_HOOK i32 floor_div(i32 a, i32 b) {
+  if (b == 0) return 0;
+  if (b == -1) return wrap_neg(a);
+  const i32 quotient = a / b, rest = a - quotient * b;
+  return rest != 0 && (rest ^ b) < 0 ? quotient - 1 : quotient;
+}
+FLEXC_HOOK i32 floor_mod(i32 a, i32 b) {
+  if (b == 0 || b == -1) return 0;
+  const i32 rest = a % b;
+  return rest != 0 && (rest ^ b) < 0 ? rest + b : rest;
+}
 FLEXC_HOOK i64 shift_right_logical(i64 a, i64 n) { return static_cast<i64>(static_cast<u64>(a) >> n); }
 FLEXC_HOOK i64 rest_unsigned(i64 a, i64 b) { return static_cast<i64>(static_cast<u64>(a) % static_cast<u64>(b)); }
 FLEXC_HOOK i32 bits_from_float(float a) { return static_cast<i32>(bits_of(a)); }
@@ -253,9 +271,9 @@ FLEXC_HOOK float gather_bf16(const Capture<kRank>& c, I... i) { return widen_bf1
 template <int kRank, class... I>
 FLEXC_HOOK i64 gather_i64(const Capture<kRank>& c, I... i) { return load_or_zero<i64>(c.data, element_of(c, i...)); }
 template <int kRank, class... I>
-FLEXC_HOOK i64 gather_i32(const Capture<kRank>& c, I... i) { return load_or_zero<i32>(c.data, element_of(c, i...)); }
+FLEXC_HOOK i32 gather_i32(const Capture<kRank>& c, I... i) { return load_or_zero<i32>(c.data, element_of(c, i...)); }
 template <int kRank, class... I>
-FLEXC_HOOK i64 gather_u8(const Capture<kRank>& c, I... i) { return load_or_zero<unsigned char>(c.data, element_of(c, i...)); }
+FLEXC_HOOK i32 gather_u8(const Capture<kRank>& c, I... i) { return load_or_zero<unsigned char>(c.data, element_of(c, i...)); }
 template <int kRank, class... I>
 FLEXC_HOOK bool gather_bool(const Capture<kRank>& c, I... i) { return load_or_zero<unsigned char>(c.data, element_of(c, i...)) != 0; }
 

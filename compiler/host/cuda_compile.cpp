@@ -19,10 +19,11 @@ Result<void> check_template(const EmitOptions& options) {
   return {};
 }
 
-struct Attempt {
-  runtime::CudaBinary binary;
-  runtime::CubinReport report;
-};
+compiler::CudaHookOptions hook_options(const EmitOptions& options) {
+  compiler::CudaHookOptions hooks;
+  hooks.gallery_name = options.gallery_name;
+  return hooks;
+}
 
 // What comes back from the child: the three parts, each behind its length.
 void append(std::string& message, const void* data, std::uint64_t size) {
@@ -76,7 +77,7 @@ Result<CudaKernelCode> emit_cuda_kernel(const dsl::NormalForm& form, const EmitO
   if (auto status = check_template(options); !status) return std::unexpected(status.error());
   const auto functions = ir_functions();
   if (!functions) return std::unexpected(functions.error());
-  auto kernels = (*functions)->emit_cuda_kernels(form, {.gallery_name = options.gallery_name}, options.dtype, static_cast<unsigned>(options.head_dim));
+  auto kernels = (*functions)->emit_cuda_kernels(form, hook_options(options), options.dtype, static_cast<unsigned>(options.head_dim));
   if (!kernels) return std::unexpected(kernels.error());
   CudaKernelCode code;
   code.hooks = std::move(kernels->hooks);
@@ -88,7 +89,7 @@ Result<CudaKernelCode> compile_cuda_kernel(const dsl::NormalForm& form, const Em
   if (auto status = check_template(options); !status) return std::unexpected(status.error());
   const auto functions = ir_functions();
   if (!functions) return std::unexpected(functions.error());
-  auto kernels = (*functions)->emit_cuda_kernels(form, {.gallery_name = options.gallery_name}, options.dtype, static_cast<unsigned>(options.head_dim));
+  auto kernels = (*functions)->emit_cuda_kernels(form, hook_options(options), options.dtype, static_cast<unsigned>(options.head_dim));
   if (!kernels) return std::unexpected(kernels.error());
   std::optional<CudaKernelCode> best;
   for (compiler::cuda::HopperSource& source : kernels->sources) {

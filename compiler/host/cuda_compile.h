@@ -2,6 +2,7 @@
 #pragma once
 
 #include "compiler/emit/cuda/hooks_source.h"
+#include "flexc/dsl/normal_form.h"
 #include "flexc/flexc.h"
 #include "runtime/cuda/cubin.h"
 

@@ -47,7 +47,7 @@ class HooksEmitter {
     std::string body;
     int indent = 4;
     llvm::DenseMap<mlir::Value, std::string> names;
-    std::map<std::string, std::string> known;  // an expression that was written already → its name
+    std::map<std::string, std::string> known;  // a type and an expression that were written already → the name
   };
   struct Field {
     Item item;
@@ -71,6 +71,7 @@ class HooksEmitter {
 
   // Values (values.cpp).
   Level level_of_value(mlir::Value value);
+  bool reads_memory(mlir::Value value);
   Level level_of_item(const Item& item);
   bool is_strict(mlir::Value value) const { return strict_.contains(value); }
   /// The text of a value in a function: a literal, a field, or a name that has just been written.
@@ -103,6 +104,7 @@ class HooksEmitter {
   ScoreClass score_class_ = ScoreClass::Identity;
   Dependences dependences_{AffineColumns::Distinct};
   llvm::DenseSet<mlir::Value> strict_;
+  llvm::DenseMap<mlir::Value, bool> reads_memory_;
   llvm::SmallVector<Slot> slots_;
   unsigned column_words_ = 0;
 

@@ -5,6 +5,9 @@
 namespace flexc::compiler::cuda {
 namespace {
 
+/// Warpgroups issue their products in turn up to this head dim (ping-pong); beyond it the products are long enough.
+constexpr unsigned kMostTurnsHeadDim = 128;
+
 /// Bytes from the start of dynamic shared memory to the end of V's ring, and the output's place behind it where there is room: the layout of
 /// templates/hopper/tile.h, which the compiled kernel asserts.
 struct Layout {
@@ -37,12 +40,12 @@ HopperSource hopper_source(const CudaHooks& hooks, const GemmShape& tile) {
   source.text += fmt::format("\n// The tile: {} query rows by {} keys, head dim {}.\n#include \"templates/hopper/primitives.cuh\"\n\n", tile.m, tile.n, tile.d);
   source.text += gemm_source(tile);
   source.text += "\n#include \"templates/hopper/forward.cuh\"\n\nnamespace flexc::device {\n\n";
-  source.text += fmt::format("struct Config : Tile<Element::{}, {}, {}, {}, {}, mods::Hooks::kColumnWords> {{\n  static constexpr ForwardOptions kOptions{{}};\n}};\n", element, tile.m,
-                             tile.n, tile.d, tile.dv);
+  source.text += fmt::format("struct Config : Tile<Element::{}, {}, {}, {}, {}, mods::Hooks::kColumnWords> {{\n  static constexpr ForwardOptions kOptions{{Pin::kSleep, {}}};\n}};\n", element, tile.m,
+                             tile.n, tile.d, tile.dv, tile.d <= kMostTurnsHeadDim);
   source.text += fmt::format("static_assert(Config::kThreads == {} && Config::kSharedBytes == {}, \"the launch was laid out for this tile\");\n\n}}  // namespace flexc::device\n\n",
                              source.threads, source.dynamic_smem_bytes);
   source.text += fmt::format(
-      "FLEXC_KERNEL({}) {}(const __grid_constant__ flexc_hopper_arguments arguments, const __grid_constant__ flexc::mods::Hooks::Params params) {{\n"
+      "FLEXC_KERNEL({}) {}(FLEXC_ARGUMENT flexc_hopper_arguments arguments, FLEXC_ARGUMENT flexc::mods::Hooks::Params params) {{\n"
       "  flexc::device::forward<flexc::device::Config, flexc::mods::Hooks>(arguments, params);\n}}\n",
       source.threads, kHopperKernel);
   return source;

@@ -58,13 +58,13 @@ std::string comparison(Op kind, Texts operands) {
   }
 }
 
-std::string bool_operation(Op kind, Texts operands) {
+std::string bool_operation(Op kind, Texts operands, Type type) {
   switch (kind) {
     case Op::And: return infix(operands, "&");
     case Op::Or: return infix(operands, "|");
     case Op::Xor: return infix(operands, "!=");
     case Op::Not: return "!" + operands[0];
-    case Op::BoolToInt: return fmt::format("static_cast<i64>({})", operands[0]);
+    case Op::BoolToInt: return fmt::format("static_cast<{}>({})", type_name(type), operands[0]);
     default: return comparison(kind, operands);
   }
 }
@@ -175,7 +175,7 @@ std::string operation_text(Operation& op, ArrayRef<std::string> operands, bool i
   if (kind == Op::Select) return fmt::format("{} ? {} : {}", operands[0], operands[1], operands[2]);
   const Type from = op.getOperand(0).getType();
   if (from.isF32()) return float_operation(kind, operands, is_strict, op.hasAttr("flex.unit"));
-  return from.isInteger(1) ? bool_operation(kind, operands) : integer_operation(kind, operands);
+  return from.isInteger(1) ? bool_operation(kind, operands, op.getResult(0).getType()) : integer_operation(kind, operands);
 }
 
 std::string combine_text(StringRef kind, Type type, const std::string& total, const std::string& element, bool is_strict) {

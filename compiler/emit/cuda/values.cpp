@@ -33,7 +33,17 @@ Level HooksEmitter::level_of_value(Value value) {
   if ((coordinates & kOnScore) || ((coordinates & kOnQ) && (coordinates & kOnKv))) return Level::Pair;
   if (coordinates & kOnKv) return Level::Column;
   if (coordinates & kOnQ) return Level::Row;
-  return coordinates & kOnHead ? Level::Head : Level::Launch;
+  // The host evaluates the launch level, and captures are in the GPU's memory.
+  return coordinates & kOnHead || reads_memory(value) ? Level::Head : Level::Launch;
+}
+
+bool HooksEmitter::reads_memory(Value value) {
+  Operation* op = value.getDefiningOp();
+  if (!op) return false;
+  if (const auto found = reads_memory_.find(value); found != reads_memory_.end()) return found->second;
+  bool result = isa<flex::GatherOp, flex::ReduceOp>(op);
+  for (Value operand : op->getOperands()) result = result || reads_memory(operand);
+  return reads_memory_[value] = result;
 }
 
 void HooksEmitter::line(Function& function, const std::string& text) {
@@ -42,11 +52,12 @@ void HooksEmitter::line(Function& function, const std::string& text) {
 }
 
 std::string HooksEmitter::define(Function& function, Type type, const std::string& text) {
-  const auto found = function.known.find(text);
+  const std::string key = type_name(type) + " " + text;
+  const auto found = function.known.find(key);
   if (found != function.known.end()) return found->second;
   std::string name = fmt::format("v{}", next_name_++);
   line(function, fmt::format("const {} {} = {};", type_name(type), name, text));
-  return function.known[text] = name;
+  return function.known[key] = name;
 }
 
 /// A level's field, as seen from a function of a later level.
@@ -132,7 +143,7 @@ std::string HooksEmitter::computed(Function& function, Operation& op) {
   if (op.hasAttr("flex.slot") && function.level == Level::Pair) return slot(function, op);
   if (auto gather_op = dyn_cast<flex::GatherOp>(op)) return gather(function, gather_op);
   if (auto reduce = dyn_cast<flex::ReduceOp>(op)) return reduction(function, reduce);
-  if (isa<flex::FloorDivOp, flex::ModOp>(op) && op.getOperand(0).getType().isInteger(64)) return quotient(function, op);
+  if (isa<flex::FloorDivOp, flex::ModOp>(op) && op.getOperand(0).getType().isSignlessInteger()) return quotient(function, op);
   SmallVector<std::string> operands;
   for (Value operand : op.getOperands()) operands.push_back(value(function, operand));
   return operation_text(op, operands, is_strict(op.getResult(0)));
@@ -185,9 +196,10 @@ std::string HooksEmitter::quotient(Function& function, Operation& op) {
   const bool is_remainder = isa<flex::ModOp>(op);
   const Value by = op.getOperand(1);
   const std::string a = value(function, op.getOperand(0));
+  const unsigned width = by.getType().getIntOrFloatBitWidth();
   if (const auto exponent = power_of_two(by)) {
-    if (is_remainder) return fmt::format("{} & {}", a, literal((std::int64_t{1} << *exponent) - 1, 64));
-    return fmt::format("shift_right({}, {})", a, literal(*exponent, 64));
+    if (is_remainder) return fmt::format("{} & {}", a, literal((std::int64_t{1} << *exponent) - 1, width));
+    return fmt::format("shift_right({}, {})", a, literal(*exponent, width));
   }
   const bool from_launch = !by.getDefiningOp<arith::ConstantOp>() && function.level != Level::Launch && level_of_value(by) == Level::Launch;
   return fmt::format("{}({}, {})", is_remainder ? "floor_mod" : "floor_div", a, from_launch ? divisor(by) : value(function, by));
