@@ -19,6 +19,9 @@ constexpr std::uint32_t kSymbolTable = 2, kNoBits = 8;
 // .nv.info: records of a format byte, an attribute byte and a payload: two bytes, or a length in two bytes and that many.
 constexpr std::uint8_t kFormatSized = 4, kAttributeFrameSize = 0x11, kAttributeRegisters = 0x2f;
 
+// From compute capability 9.0 on the section begins with what the system keeps of shared memory.
+constexpr std::uint64_t kReservedShared = 1024;
+
 // Opcodes: the low 12 bits of an instruction.
 constexpr unsigned kOpcodeLdl = 0x983, kOpcodeStl = 0x387, kOpcodeHgmma = 0x9f0, kOpcodeHgmmaShared = 0xdf0;
 
@@ -64,6 +67,9 @@ Result<std::vector<Section>> sections_of(const Reader& file) {
   const auto machine = file.at<std::uint16_t>(18), count = file.at<std::uint16_t>(60), names_index = file.at<std::uint16_t>(62);
   const auto table = file.at<std::uint64_t>(40);
   if (!names_index || !table || !count || *machine != kMachineCuda) return broken("not for a GPU");
+  const auto segments = file.at<std::uint64_t>(32);
+  const auto segment_size = file.at<std::uint16_t>(54), segment_count = file.at<std::uint16_t>(56);
+  if (!segments || !segment_size || !segment_count || !file.part(*segments, std::uint64_t{*segment_size} * *segment_count)) return broken("it is cut off");
   const auto header = [&](std::uint64_t index) { return *table + index * kSectionHeader; };
   const auto name_table = file.at<std::uint64_t>(header(*names_index) + 24);
   if (!name_table || *names_index >= *count) return broken("no section names");
@@ -152,7 +158,7 @@ Result<CubinReport> read_cubin(std::span<const std::byte> bytes) {
         if (attribute == kAttributeFrameSize) report.stack_bytes = *value;
       });
     }
-    if (section.name.starts_with(kShared) && section.name.substr(kShared.size()) == report.kernel) report.static_smem_bytes = static_cast<unsigned>(section.size);
+    if (section.name.starts_with(kShared) && section.name.substr(kShared.size()) == report.kernel) report.static_smem_bytes = static_cast<unsigned>(section.size - std::min(section.size, kReservedShared));
   }
   if (!is_sound) return broken("a record of .nv.info reaches beyond its section");
   if (!has_registers) return broken("no register count for " + report.kernel);

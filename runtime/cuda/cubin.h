@@ -13,7 +13,7 @@ struct CubinReport {
   std::string kernel;            ///< name of its one entry function
   unsigned registers = 0;        ///< a thread
   unsigned stack_bytes = 0;      ///< frame in local memory: spills, arrays, calls
-  unsigned static_smem_bytes = 0;
+  unsigned static_smem_bytes = 0;  ///< without the KiB that the system keeps
   unsigned code_bytes = 0;
   unsigned local_loads = 0, local_stores = 0;  ///< LDL and STL instructions
   unsigned tensor_instructions = 0;            ///< HGMMA

@@ -95,7 +95,7 @@ Result<CudaBinary> Nvrtc::compile(const CudaProgram& program) const {
   if (const int status = functions_->create(&unit, program.text.c_str(), program.name.c_str(), count, texts.data(), names.data()); status != 0)
     return std::unexpected(Error{ErrorKind::Internal, fmt::format("nvrtcCreateProgram({}): {}", program.name, message(status))});
   const std::string architecture = "--gpu-architecture=" + program.architecture;
-  const std::array options = {architecture.c_str(), "--std=c++17", "--fmad=false", "--no-cache", "--ptxas-options=-v"};
+  const std::array options = {architecture.c_str(), "--std=c++17", "--fmad=false", "--device-as-default-execution-space", "--no-cache", "--ptxas-options=-v"};
   const int status = functions_->compile(unit, static_cast<int>(options.size()), options.data());
   CudaBinary binary;
   binary.log = fetch(functions_->log_size, functions_->log, unit);
