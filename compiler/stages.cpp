@@ -4,6 +4,7 @@
 #include "compiler/emit/cuda/tiles.h"
 #include "compiler/emit/llvm/emitter.h"
 #include "compiler/import/import.h"
+#include "compiler/passes/ranges.h"
 #include "compiler/pipeline.h"
 #include <fmt/format.h>
 #include "llvm/Support/raw_ostream.h"
@@ -16,13 +17,13 @@ namespace {
 /// A module, and what it lives in. Messages of MLIR about our own IR are internal errors, and are kept.
 class Session {
  public:
-  explicit Session(const dsl::NormalForm& form) : context_(registry(), mlir::MLIRContext::Threading::DISABLED) {
+  explicit Session(const dsl::NormalForm& form, Member member = Member::Wide) : context_(registry(), mlir::MLIRContext::Threading::DISABLED) {
     context_.loadAllAvailableDialects();
     context_.getDiagEngine().registerHandler([this](mlir::Diagnostic& diagnostic) {
       llvm::raw_string_ostream stream(messages_);
       stream << diagnostic << "\n";
     });
-    module_ = import_normal_form(form, context_);
+    module_ = import_normal_form(form, context_, member == Member::Narrow);
   }
 
   Result<void> verify() {
@@ -30,26 +31,34 @@ class Session {
     return failure("the imported IR does not verify");
   }
 
-  Result<void> optimise(Target target) {
+  using Pipeline = void (*)(mlir::OpPassManager&);
+
+  Result<void> run(Pipeline pipeline) {
     mlir::PassManager passes(&context_);
     passes.enableVerifier(true);
-    build_pipeline(passes, target);
+    pipeline(passes);
     if (mlir::succeeded(passes.run(*module_))) return {};
     return failure("a pass failed");
   }
 
   Result<void> lower(CpuLevel level) {
+    manifest_ = {};
+    for (flex::VariantOp variant : module_->getOps<flex::VariantOp>()) manifest_.assumptions |= assumptions_of(variant);
     module_ = emit_row_module(*module_, vector_width(level));
     if (mlir::succeeded(mlir::verify(*module_))) return {};
     return failure("the emitted LLVM dialect does not verify");
   }
 
   mlir::ModuleOp module() { return *module_; }
+  /// Of what was lowered.
+  const Manifest& manifest() const { return manifest_; }
 
-  std::string text() {
+  std::string text(bool locations) {
     std::string text;
     llvm::raw_string_ostream stream(text);
-    module_->print(stream);
+    mlir::OpPrintingFlags flags;
+    if (locations) flags.enableDebugInfo(true, /*prettyForm=*/false);
+    module_->print(stream, flags);
     stream << "\n";
     return text;
   }
@@ -66,20 +75,21 @@ class Session {
   }
 
   std::string messages_;
+  Manifest manifest_;
   mlir::MLIRContext context_;
   mlir::OwningOpRef<mlir::ModuleOp> module_;
 };
 
 Result<CpuLevel> level_or_host(std::optional<CpuLevel> level) {
   if (level) return *level;
-  return detect_cpu_level();
+  return runtime::detect_cpu_level();
 }
 
 /// The session with its module in the LLVM dialect.
-Result<std::unique_ptr<Session>> lowered(const dsl::NormalForm& form, CpuLevel level) {
-  auto session = std::make_unique<Session>(form);
+Result<std::unique_ptr<Session>> lowered(const dsl::NormalForm& form, Member member, CpuLevel level, Session::Pipeline pipeline = build_pipeline) {
+  auto session = std::make_unique<Session>(form, member);
   auto done = session->verify();
-  if (done) done = session->optimise(Target::Cpu);
+  if (done) done = session->run(pipeline);
   if (done) done = session->lower(level);
   if (!done) return std::unexpected(done.error());
   return session;
@@ -87,30 +97,33 @@ Result<std::unique_ptr<Session>> lowered(const dsl::NormalForm& form, CpuLevel l
 
 }  // namespace
 
-Result<std::string> emit_stage(const dsl::NormalForm& form, std::string_view stage, std::optional<CpuLevel> level) {
+Result<std::string> emit_stage(const dsl::NormalForm& form, std::string_view stage, std::optional<CpuLevel> level, Member member, bool locations) {
   if (stage == "ir" || stage == "opt") {
-    Session session(form);
+    Session session(form, member);
     if (auto done = session.verify(); !done) return std::unexpected(done.error());
     if (stage == "opt")
-      if (auto done = session.optimise(Target::Cpu); !done) return std::unexpected(done.error());
-    return session.text();
+      if (auto done = session.run(build_pipeline); !done) return std::unexpected(done.error());
+    return session.text(locations);
   }
   if (stage != "llvm" && stage != "asm") return std::unexpected(Error{ErrorKind::Usage, "unknown stage '" + std::string(stage) + "': expected ir, opt, llvm or asm"});
   const auto target = level_or_host(level);
   if (!target) return std::unexpected(target.error());
-  auto session = lowered(form, *target);
+  auto session = lowered(form, member, *target);
   if (!session) return std::unexpected(session.error());
   return stage == "llvm" ? print_llvm_ir((*session)->module(), *target) : print_assembly((*session)->module(), *target);
 }
 
 Result<CudaHooks> emit_cuda_hooks(const dsl::NormalForm& form, const CudaHookOptions& options) {
-  Session session(form);
+  Session session(form, options.member);
   auto done = session.verify();
-  if (done) done = session.optimise(Target::Cuda);
+  if (done) done = session.run(build_cuda_pipeline);
   if (!done) return std::unexpected(done.error());
   CudaHookOptions named = options;
   named.identity = fmt::format("{:016x}{:016x}", form.hash[0], form.hash[1]);
-  return cuda::HooksEmitter(*session.module().getOps<flex::VariantOp>().begin(), named).run();
+  flex::VariantOp variant = *session.module().getOps<flex::VariantOp>().begin();
+  CudaHooks hooks = cuda::HooksEmitter(variant, named).run();
+  hooks.manifest.assumptions = assumptions_of(variant);
+  return hooks;
 }
 
 Result<CudaKernels> emit_cuda_kernels(const dsl::NormalForm& form, const CudaHookOptions& options, DType dtype, unsigned head_dim) {
@@ -127,10 +140,26 @@ Result<CudaKernels> emit_cuda_kernels(const dsl::NormalForm& form, const CudaHoo
   return kernels;
 }
 
-Result<std::vector<std::byte>> compile_row_object(const dsl::NormalForm& form, std::optional<CpuLevel> level) {
+Result<RowMember> compile_row_member(const dsl::NormalForm& form, Member member, std::optional<CpuLevel> level) {
   const auto target = level_or_host(level);
   if (!target) return std::unexpected(target.error());
-  auto session = lowered(form, *target);
+  auto session = lowered(form, member, *target);
+  if (!session) return std::unexpected(session.error());
+  auto object = compile_object((*session)->module(), *target);
+  if (!object) return std::unexpected(object.error());
+  return RowMember{std::move(*object), (*session)->manifest()};
+}
+
+Result<std::vector<std::byte>> compile_row_object(const dsl::NormalForm& form, std::optional<CpuLevel> level) {
+  auto member = compile_row_member(form, Member::Wide, level);
+  if (!member) return std::unexpected(member.error());
+  return std::move(member->object);
+}
+
+Result<std::vector<std::byte>> compile_plain_row_object(const dsl::NormalForm& form, std::optional<CpuLevel> level) {
+  const auto target = level_or_host(level);
+  if (!target) return std::unexpected(target.error());
+  auto session = lowered(form, Member::Wide, *target, build_plain_pipeline);
   if (!session) return std::unexpected(session.error());
   return compile_object((*session)->module(), *target);
 }

@@ -10,17 +10,31 @@
 #include "compiler/emit/cuda/hooks_source.h"
 #include "compiler/emit/cuda/kernel_source.h"
 #include "compiler/emit/llvm/object.h"
+#include "compiler/members.h"
 #include "flexc/dsl/normal_form.h"
 #include "flexc/error.h"
 
 namespace flexc::compiler {
 
-/// `stage` "ir" (as imported), "opt" (after the pipeline), "llvm" or "asm" (for this machine, or for `level`). Another stage is
-/// an error of kind Usage.
-Result<std::string> emit_stage(const dsl::NormalForm& form, std::string_view stage, std::optional<CpuLevel> level = std::nullopt);
+/// `stage` "ir" (as imported), "opt" (after the pipeline), "llvm" or "asm" (for this machine, or for `level`), of the narrow member
+/// unless told otherwise. With `locations`, ir and opt say of each operation where it was written, as `flexc-opt
+/// -mlir-print-debuginfo` does. Another stage is an error of kind Usage.
+Result<std::string> emit_stage(const dsl::NormalForm& form, std::string_view stage, std::optional<CpuLevel> level = std::nullopt, Member member = Member::Narrow,
+                               bool locations = false);
 
-/// The mods as one relocatable object, which runtime/loader maps.
+/// The mods as one relocatable object, which runtime/loader maps, and what it assumes of a call.
+struct RowMember {
+  std::vector<std::byte> object;
+  Manifest manifest;
+};
+/// A wide member assumes nothing; nor does a narrow one where nothing is gained by it, which then serves every call.
+Result<RowMember> compile_row_member(const dsl::NormalForm& form, Member member, std::optional<CpuLevel> level = std::nullopt);
+/// The wide member's object.
 Result<std::vector<std::byte>> compile_row_object(const dsl::NormalForm& form, std::optional<CpuLevel> level = std::nullopt);
+
+/// The same by the passes that emission needs and no others: every score is general, nothing is simplified and nothing has a slot.
+/// For tests of what the optimising passes must not change.
+Result<std::vector<std::byte>> compile_plain_row_object(const dsl::NormalForm& form, std::optional<CpuLevel> level = std::nullopt);
 
 /// The mods as the CUDA struct of templates/hooks.cuh.
 Result<CudaHooks> emit_cuda_hooks(const dsl::NormalForm& form, const CudaHookOptions& options);

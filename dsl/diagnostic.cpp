@@ -1,6 +1,7 @@
 #include "flexc/diagnostic.h"
 
 #include <algorithm>
+#include <numeric>
 #include <iterator>
 #include <numeric>
 
@@ -171,6 +172,18 @@ void Diagnostics::add(Diagnostic diagnostic) {
 Location Diagnostics::locate(Span span) const {
   if (span.source >= sources_.size()) return {};
   return Locator(sources_[span.source].text).locate(span.begin);
+}
+
+std::vector<Location> Diagnostics::locate(const std::vector<Span>& spans) const {
+  std::vector<std::size_t> order(spans.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::ranges::sort(order, {}, [&](std::size_t i) { return spans[i].begin; });
+  std::vector<Locator> locators;
+  for (const Source& source : sources_) locators.emplace_back(source.text);
+  std::vector<Location> places(spans.size());
+  for (const std::size_t i : order)
+    if (spans[i].source < locators.size()) places[i] = locators[spans[i].source].locate(spans[i].begin);
+  return places;
 }
 
 std::string Diagnostics::render() const {

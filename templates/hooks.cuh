@@ -10,6 +10,7 @@
 //     static constexpr ScoreClass kScoreClass = …;
 //     static constexpr bool kHasMask = …;       // `keep` must be asked inside the band; false: the band alone decides
 //     static constexpr bool kHasBand = …;       // false: `band` gives all positions
+//     static constexpr int kBandIntervals = …;  // 1: the second interval is always empty; 2
 //     static constexpr bool kHasGradient = …;   // `dlogit2` is defined
 //     static constexpr bool kScoreReadsColumns = …, kMaskReadsColumns = …;  // logit2, keep read the table of columns
 //     static constexpr int kColumnWords = …;    // 32-bit words a column of that table; 0: there is no table
@@ -95,6 +96,18 @@ template <class Position>
 FLEXC_HOOK Band<Position> whole_band() {
   constexpr Position kLowest = sizeof(Position) == 8 ? Position(-0x7fffffffffffffffll - 1) : Position(-0x7fffffff - 1);
   return {kLowest, Position(~kLowest), 0, 0};
+}
+
+template <class Position>
+FLEXC_HOOK Band<Position> one_interval(i64 lo, i64 hi) {
+  return {static_cast<Position>(lo), static_cast<Position>(hi), 0, 0};
+}
+/// In any order, and they may overlap.
+template <class Position>
+FLEXC_HOOK Band<Position> two_intervals(i64 lo0, i64 hi0, i64 lo1, i64 hi1) {
+  const bool in_order = lo0 <= lo1;
+  const i64 first_lo = in_order ? lo0 : lo1, first_hi = in_order ? hi0 : hi1, second_lo = in_order ? lo1 : lo0, second_hi = in_order ? hi1 : hi0;
+  return {static_cast<Position>(first_lo), static_cast<Position>(first_hi), static_cast<Position>(second_lo > first_hi ? second_lo : first_hi), static_cast<Position>(second_hi)};
 }
 
 struct Problem {

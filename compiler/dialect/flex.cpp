@@ -97,7 +97,30 @@ void printDims(AsmPrinter& printer, Operation*, ArrayAttr dims) {
   printer << "]";
 }
 
-/// Arguments and results of a kind of mod; all arguments but the score are i64.
+/// "%a, %b : i32": indices are i64 unless their type is written.
+ParseResult parseIndices(OpAsmParser& parser, SmallVectorImpl<OpAsmParser::UnresolvedOperand>& indices, SmallVectorImpl<Type>& types) {
+  return parser.parseCommaSeparatedList([&]() -> ParseResult {
+    OpAsmParser::UnresolvedOperand index;
+    const OptionalParseResult found = parser.parseOptionalOperand(index);
+    if (!found.has_value()) {  // a scalar capture has none
+      if (indices.empty()) return success();
+      return parser.emitError(parser.getCurrentLocation(), "expected an index");
+    }
+    if (failed(*found)) return failure();
+    indices.push_back(index);
+    types.push_back(parser.getBuilder().getI64Type());
+    return succeeded(parser.parseOptionalColon()) ? parser.parseType(types.back()) : success();
+  });
+}
+
+void printIndices(OpAsmPrinter& printer, Operation*, OperandRange indices, TypeRange) {
+  llvm::interleaveComma(indices, printer, [&](Value index) {
+    printer.printOperand(index);
+    if (!index.getType().isInteger(64)) printer << " : " << index.getType();
+  });
+}
+
+/// Arguments and results of a kind of mod; all arguments but the score are i64. A band yields its one result two or four times.
 struct Signature {
   SmallVector<StringRef, 5> arguments;
   SmallVector<Type, 3> results;
@@ -109,6 +132,7 @@ Signature signature_of(MLIRContext* context) {
   const Type f32 = Float32Type::get(context);
   if constexpr (std::is_same_v<Mod, ScoreModOp>) return {{"score", "b", "h", "q_idx", "kv_idx"}, {f32}};
   else if constexpr (std::is_same_v<Mod, MaskModOp>) return {{"b", "h", "q_idx", "kv_idx"}, {IntegerType::get(context, 1)}};
+  else if constexpr (std::is_same_v<Mod, BandOp>) return {{"b", "h", "q_idx"}, {IntegerType::get(context, 64)}};
   else return {{"b", "h", "q_idx", "kv_base", "kv_step"}, {f32, f32, f32}};
 }
 
@@ -144,7 +168,13 @@ LogicalResult verify_mod(Mod mod) {
   for (std::size_t i = 0; i < count; ++i)
     if (block.getArgument(i).getType() != signature.argument_type(i)) return mod.emitOpError("argument ") << i << " is not of type " << signature.argument_type(i);
   auto yield = dyn_cast<YieldOp>(block.getTerminator());
-  if (!yield || TypeRange(yield.getValues()) != TypeRange(signature.results)) return mod.emitOpError("must yield ") << signature.results;
+  if constexpr (std::is_same_v<Mod, BandOp>) {
+    const auto is_limit = [](Type type) { return type.isInteger(64); };
+    if (!yield || (yield.getValues().size() != 2 && yield.getValues().size() != 4) || !llvm::all_of(yield.getValues().getTypes(), is_limit))
+      return mod.emitOpError("must yield one or two intervals, as two or four 'i64'");
+  } else if (!yield || TypeRange(yield.getValues()) != TypeRange(signature.results)) {
+    return mod.emitOpError("must yield ") << signature.results;
+  }
   return success();
 }
 
@@ -180,7 +210,8 @@ LogicalResult verify_gather(Operation* gather, FlatSymbolRefAttr capture, std::s
   const std::size_t rank = declaration.getDims().size();
   if (gather->getNumOperands() + missing != rank)
     return gather->emitOpError("has ") << gather->getNumOperands() << " indices for " << rank << " dims" << (missing ? " of which one makes the row" : "");
-  const Type wanted = value_type(declaration.getElement());
+  const Type stored = declaration.getElement(), wanted = value_type(stored);
+  if (!missing && element.isInteger(32) && (stored.isInteger(32) || stored.isUnsignedInteger(8))) return success();
   // Bools have no rows: there they are read as integers.
   if (element != wanted && !(missing && wanted.isInteger(1) && element.isInteger(64))) return gather->emitOpError("reads ") << wanted << " from this capture, not " << element;
   return success();
@@ -222,19 +253,20 @@ LogicalResult RowType::verify(llvm::function_ref<InFlightDiagnostic()> error, Ty
 }
 
 LogicalResult VariantOp::verifyRegions() {
-  unsigned scores = 0, masks = 0, affine_rows = 0, captures = 0, params = 0, dims = 0;
+  unsigned scores = 0, masks = 0, affine_rows = 0, bands = 0, captures = 0, params = 0, dims = 0;
   for (Operation& op : getBody().front()) {
     std::string wanted;
     if (isa<ScoreModOp>(op)) ++scores;
     else if (isa<AffineRowOp>(op)) ++affine_rows;
     else if (isa<MaskModOp>(op)) ++masks;
+    else if (isa<BandOp>(op)) ++bands;
     else if (isa<CaptureOp>(op)) wanted = "c" + std::to_string(captures++);
     else if (isa<ParamOp>(op)) wanted = "p" + std::to_string(params++);
     else if (isa<FreshDimOp>(op)) wanted = "n" + std::to_string(dims++);
     else return op.emitOpError("does not belong into a variant");
     if (!wanted.empty() && mlir::SymbolTable::getSymbolName(&op) != wanted) return op.emitOpError("must be named @") << wanted << ": declarations are numbered";
   }
-  if (scores > 1 || masks > 1 || affine_rows > 1) return emitOpError("has a mod twice");
+  if (scores > 1 || masks > 1 || affine_rows > 1 || bands > 1) return emitOpError("has a mod twice");
   return success();
 }
 
@@ -282,6 +314,11 @@ ParseResult AffineRowOp::parse(OpAsmParser& parser, OperationState& state) { ret
 void AffineRowOp::print(OpAsmPrinter& printer) { print_mod(printer, *this); }
 LogicalResult AffineRowOp::verifyRegions() { return verify_mod(*this); }
 void AffineRowOp::getAsmBlockArgumentNames(Region& region, OpAsmSetValueNameFn set_name) { name_arguments(*this, region, set_name); }
+
+ParseResult BandOp::parse(OpAsmParser& parser, OperationState& state) { return parse_mod<BandOp>(parser, state); }
+void BandOp::print(OpAsmPrinter& printer) { print_mod(printer, *this); }
+LogicalResult BandOp::verifyRegions() { return verify_mod(*this); }
+void BandOp::getAsmBlockArgumentNames(Region& region, OpAsmSetValueNameFn set_name) { name_arguments(*this, region, set_name); }
 
 ParseResult ReduceOp::parse(OpAsmParser& parser, OperationState& state) {
   StringRef kind;

@@ -1,7 +1,7 @@
 // The flex dialect in C++. Everything here that mentions MLIR is precompiled once (see compiler/CMakeLists.txt).
 #pragma once
 
-#include "flexc/dsl/normal_form.h"
+#include "flexc/dsl/operations.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Builders.h"
@@ -29,6 +29,11 @@ bool same_shape(mlir::Type a, mlir::Type b);
 
 /// "c3" → 3: the number in the name of a declaration, which is its place in the normal form.
 unsigned number_of(llvm::StringRef name);
+
+/// The unit attribute of a variant that passes may compile under the assumptions of compiler/members.h …
+inline constexpr const char* kNarrowAttribute = "flex.narrow";
+/// … and the names of those that they have used so far, an array that is absent while there are none.
+inline constexpr const char* kAssumesAttribute = "flex.assumes";
 
 /// The constant's value if `value` is a constant of that type.
 std::optional<std::int64_t> constant_integer(mlir::Value value);

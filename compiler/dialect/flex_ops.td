@@ -22,12 +22,17 @@ class RowOf<string predicate, string name>
 def Flex_IntRow : RowOf<"isInteger(64)", "row of i64">;
 def Flex_FloatRow : RowOf<"isF32()", "row of f32">;
 def Flex_Row : AnyTypeOf<[Flex_IntRow, Flex_FloatRow]>;
-def Flex_Int : AnyTypeOf<[I64, Flex_IntRow]>;
+// The language's integers are i64. An i32 is one that narrow-integers proved small: its operations give the low 32 bits of what
+// the same operation gives on the sign-extended operands, so they are as total as the others.
+def Flex_Integer : AnyTypeOf<[I64, I32]>;
+def Flex_WideInt : AnyTypeOf<[I64, Flex_IntRow]>;
+def Flex_Int : AnyTypeOf<[I64, I32, Flex_IntRow]>;
 def Flex_Float : AnyTypeOf<[F32, Flex_FloatRow]>;
-def Flex_Number : AnyTypeOf<[I64, F32, Flex_IntRow, Flex_FloatRow]>;
-def Flex_Bits : AnyTypeOf<[I1, I64, Flex_IntRow]>;
-def Flex_Value : AnyTypeOf<[I1, I64, F32, Flex_IntRow, Flex_FloatRow]>;
+def Flex_Number : AnyTypeOf<[I64, I32, F32, Flex_IntRow, Flex_FloatRow]>;
+def Flex_Bits : AnyTypeOf<[I1, I64, I32, Flex_IntRow]>;
+def Flex_Value : AnyTypeOf<[I1, I64, I32, F32, Flex_IntRow, Flex_FloatRow]>;
 def Flex_Scalar : AnyTypeOf<[I1, I64, F32]>;
+def Flex_Element : AnyTypeOf<[I1, I64, I32, F32]>;
 
 class Flex_Op<string mnemonic, list<Trait> traits = []> : Op<Flex_Dialect, mnemonic, traits>;
 
@@ -99,6 +104,29 @@ def Flex_MaskModOp : Flex_ModBase<"mask_mod", "Which pairs may attend",
 def Flex_AffineRowOp : Flex_ModBase<"affine_row", "A row of affine scores: factor * score + row + slope * column",
     "flex.affine_row(%b, %h, %q_idx, %kv_base, %kv_step) {\n  flex.yield %factor, %row, %slope : f32, f32, f32\n}">;
 
+def Flex_BandOp : Flex_Op<"band", [HasParent<"VariantOp">, IsolatedFromAbove, SingleBlockImplicitTerminator<"YieldOp">,
+                                   DeclareOpInterfaceMethods<OpAsmOpInterface, ["getAsmBlockArgumentNames"]>]> {
+  let summary = "The positions that a row may attend to, as intervals";
+  let description = [{
+    Yields one or two intervals [lo, hi) of kv positions, as lo0, hi0 or lo0, hi0, lo1, hi1. Their union is meant: an interval
+    with hi <= lo is empty, and the two may overlap, in any order. A pair is kept where its position lies in the union and the
+    `flex.mask_mod`, if there is one beside it, holds: with a band, that is the residual. No position is INT64_MAX, so
+    hi = INT64_MAX stands for "no end".
+
+    Example: causal, after a prefix that all rows see
+    ```mlir
+    flex.band(%b, %h, %q_idx) {
+      %0 = flex.add %q_idx, %one : i64
+      %1 = flex.max %0, %prefix : i64
+      flex.yield %least, %1 : i64, i64
+    }
+    ```
+  }];
+  let regions = (region SizedRegion<1>:$body);
+  let hasCustomAssemblyFormat = 1;
+  let hasRegionVerifier = 1;
+}
+
 def Flex_YieldOp : Flex_Op<"yield", [Pure, Terminator, ReturnLike]> {
   let summary = "The result of a mod or of a reduction's body";
   let description = "Example: `flex.yield %0 : f32`";
@@ -129,13 +157,15 @@ def Flex_ReadOp : Flex_Op<"read", [Pure, DeclareOpInterfaceMethods<SymbolUserOpI
 def Flex_GatherOp : Flex_Op<"gather", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
   let summary = "An element of a capture";
   let description = [{
-    Total: an index i with -n <= i < 0 counts from the end; beyond, no memory is touched and the value is 0.
+    Total: an index i with -n <= i < 0 counts from the end; beyond, no memory is touched and the value is 0. Indices are i64 unless
+    their type is written. With i32 indices only, the capture's offsets are computed in 32 bits: the launch must have checked that
+    they fit (compiler/members.h). i32 and ui8 elements may be read as i32.
 
-    Example: `%0 = flex.gather @c0[%b, %kv_idx] : f32`
+    Example: `%0 = flex.gather @c0[%b, %1 : i32] : f32`
   }];
-  let arguments = (ins FlatSymbolRefAttr:$capture, Variadic<I64>:$indices);
-  let results = (outs Flex_Scalar:$result);
-  let assemblyFormat = "$capture `[` $indices `]` attr-dict `:` type($result)";
+  let arguments = (ins FlatSymbolRefAttr:$capture, Variadic<Flex_Integer>:$indices);
+  let results = (outs Flex_Element:$result);
+  let assemblyFormat = "$capture `[` custom<Indices>($indices, type($indices)) `]` attr-dict `:` type($result)";
 }
 
 def Flex_GatherRowOp : Flex_Op<"gather_row", [Pure, DeclareOpInterfaceMethods<SymbolUserOpInterface>]> {
@@ -197,8 +227,8 @@ class Flex_Unary<string mnemonic, string kind, TypeConstraint operand, string te
 class Flex_Compare<string mnemonic, string kind, string text>
     : Flex_Elementwise<mnemonic, kind, [SameTypeOperands]> {
   let summary = text;
-  let description = text # ", of two i64 or two f32; with a NaN only `ne` holds.\n\nExample: `%2 = flex." # mnemonic # " %0, %1 : i64`";
-  let arguments = (ins AnyTypeOf<[I64, F32]>:$lhs, AnyTypeOf<[I64, F32]>:$rhs);
+  let description = text # ", of two integers or two f32; with a NaN only `ne` holds.\n\nExample: `%2 = flex." # mnemonic # " %0, %1 : i64`";
+  let arguments = (ins AnyTypeOf<[I64, I32, F32]>:$lhs, AnyTypeOf<[I64, I32, F32]>:$rhs);
   let results = (outs I1:$result);
   let assemblyFormat = "$lhs `,` $rhs attr-dict `:` type($lhs)";
 }
@@ -234,7 +264,7 @@ def Flex_NegOp : Flex_Unary<"neg", "Neg", Flex_Number, "Negation; integers wrap"
 def Flex_AbsOp : Flex_Unary<"abs", "Abs", Flex_Number, "Magnitude; INT64_MIN stays">;
 def Flex_SignOp : Flex_Unary<"sign", "Sign", Flex_Number, "(x > 0) - (x < 0), so 0 for a NaN">;
 def Flex_NotOp : Flex_Unary<"not", "Not", Flex_Bits, "Complement, of bits or of a bool">;
-def Flex_WrapI32Op : Flex_Unary<"wrap_i32", "WrapI32", Flex_Int, "Sign extension of the low 32 bits">;
+def Flex_WrapI32Op : Flex_Unary<"wrap_i32", "WrapI32", Flex_WideInt, "Sign extension of the low 32 bits">;
 
 def Flex_EqOp : Flex_Compare<"eq", "Eq", "Equal">;
 def Flex_NeOp : Flex_Compare<"ne", "Ne", "Different">;
@@ -251,9 +281,9 @@ def Flex_SelectOp : Flex_Elementwise<"select", "Select", [AllTypesMatch<["on_tru
   let assemblyFormat = "$condition `,` $on_true `,` $on_false attr-dict `:` type($result)";
 }
 
-def Flex_BoolToIntOp : Flex_Conversion<"bool_to_int", "BoolToInt", I1, I64, "0 or 1", "%1 = flex.bool_to_int %0 : i1 -> i64">;
+def Flex_BoolToIntOp : Flex_Conversion<"bool_to_int", "BoolToInt", I1, Flex_Integer, "0 or 1", "%1 = flex.bool_to_int %0 : i1 -> i64">;
 def Flex_IntToFloatOp : Flex_Conversion<"int_to_float", "IntToFloat", Flex_Int, Flex_Float, "To the nearest f32, ties to even", "%1 = flex.int_to_float %0 : i64 -> f32">;
-def Flex_FloatToIntOp : Flex_Conversion<"float_to_int", "FloatToInt", Flex_Float, Flex_Int, "Truncates and saturates; NaN gives 0", "%1 = flex.float_to_int %0 : f32 -> i64">;
+def Flex_FloatToIntOp : Flex_Conversion<"float_to_int", "FloatToInt", Flex_Float, Flex_WideInt, "Truncates and saturates; NaN gives 0", "%1 = flex.float_to_int %0 : f32 -> i64">;
 def Flex_IsNanOp : Flex_Conversion<"is_nan", "IsNan", F32, I1, "Whether a NaN", "%1 = flex.is_nan %0 : f32 -> i1">;
 def Flex_IsInfOp : Flex_Conversion<"is_inf", "IsInf", F32, I1, "Whether an infinity", "%1 = flex.is_inf %0 : f32 -> i1">;
 
@@ -274,6 +304,17 @@ def Flex_TanOp : Flex_Unary<"tan", "Tan", Flex_Float, "Tangent">;
 def Flex_TanhOp : Flex_Unary<"tanh", "Tanh", Flex_Float, "Hyperbolic tangent">;
 def Flex_SigmoidOp : Flex_Unary<"sigmoid", "Sigmoid", Flex_Float, "1 / (1 + e^-x)">;
 def Flex_ErfOp : Flex_Unary<"erf", "Erf", Flex_Float, "Error function">;
+
+class Flex_Width<string mnemonic, TypeConstraint from, TypeConstraint to, string text, string example> : Flex_Op<mnemonic, [Pure]> {
+  let summary = text;
+  let description = text # ". No operation of the language: narrow-integers writes it.\n\nExample: `" # example # "`";
+  let arguments = (ins from:$operand);
+  let results = (outs to:$result);
+  let assemblyFormat = "$operand attr-dict";
+  let hasFolder = 1;
+}
+def Flex_ToI32Op : Flex_Width<"to_i32", I64, I32, "The low 32 bits, which are the value where it is known to fit", "%1 = flex.to_i32 %0">;
+def Flex_ToI64Op : Flex_Width<"to_i64", I32, I64, "Sign extension", "%1 = flex.to_i64 %0">;
 
 //===-- Reductions ---------------------------------------------------------------------------------------------------===//
 

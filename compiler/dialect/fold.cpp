@@ -25,6 +25,7 @@ Attribute attribute_of(dsl::Value value, Type type) {
   Builder builder(type.getContext());
   if (type.isF32()) return FloatAttr::get(type, llvm::APFloat(static_cast<float>(value.real)));
   if (type.isInteger(1)) return builder.getBoolAttr(value.integer != 0);
+  if (type.isInteger(32)) return builder.getI32IntegerAttr(static_cast<std::int32_t>(dsl::wrap_i32(value.integer)));
   return builder.getI64IntegerAttr(value.integer);
 }
 
@@ -85,7 +86,7 @@ OpFoldResult fold_bits(Op op, Operation* operation, ArrayRef<Attribute> operands
 OpFoldResult fold_integers(Op op, Operation* operation, ArrayRef<Attribute> operands) {
   const Value lhs = operation->getOperand(0), rhs = operation->getNumOperands() > 1 ? operation->getOperand(1) : Value();
   const Attribute right = operands.size() > 1 ? operands[1] : Attribute();
-  const Attribute zero = Builder(operation->getContext()).getI64IntegerAttr(0);
+  const Attribute zero = Builder(operation->getContext()).getIntegerAttr(lhs.getType(), 0);
   switch (op) {
     case Op::Add: return is_integer(right, 0) ? OpFoldResult(lhs) : OpFoldResult();
     case Op::Sub: return is_integer(right, 0) ? OpFoldResult(lhs) : lhs == rhs ? OpFoldResult(zero) : OpFoldResult();
@@ -122,6 +123,17 @@ OpFoldResult fold_nested(Op op, Operation* operation) {
 }
 
 }  // namespace
+
+OpFoldResult ToI32Op::fold(FoldAdaptor adaptor) {
+  if (auto inner = getOperand().getDefiningOp<ToI64Op>()) return inner.getOperand();
+  const auto value = value_of(adaptor.getOperand());
+  return value ? OpFoldResult(attribute_of(*value, getType())) : OpFoldResult();
+}
+
+OpFoldResult ToI64Op::fold(FoldAdaptor adaptor) {
+  const auto value = value_of(adaptor.getOperand());
+  return value ? OpFoldResult(attribute_of(*value, getType())) : OpFoldResult();
+}
 
 OpFoldResult fold_elementwise(Op op, Operation* operation, ArrayRef<Attribute> operands) {
   if (op == Op::Select) return fold_select(operation, operands);

@@ -8,10 +8,9 @@
 #include "compiler/host/arguments.h"
 #include "compiler/host/bindings.h"
 #include "compiler/host/block_masks.h"
-#include "compiler/host/ir_library.h"
+#include "compiler/host/row_members.h"
 #include "flexc/dsl/evaluate.h"
 #include "flexc/io.h"
-#include "runtime/loader/row_object.h"
 #include "templates/cpu/attention.h"
 
 namespace flexc {
@@ -36,24 +35,69 @@ struct RowBindings {
   }
 };
 
-class CpuKernel final : public Kernel {
+/// A call that passed all checks, and what the mods read in it.
+struct BoundCall {
+  CallShape shape;
+  dsl::Environment environment;
+  std::vector<std::int64_t> fresh;
+};
+
+class CpuKernel final : public Kernel, public CpuFamily {
  public:
-  CpuKernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, runtime::RowObject object)
-      : form_(std::move(form)), options_(std::move(options)), object_(std::move(object)) {}
+  CpuKernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::unique_ptr<RowMembers> members)
+      : form_(std::move(form)), options_(std::move(options)), members_(std::move(members)) {}
 
   Device device() const override { return Device::cpu(); }
 
   Result<void> run(const RunArguments& arguments, void*) const override {
+    const auto call = bind_call(arguments);
+    if (!call) return std::unexpected(call.error());
+    return run_bound(arguments, *call, choose(arguments, *call));
+  }
+
+  Result<compiler::Member> member_of(const RunArguments& arguments) const override {
+    const auto call = bind_call(arguments);
+    if (!call) return std::unexpected(call.error());
+    return choose(arguments, *call);
+  }
+
+  Result<void> run_member(const RunArguments& arguments, compiler::Member member) const override {
+    const auto call = bind_call(arguments);
+    if (!call) return std::unexpected(call.error());
+    if (member == compiler::Member::Narrow && choose(arguments, *call) != member)
+      return std::unexpected(Error{ErrorKind::Usage, "the call is beyond what the narrow member assumes"});
+    return run_bound(arguments, *call, member);
+  }
+
+  int compiled() const override { return members_->compiled(); }
+
+  Result<BlockMask> block_mask(const MaskShape& shape, const Captures& captures, MaskReport* report) const override {
+    return build_block_mask(*form_, shape, captures, report);
+  }
+
+ private:
+  Result<BoundCall> bind_call(const RunArguments& arguments) const {
     const auto shape = check_arguments(arguments, options_);
     if (!shape) return std::unexpected(shape.error());
-    const auto environment = bind(*form_, arguments.captures, shape->problem);
+    auto environment = bind(*form_, arguments.captures, shape->problem);
     if (!environment) return std::unexpected(environment.error());
-    const auto fresh = dsl::bind_dims(*form_, *environment);
+    auto fresh = dsl::bind_dims(*form_, *environment);
     if (!fresh) return std::unexpected(fresh.error());
-    if (arguments.checked)
-      if (auto status = check_gathers(arguments, *shape, *environment); !status) return status;
+    return BoundCall{*shape, std::move(*environment), std::move(*fresh)};
+  }
 
-    const RowBindings bindings(*environment);
+  compiler::Member choose(const RunArguments& arguments, const BoundCall& call) const {
+    return members_->choose(arguments, call.shape, call.environment, call.fresh);
+  }
+
+  Result<void> run_bound(const RunArguments& arguments, const BoundCall& bound, compiler::Member member) const {
+    const CallShape* const shape = &bound.shape;
+    if (arguments.checked)
+      if (auto status = check_gathers(arguments, *shape, bound.environment); !status) return status;
+    const auto module = members_->module(member);
+    if (!module) return std::unexpected(module.error());
+
+    const RowBindings bindings(bound.environment);
     cpu::AttentionArguments call;
     call.dtype = options_.dtype;
     call.batch = shape->batch, call.heads = shape->heads, call.kv_heads = shape->kv_heads;
@@ -71,10 +115,10 @@ class CpuKernel final : public Kernel {
       call.sink = static_cast<const float*>(arguments.sink.data);
       call.sink_stride = arguments.sink.strides[0];
     }
-    call.module = &object_.module();
+    call.module = *module;
     call.captures = bindings.captures.data();
     call.params = bindings.params.data();
-    call.fresh_dims = fresh->data();
+    call.fresh_dims = bound.fresh.data();
     call.mask = arguments.mask;
 
     // The kernel writes q's dtype; an f32 output beside 16-bit inputs is widened afterwards.
@@ -88,11 +132,6 @@ class CpuKernel final : public Kernel {
     return status;
   }
 
-  Result<BlockMask> block_mask(const MaskShape& shape, const Captures& captures, MaskReport* report) const override {
-    return build_block_mask(*form_, shape, captures, report);
-  }
-
- private:
   /// Compiled gathers do not report; the interpreter, which does, goes over the call first.
   Result<void> check_gathers(const RunArguments& arguments, const CallShape& shape, const dsl::Environment& environment) const {
     dsl::AttentionCall call;
@@ -130,7 +169,7 @@ class CpuKernel final : public Kernel {
 
   std::shared_ptr<const dsl::NormalForm> form_;
   CompileOptions options_;
-  runtime::RowObject object_;
+  std::unique_ptr<RowMembers> members_;
   mutable std::mutex mutex_;
   mutable std::shared_ptr<cpu::WorkerPool> pool_;
   mutable int threads_ = 0;
@@ -138,14 +177,10 @@ class CpuKernel final : public Kernel {
 
 }  // namespace
 
-Result<std::shared_ptr<const Kernel>> make_cpu_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options) {
-  const auto functions = ir_functions();
-  if (!functions) return std::unexpected(functions.error());
-  const auto code = (*functions)->compile_row_object(*form, std::nullopt);
-  if (!code) return std::unexpected(code.error());
-  auto object = runtime::RowObject::load(*code);
-  if (!object) return std::unexpected(Error{ErrorKind::Internal, "the compiled mods cannot be loaded: " + object.error().message});
-  return std::make_shared<CpuKernel>(std::move(form), std::move(options), std::move(*object));
+Result<std::shared_ptr<const Kernel>> make_cpu_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::shared_ptr<RowCompiler> compiler) {
+  auto members = RowMembers::make(form, std::move(compiler));
+  if (!members) return std::unexpected(members.error());
+  return std::make_shared<CpuKernel>(std::move(form), std::move(options), std::move(*members));
 }
 
 }  // namespace flexc

@@ -22,6 +22,7 @@ Result<void> check_template(const EmitOptions& options) {
 compiler::CudaHookOptions hook_options(const EmitOptions& options) {
   compiler::CudaHookOptions hooks;
   hooks.gallery_name = options.gallery_name;
+  hooks.member = compiler::Member::Narrow;
   return hooks;
 }
 

@@ -1,40 +1,15 @@
-#include <map>
-#include <mutex>
-#include <tuple>
-
 #include <fmt/format.h>
 
 #include "compiler/host/cpu_kernel.h"
+#include "compiler/host/dump.h"
+#include "compiler/host/kernel_table.h"
 #include "compiler/host/oracle_kernel.h"
+#include "compiler/host/row_compiler.h"
 #include "compiler/host/variant_impl.h"
 #include "flexc/environment.h"
 
 namespace flexc {
 namespace {
-
-/// What makes two compilations the same: identity of the typed normal form, then the options. The hash does not cover names,
-/// by which captures and params are bound, nor what is declared but unused, so those are part of the key.
-struct Key {
-  std::array<std::uint64_t, 2> hash{};
-  std::vector<std::string> names;
-  Device::Kind device = Device::Kind::Oracle;
-  DType dtype = f32;
-  std::int64_t head_dim = 0, value_dim = 0;
-  auto operator<=>(const Key&) const = default;
-};
-
-constexpr std::size_t kMaxCachedKernels = 256;
-
-std::vector<std::string> bound_names(const dsl::NormalForm& form) {
-  std::vector<std::string> names;
-  for (const dsl::CaptureInfo& info : form.captures) names.push_back(fmt::format("{}: {}[{}]", info.name, name_of(info.dtype), info.dims.size()));
-  for (const dsl::ParamInfo& info : form.params) {
-    std::string& name = names.emplace_back(fmt::format("{}: {}", info.name, name_of(info.type)));
-    if (info.default_integer) name += fmt::format(" = {}", *info.default_integer);
-    if (info.default_float) name += fmt::format(" = {}", *info.default_float);
-  }
-  return names;
-}
 
 /// Why a device cannot be used here; nothing for those that can.
 std::optional<Error> missing_device(Device::Kind kind) {
@@ -72,12 +47,17 @@ std::expected<std::shared_ptr<const dsl::NormalForm>, CompileError> typed_form(c
 }  // namespace
 
 struct Engine::Impl {
+  explicit Impl(EngineOptions given) : options(std::move(given)), row_compiler(std::make_shared<RowCompiler>(options)) {}
+
   EngineOptions options;
-  std::mutex mutex;
-  std::map<Key, std::shared_ptr<const Kernel>> kernels;
+  std::shared_ptr<RowCompiler> row_compiler;
+  KernelTable kernels;
+
+  /// A kernel of its own for `kind`, which is not automatic.
+  KernelTable::Made make(std::shared_ptr<const dsl::NormalForm> form, const CompileOptions& call, Device::Kind kind) const;
 };
 
-Engine::Engine(EngineOptions options) : impl_(std::make_unique<Impl>()) { impl_->options = std::move(options); }
+Engine::Engine(EngineOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
 Engine::~Engine() = default;
 Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
@@ -91,17 +71,28 @@ std::expected<std::shared_ptr<const Kernel>, CompileError> Engine::compile(const
   auto form = typed_form(VariantAccess::share(variant), options);
   if (!form) return std::unexpected(std::move(form.error()));
 
+  const std::shared_ptr<const dsl::NormalForm>& typed = *form;
+  std::string late_names;  // of a variant whose captures got their types just now
+  if (!variant.impl().form) late_names = bound_names(*typed);
+  KernelKey key{typed->hash, variant.impl().form ? std::string_view(variant.impl().bound_names) : late_names, options.device.kind, options.dtype,
+                options.head_dim, options.value_dim ? options.value_dim : options.head_dim};
+  const auto compile_for = [&](Device::Kind kind) {
+    key.device = kind;
+    return impl_->kernels.get_or_make(key, [&] { return impl_->make(typed, options, kind); });
+  };
+  if (options.device.kind != Device::Kind::Auto) return compile_for(options.device.kind);
   // Without a GPU kernel, automatic is the CPU, and the oracle where the CPU back end cannot run.
-  const bool automatic = options.device.kind == Device::Kind::Auto;
-  const Device::Kind device = automatic ? Device::Kind::Cpu : options.device.kind;
-  Key key{(*form)->hash, bound_names(**form), device, options.dtype, options.head_dim, options.value_dim ? options.value_dim : options.head_dim};
-  const std::lock_guard lock(impl_->mutex);
-  if (const auto it = impl_->kernels.find(key); it != impl_->kernels.end()) return it->second;
-  if (impl_->kernels.size() >= kMaxCachedKernels) impl_->kernels.clear();
-  Result<std::shared_ptr<const Kernel>> kernel = device == Device::Kind::Cpu ? make_cpu_kernel(*form, options) : make_oracle_kernel(*form, options);
-  if (!kernel && automatic && kernel.error().kind == ErrorKind::Environment) kernel = make_oracle_kernel(*form, options);
+  auto kernel = compile_for(Device::Kind::Cpu);
+  if (kernel || kernel.error().error.kind != ErrorKind::Environment) return kernel;
+  return compile_for(Device::Kind::Oracle);
+}
+
+KernelTable::Made Engine::Impl::make(std::shared_ptr<const dsl::NormalForm> form, const CompileOptions& call, Device::Kind kind) const {
+  if (kind == Device::Kind::Oracle)  // its one stage is the normal form
+    if (auto dumped = dump_normal_form(dump_directory(options), *form); !dumped) return std::unexpected(CompileError{std::move(dumped.error()), {}});
+  auto kernel = kind == Device::Kind::Oracle ? make_oracle_kernel(std::move(form), call) : make_cpu_kernel(std::move(form), call, row_compiler);
   if (!kernel) return std::unexpected(CompileError{std::move(kernel.error()), {}});
-  return impl_->kernels.emplace(std::move(key), std::move(*kernel)).first->second;
+  return std::move(*kernel);
 }
 
 std::string_view name_of(Device device) {

@@ -7,16 +7,11 @@
 namespace flexc {
 namespace {
 
-/// Beside the library that this code is in, wherever that was installed.
-std::string library_path() {
-  Dl_info self;
-  if (dladdr(reinterpret_cast<const void*>(&ir_functions), &self) == 0 || self.dli_fname == nullptr) return "libflexc_ir.so";
-  return (std::filesystem::path(self.dli_fname).parent_path() / "libflexc_ir.so").string();
-}
-
 Result<const compiler::IrFunctions*> open_library() {
-  const std::string path = library_path();
-  void* const library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  const std::string path = ir_library_path();
+  // Lazy for MLIR's and LLVM's own 100,000 references, most of which nothing here ever follows (6 ms of 30); what flexc_ir itself
+  // refers to is bound at once (it is linked with -z now), so a compiler of another version is refused here.
+  void* const library = dlopen(path.c_str(), RTLD_LAZY | RTLD_LOCAL);
   if (library == nullptr) return std::unexpected(Error{ErrorKind::Environment, "the compiler cannot be loaded: " + std::string(dlerror())});
   const void* const symbol = dlsym(library, compiler::kIrFunctionsSymbol);
   if (symbol == nullptr) return std::unexpected(Error{ErrorKind::Environment, path + " is no compiler of flexc: " + std::string(dlerror())});
@@ -24,6 +19,12 @@ Result<const compiler::IrFunctions*> open_library() {
 }
 
 }  // namespace
+
+std::string ir_library_path() {
+  Dl_info self;
+  if (dladdr(reinterpret_cast<const void*>(&ir_functions), &self) == 0 || self.dli_fname == nullptr) return "libflexc_ir.so";
+  return (std::filesystem::path(self.dli_fname).parent_path() / "libflexc_ir.so").string();
+}
 
 Result<const compiler::IrFunctions*> ir_functions() {
   static const Result<const compiler::IrFunctions*> functions = open_library();  // never closed: LLVM does not unload cleanly

@@ -9,4 +9,7 @@ namespace flexc {
 /// The library's functions; Environment where it (or the MLIR and LLVM that it needs) cannot be opened. Thread-safe.
 Result<const compiler::IrFunctions*> ir_functions();
 
+/// Where it is, or would be: beside the library that this code is in.
+std::string ir_library_path();
+
 }  // namespace flexc

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "dsl/codes.h"
 #include "dsl/syntax/parse.h"
 #include "dsl/syntax/resolve.h"
@@ -56,6 +58,7 @@ std::expected<Variant, Diagnostics> finish(std::unique_ptr<dsl::Program> program
   }
   if (diagnostics.has_errors() || (program->undeclared.empty() && !impl->form)) return std::unexpected(std::move(diagnostics));
   if (impl->form) {
+    impl->bound_names = bound_names(*impl->form);
     impl->captures = captures_of(*impl->form);
     impl->params = params_of(*impl->form);
     impl->has_score_mod = impl->form->score.has_value();
@@ -90,6 +93,18 @@ auto with_form(const Variant::Impl& impl, Use use) -> decltype(use(std::declval<
 }
 
 }  // namespace
+
+std::string bound_names(const dsl::NormalForm& form) {
+  std::string text;
+  for (const dsl::CaptureInfo& info : form.captures) text += fmt::format("{}: {}[{}]\n", info.name, name_of(info.dtype), info.dims.size());
+  for (const dsl::ParamInfo& info : form.params) {
+    text += fmt::format("{}: {}", info.name, name_of(info.type));
+    if (info.default_integer) text += fmt::format(" = {}", *info.default_integer);
+    if (info.default_float) text += fmt::format(" = {:a}", *info.default_float);
+    text += '\n';
+  }
+  return text;
+}
 
 std::expected<Variant, Diagnostics> Variant::parse(std::string_view text, ParseOptions options) {
   const Source source{options.name, std::string(text)};
@@ -131,7 +146,7 @@ std::expected<std::string, CompileError> Variant::emit(std::string_view stage) c
       return std::unexpected(CompileError{{ErrorKind::Usage, "a variant has the stages ast, normal, ir, opt, llvm and asm, not `" + std::string(stage) + "`"}, {}});
     const auto functions = ir_functions();
     if (!functions) return std::unexpected(CompileError{functions.error(), {}});
-    auto text = (*functions)->emit_stage(form, stage, std::nullopt);
+    auto text = (*functions)->emit_stage(form, stage, std::nullopt, compiler::Member::Narrow);
     if (!text) return std::unexpected(CompileError{std::move(text.error()), {}});
     return std::move(*text);
   };

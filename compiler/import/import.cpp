@@ -23,10 +23,14 @@ Type stored_type(DType dtype, Builder& builder) {
   }
 }
 
+mlir::Location location_at(const dsl::NormalForm& form, const dsl::Node& node, MLIRContext& context) {
+  return FileLineColLoc::get(&context, form.source_names[node.span.source], static_cast<unsigned>(node.place.line), static_cast<unsigned>(node.place.column));
+}
+
 class BodyImporter {
  public:
-  BodyImporter(const dsl::Body& body, OpBuilder& builder, Block& block, bool is_score)
-      : body_(body), builder_(builder), block_(block), first_index_(is_score ? 1 : 0) {}
+  BodyImporter(const dsl::NormalForm& form, const dsl::Body& body, OpBuilder& builder, Block& block, bool is_score)
+      : form_(form), body_(body), builder_(builder), block_(block), first_index_(is_score ? 1 : 0) {}
 
   void run() {
     builder_.setInsertionPointToStart(&block_);
@@ -35,7 +39,11 @@ class BodyImporter {
   }
 
  private:
-  mlir::Location location_of(const dsl::Node&) const { return builder_.getUnknownLoc(); }
+  /// Where the node was written; what nobody wrote is where the mod is.
+  mlir::Location location_of(const dsl::Node& node) const {
+    if (node.place.line < 1 || node.span.source >= form_.source_names.size()) return block_.getParentOp()->getLoc();
+    return location_at(form_, node, *builder_.getContext());
+  }
 
   Type type_of(const dsl::Type& type) {
     Type scalar = builder_.getI64Type();
@@ -94,6 +102,7 @@ class BodyImporter {
     }
   }
 
+  const dsl::NormalForm& form_;
   const dsl::Body& body_;
   OpBuilder& builder_;
   Block& block_;
@@ -102,23 +111,29 @@ class BodyImporter {
 };
 
 template <class Mod>
-void import_mod(const dsl::Body& body, OpBuilder& builder, bool is_score) {
+void import_mod(const dsl::NormalForm& form, const dsl::Body& body, mlir::Location file, OpBuilder& builder, bool is_score) {
   const OpBuilder::InsertionGuard guard(builder);
-  auto mod = builder.create<Mod>(builder.getUnknownLoc());
+  const dsl::Node& result = body.nodes[body.result];
+  const bool is_placed = result.place.line >= 1 && result.span.source < form.source_names.size();
+  const mlir::Location location = is_placed ? location_at(form, result, *builder.getContext()) : file;
+  auto mod = builder.create<Mod>(location);
   Block& block = mod.getBody().emplaceBlock();
-  if (is_score) block.addArgument(builder.getF32Type(), builder.getUnknownLoc());
-  for (int i = 0; i < 4; ++i) block.addArgument(builder.getI64Type(), builder.getUnknownLoc());
-  BodyImporter(body, builder, block, is_score).run();
+  if (is_score) block.addArgument(builder.getF32Type(), location);
+  for (int i = 0; i < 4; ++i) block.addArgument(builder.getI64Type(), location);
+  BodyImporter(form, body, builder, block, is_score).run();
 }
 
 }  // namespace
 
-OwningOpRef<ModuleOp> import_normal_form(const dsl::NormalForm& form, MLIRContext& context) {
+OwningOpRef<ModuleOp> import_normal_form(const dsl::NormalForm& form, MLIRContext& context, bool narrow) {
   OpBuilder builder(&context);
-  const mlir::Location location = builder.getUnknownLoc();
+  // Declarations have no spans: they are where the text begins.
+  const mlir::Location location =
+      form.source_names.empty() ? mlir::Location(builder.getUnknownLoc()) : mlir::Location(FileLineColLoc::get(&context, form.source_names.front(), 1, 1));
   OwningOpRef<ModuleOp> module = ModuleOp::create(location);
   builder.setInsertionPointToEnd(module->getBody());
   auto variant = builder.create<flex::VariantOp>(location);
+  if (narrow) variant->setAttr(flex::kNarrowAttribute, builder.getUnitAttr());
   builder.setInsertionPointToEnd(&variant.getBody().emplaceBlock());
   for (std::size_t i = 0; i < form.captures.size(); ++i) {
     SmallVector<Attribute> dims;
@@ -128,8 +143,8 @@ OwningOpRef<ModuleOp> import_normal_form(const dsl::NormalForm& form, MLIRContex
   for (std::size_t i = 0; i < form.params.size(); ++i)
     builder.create<flex::ParamOp>(location, "p" + std::to_string(i), stored_type(form.params[i].type, builder));
   for (std::size_t i = 0; i < form.fresh_dims.size(); ++i) builder.create<flex::FreshDimOp>(location, "n" + std::to_string(i));
-  if (form.score) import_mod<flex::ScoreModOp>(*form.score, builder, true);
-  if (form.mask) import_mod<flex::MaskModOp>(*form.mask, builder, false);
+  if (form.score) import_mod<flex::ScoreModOp>(form, *form.score, location, builder, true);
+  if (form.mask) import_mod<flex::MaskModOp>(form, *form.mask, location, builder, false);
   return module;
 }
 

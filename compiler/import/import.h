@@ -7,7 +7,8 @@
 
 namespace flexc::compiler {
 
-/// A module with one flex.variant. The context must have loaded the flex dialect.
-mlir::OwningOpRef<mlir::ModuleOp> import_normal_form(const dsl::NormalForm& form, mlir::MLIRContext& context);
+/// A module with one flex.variant. The context must have loaded the flex dialect. With `narrow`, passes may use the assumptions of
+/// compiler/members.h: the variant has the attribute flex.narrow.
+mlir::OwningOpRef<mlir::ModuleOp> import_normal_form(const dsl::NormalForm& form, mlir::MLIRContext& context, bool narrow = false);
 
 }  // namespace flexc::compiler

@@ -1,15 +1,55 @@
 // classify-score: identity, affine (factor·score + row + slope·column, all three the same for a row segment) or general. An
 // affine score needs no call: the kernel folds `row` into the row's maximum, and `slope` into one fused operation an element.
+#include <cmath>
+#include <limits>
+
 #include "compiler/dialect/flex.h"
 #include "compiler/passes/levels.h"
 #include "compiler/passes/linear_form.h"
 #include "compiler/passes/passes.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/Transforms/RegionUtils.h"
 
 using namespace mlir;
 
 namespace flexc::compiler {
 namespace {
+
+/// Positions and lengths are below this (docs/contracts.md).
+constexpr double kMaxPosition = 0x1p48;
+/// A sum of integers whose terms are below this in all cannot wrap.
+constexpr double kNoWrap = 0x1p62;
+constexpr double kUnbounded = std::numeric_limits<double>::infinity();
+constexpr int kMaxBoundDepth = 16;
+
+double bound_of_type(Type stored) {
+  if (stored.isInteger(1)) return 1;
+  const unsigned bits = stored.isInteger() ? stored.getIntOrFloatBitWidth() : 64;
+  return bits < 64 ? std::ldexp(1.0, static_cast<int>(bits)) : kUnbounded;
+}
+
+/// What an i64 cannot exceed in magnitude, in so far as that is evident.
+double bound_of(Value value, flex::VariantOp variant, int depth = kMaxBoundDepth) {
+  if (isa<BlockArgument>(value)) return kMaxPosition;
+  if (const auto constant = flex::constant_integer(value)) return std::fabs(static_cast<double>(*constant));
+  Operation* op = value.getDefiningOp();
+  const auto of = [&](unsigned operand) { return depth > 0 ? bound_of(op->getOperand(operand), variant, depth - 1) : kUnbounded; };
+  if (isa<flex::DimOp>(op)) return kMaxPosition;
+  if (isa<flex::BoolToIntOp>(op)) return 1;
+  if (isa<flex::WrapI32Op>(op)) return bound_of_type(IntegerType::get(op->getContext(), 32));
+  if (auto read = dyn_cast<flex::ReadOp>(op)) return bound_of_type(SymbolTable::lookupNearestSymbolFrom<flex::ParamOp>(variant, read.getParamAttr()).getType());
+  if (auto gather = dyn_cast<flex::GatherOp>(op)) return bound_of_type(SymbolTable::lookupNearestSymbolFrom<flex::CaptureOp>(variant, gather.getCaptureAttr()).getElement());
+  if (isa<flex::FloorDivOp>(op)) return of(0);
+  if (isa<flex::ModOp>(op)) return of(1);
+  if (isa<flex::MinOp, flex::MaxOp>(op)) return std::max(of(0), of(1));
+  if (isa<flex::SelectOp>(op)) return std::max(of(1), of(2));
+  // What might wrap on the way is not bounded by its terms.
+  double sum = kUnbounded;
+  if (isa<flex::AddOp, flex::SubOp>(op)) sum = of(0) + of(1);
+  else if (isa<flex::MulOp>(op)) sum = of(0) * of(1);
+  else if (isa<flex::NegOp, flex::AbsOp>(op)) sum = of(0);
+  return sum < kNoWrap ? sum : kUnbounded;
+}
 
 /// factor·score + row + slope·column; a missing value is 0.
 struct Affine {
@@ -46,6 +86,10 @@ class AffineBuilder {
     if (const Value known = mapping_.lookupOrNull(value)) return known;
     Operation* op = value.getDefiningOp();
     for (Value operand : op->getOperands()) copy(operand);
+    // A reduction's body reads values from outside, too.
+    llvm::SetVector<Value> outside;
+    getUsedValuesDefinedAbove(op->getRegions(), outside);
+    for (Value operand : outside) copy(operand);
     return builder_.clone(*op, mapping_)->getResult(0);
   }
 
@@ -58,15 +102,20 @@ class AffineBuilder {
   Value multiply(Value a, Value b) { return !a || !b ? Value() : make<flex::MulOp>(a, b); }
   Value divide(Value a, Value b) { return !a ? Value() : make<flex::DivOp>(a, b); }
 
-  /// int_to_float(c·kv + rest): exact in i64 at the segment's first column, then one step a column.
+  /// int_to_float(c·kv + rest): exact in i64 at the segment's first column, then one step a column. Steps of f32 do not wrap, so
+  /// the sum must not either.
   std::optional<Affine> of_integer(Value value) {
     Linear rest = linear_form(value);
     Unsigned slope = 0;
+    const auto variant = mod_->getParentOfType<flex::VariantOp>();
+    double bound = std::fabs(static_cast<double>(static_cast<std::int64_t>(rest.constant)));
+    for (const auto& [term, coefficient] : rest.terms) bound += std::fabs(static_cast<double>(static_cast<std::int64_t>(coefficient))) * bound_of(term, variant);
     for (auto& [term, coefficient] : rest.terms) {
       if (term == kv_) slope = coefficient;
       else if (!is_uniform(term)) return std::nullopt;
       term = term == kv_ ? kv_base_ : copy(term);
     }
+    if (slope != 0 && !(bound < kNoWrap)) return std::nullopt;
     const auto to_float = [&](Value integer) -> Value { return builder_.create<flex::IntToFloatOp>(location_, builder_.getF32Type(), integer); };
     Linear step;
     step.add_term(kv_step_, slope);

@@ -13,15 +13,21 @@ std::unique_ptr<mlir::Pass> create_simplify();
 std::unique_ptr<mlir::Pass> create_propagate_equalities();
 /// Rows become reductions over an index, so that every value is a scalar.
 std::unique_ptr<mlir::Pass> create_expand_rows();
+/// mask_mod becomes at most two intervals of kv positions a row, flex.band, and what they do not say.
+std::unique_ptr<mlir::Pass> create_recognise_bands();
 /// For CUDA: marks functions that special units may compute (attribute flex.unit); quotients by shared values become products.
 std::unique_ptr<mlir::Pass> create_choose_units();
 /// The functions of dsl/include/flexc/dsl/expand_math.h become arith and math ops, one a step of the table; those
 /// marked flex.unit stay.
 std::unique_ptr<mlir::Pass> create_expand_math();
+/// In variants marked flex.narrow, integers that provably fit are computed in 32 bits; what the proofs assume: attribute flex.assumes.
+std::unique_ptr<mlir::Pass> create_narrow_integers();
 /// Names for each value the coordinates that it depends on: attribute flex.level.
 std::unique_ptr<mlir::Pass> create_hoist_coordinates();
 /// identity, affine or general: attribute flex.score_class of the score_mod.
 std::unique_ptr<mlir::Pass> create_classify_score();
+/// Writes ranges.h's answers on the operations; no stage of the pipeline.
+std::unique_ptr<mlir::Pass> create_show_ranges();
 
 /// Names all of the above for command lines.
 void register_passes();

@@ -218,7 +218,10 @@ Value Elaborator::power(const Value& a, const Value& b, Span span) {
     mpz_class exponent = as_integer(b);
     const auto base = to_node(a, Scalar::I64, span);
     if (!base) return poison();
-    if (exponent == 0) return Value{NodeValue{builder_.constant(std::int64_t{1})}};
+    const Value one{NodeValue{builder_.constant(std::int64_t{1})}};
+    if (exponent == 0 && !builder_.type(*base).is_row) return one;
+    if (exponent == 0)  // a row of ones, as long as the base
+      return binary(BinaryOp::Add, binary(BinaryOp::Mul, Value{NodeValue{*base}}, Value{NodeValue{builder_.constant(std::int64_t{0})}}, span), one, span);
     std::optional<Value> result;
     Value square{NodeValue{*base}};
     while (true) {

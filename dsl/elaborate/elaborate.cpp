@@ -119,6 +119,20 @@ void Elaborator::elaborate_mod(ModKind kind) {
   (kind == ModKind::Score ? form_.score : form_.mask) = builder_.finish(*id);
 }
 
+/// Leaves that nobody wrote, such as a mod's arguments, have no place.
+void Elaborator::fill_places() {
+  const Diagnostics texts(program_.sources);
+  for (const Source& source : program_.sources) form_.source_names.push_back(source.name);
+  for (auto* body : {&form_.score, &form_.mask}) {
+    if (!*body) continue;
+    std::vector<Span> spans;
+    for (const Node& node : (*body)->nodes) spans.push_back(node.span);
+    const std::vector<Location> places = texts.locate(spans);
+    for (std::size_t i = 0; i < places.size(); ++i)
+      if (spans[i].end > spans[i].begin) (*body)->nodes[i].place = places[i];
+  }
+}
+
 std::optional<NormalForm> Elaborator::run() {
   const auto defines = [&](std::string_view name) {
     return std::any_of(program_.top_level.begin(), program_.top_level.end(), [&](const Stmt* stmt) {
@@ -147,6 +161,7 @@ std::optional<NormalForm> Elaborator::run() {
   }
   if (diagnostics_.has_errors()) return std::nullopt;
   fill_identity(form_);
+  fill_places();
   return std::move(form_);
 }
 

@@ -56,6 +56,7 @@ class Elaborator {
 
  private:
   // elaborate.cpp
+  void fill_places();
   void elaborate_mod(ModKind kind);
   bool fits_mod(std::string_view mod, const Function& function, std::size_t expected, Span span);
   void report(std::string_view code, Span span, std::string message, std::vector<Note> notes = {});

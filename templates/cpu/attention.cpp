@@ -37,6 +37,9 @@ Result<void> check(const AttentionArguments& call) {
   if (call.batch < 1 || call.heads < 1 || call.kv_heads < 1 || call.heads % call.kv_heads != 0)
     return misfit("the heads of q must be a multiple of those of k and v");
   if (call.q_len < 0 || call.kv_len < 0 || call.head_dim < 1 || call.value_dim < 1) return misfit("a length or a width is out of range");
+  std::int64_t end = 0;
+  if (__builtin_add_overflow(call.q_offset, call.q_len, &end) || __builtin_add_overflow(call.kv_offset, call.kv_len, &end))
+    return misfit("a position does not fit in 64 bits");
   if (call.q_len > 0 && (!call.q.data || !call.out.data || (call.kv_len > 0 && (!call.k.data || !call.v.data))))
     return misfit("q, k, v or out is missing");
   if (const flexc_row_module* module = call.module) {

@@ -136,9 +136,12 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
       float top;
       if (is_affine) {
         // Rows beyond the last one have no position: they take the last one's numbers, and are thrown away.
-        affine = affine_of(plan, workspace, group, tile, std::min(row, group.place.rows - 1));
+        // Counted from the row's first kept column, no term is much larger than the largest kept score: from the tile's first one,
+        // a window far into the tile would be the small difference of two large numbers.
+        const int origin = first_kept(columns.keep[row]);
+        affine = affine_of(plan, workspace, group, tile, std::min(row, group.place.rows - 1), origin);
         if (is_usable(affine, plan.tile) || !plan.module.score_row) {
-          top = finish_scores<true>(scores, panels, columns.keep[row], {affine.factor, affine.slope}) + affine.row;
+          top = finish_scores<true>(scores, panels, columns.keep[row], {affine.factor, affine.slope, static_cast<float>(origin)}) + affine.row;
         } else {
           affine = {1, 0, 0};
           multiply_scores(scores, runs[block].data(), run_count[block], plan.launch.scale);
@@ -181,7 +184,9 @@ inline void run_task(const Plan& plan, std::int64_t unit, std::int64_t task, Wor
     start_group(plan, workspace, unit, first + i, groups[i]);
     clear_group(plan, groups[i]);
   }
-  for (std::int64_t tile = 0; tile < plan.tiles; ++tile)
+  ColumnRange reach;
+  for (std::int64_t i = 0; i < count; ++i) reach = hull(reach, groups[i].band.reach);
+  for (std::int64_t tile = reach.first / plan.tile; tile * plan.tile < reach.end; ++tile)
     for (std::int64_t i = 0; i < count; ++i) visit_tile(plan, workspace, source, unit, tile, groups[i], false);
   for (std::int64_t i = 0; i < count; ++i) {
     Group& group = groups[i];
@@ -189,7 +194,8 @@ inline void run_task(const Plan& plan, std::int64_t unit, std::int64_t task, Wor
     std::fill(group.saw_infinity, group.saw_infinity + kGroupRows, false);
     if (needs_care(plan, group)) {
       clear_group(plan, group);
-      for (std::int64_t tile = 0; tile < plan.tiles; ++tile) visit_tile(plan, workspace, source, unit, tile, group, true);
+      const ColumnRange& own = group.band.reach;
+      for (std::int64_t tile = own.first / plan.tile; tile * plan.tile < own.end; ++tile) visit_tile(plan, workspace, source, unit, tile, group, true);
     }
     finish_group(plan, group);
   }

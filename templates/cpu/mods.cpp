@@ -33,14 +33,27 @@ struct Segment {
   }
 };
 
-/// Asks mask_row about the whole words that hold the panels in `open`; elsewhere the block mask's word stands.
+/// Finds the bits of the whole words that hold the panels in `open`, by the bands and by mask_row within them; elsewhere the words stand.
 void ask_mask(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile, PanelSet open) {
   TileColumns& columns = workspace.columns;
   const int first_word = std::countr_zero(open) / kPanelsPerWord, end_word = (31 - std::countl_zero(open)) / kPanelsPerWord + 1;
-  const std::int64_t first = first_word * 64, count = std::min(std::int64_t{end_word} * 64, plan.tile_count(tile)) - first;
   for (int row = 0; row < group.place.rows; ++row) {
-    const Segment segment(plan, workspace, group, tile, row, first, count);
-    plan.module.mask_row(&plan.launch, &segment.levels, &segment.place, columns.keep[row].data() + first_word);
+    KeepWords& keep = columns.keep[row];
+    int first = first_word, end = end_word;
+    if (plan.module.band_row) {
+      keep_band(group.band.rows[row], tile * plan.tile, first_word, end_word, keep);
+      while (first < end && keep[static_cast<std::size_t>(first)] == 0) ++first;
+      while (first < end && keep[static_cast<std::size_t>(end - 1)] == 0) --end;
+    }
+    if (!plan.module.mask_row || first == end) continue;
+    const std::int64_t column = std::int64_t{first} * 64;
+    const Segment segment(plan, workspace, group, tile, row, column, std::min(std::int64_t{end} * 64, plan.tile_count(tile)) - column);
+    KeepWords kept;
+    plan.module.mask_row(&plan.launch, &segment.levels, &segment.place, kept.data());
+    for (int word = first; word < end; ++word) {
+      const auto i = static_cast<std::size_t>(word);
+      keep[i] = kept[i - static_cast<std::size_t>(first)] & (plan.module.band_row ? keep[i] : ~std::uint64_t{0});
+    }
   }
   summarise(group.place.rows, first_word, end_word, columns);
 }
@@ -54,22 +67,37 @@ void rewrite_segment(const Plan& plan, Workspace& workspace, const Group& group,
 
 void enter_group(const Plan& plan, Group& group) {
   const flexc_row_module& module = plan.module;
-  if (module.head_slots) module.head_level(&plan.launch, group.place.b, group.place.h, group.head);
-  if (!module.q_side_slots) return;
-  for (int row = 0; row < group.place.rows; ++row)
-    module.q_side(&plan.launch, module.head_slots ? group.head : nullptr, group.place.b, group.place.h, plan.call.q_offset + group.place.first + row,
-                  group.q_side + slots_bytes(module.q_side_slots) * row);
+  const GroupPlace& place = group.place;
+  const void* const head = module.head_slots ? group.head : nullptr;
+  if (module.head_slots) module.head_level(&plan.launch, place.b, place.h, group.head);
+  for (int row = 0; row < place.rows; ++row) {
+    const std::int64_t q = plan.call.q_offset + place.first + row;
+    void* const q_side = module.q_side_slots ? group.q_side + slots_bytes(module.q_side_slots) * row : nullptr;
+    if (q_side) module.q_side(&plan.launch, head, place.b, place.h, q, q_side);
+    RowColumns& columns = group.band.rows[row];
+    columns = {{{0, plan.call.kv_len}, {}}};
+    if (!module.band_row) continue;
+    flexc_row_band band{};
+    module.band_row(&plan.launch, head, q_side, place.b, place.h, q, &band);
+    columns = columns_of_band(band, plan.call.kv_offset, plan.call.kv_len);
+  }
+  group.band.summarise(place.rows);
 }
 
 bool find_columns(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile) {
   const GroupPlace& place = group.place;
   const std::int64_t count = plan.tile_count(tile);
-  const bool has_mask = plan.module.mask_row != nullptr;
-  const PanelSet existing = static_cast<PanelSet>((std::uint64_t{1} << divide_up(count, kPanel)) - 1);
-  PanelKinds kinds{existing, has_mask ? 0 : existing};
-  if (has_mask && plan.call.mask) kinds = panel_kinds(*plan.call.mask, place.b, place.h, place.first, place.rows, tile * plan.tile, count);
+  const bool has_residual = plan.module.mask_row != nullptr;
+  const PanelSet existing = panels_between(0, divide_up(count, kPanel));
+  PanelKinds kinds{existing, existing};
+  if (plan.module.band_row) kinds = panel_kinds(group.band, tile * plan.tile, count);
+  if (has_residual) kinds.full = 0;
+  if (plan.call.mask && (has_residual || plan.module.band_row)) {
+    const PanelKinds blocks = panel_kinds(*plan.call.mask, place.b, place.h, place.first, place.rows, tile * plan.tile, count);
+    kinds = {kinds.live & blocks.live, kinds.full | blocks.full};
+  }
   if ((kinds.live & existing) == 0) return false;
-  keep_panels(kinds.full & existing, count, place.rows, workspace.columns);
+  keep_panels(kinds.live & kinds.full & existing, count, place.rows, workspace.columns);
   const PanelSet open = kinds.live & ~kinds.full & existing;
   if (open != 0) ask_mask(plan, workspace, group, tile, open);
   return !workspace.columns.empty();
@@ -97,9 +125,9 @@ void rewrite_scores(const Plan& plan, Workspace& workspace, const Group& group, 
   }
 }
 
-flexc_row_affine affine_of(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile, int row) {
+flexc_row_affine affine_of(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile, int row, std::int64_t first) {
   flexc_row_affine affine{};
-  const Segment segment(plan, workspace, group, tile, row, 0, plan.tile_count(tile));
+  const Segment segment(plan, workspace, group, tile, row, first, plan.tile_count(tile) - first);
   plan.module.affine_row(&plan.launch, &segment.levels, &segment.place, &affine);
   return affine;
 }

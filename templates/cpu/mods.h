@@ -5,18 +5,18 @@
 
 namespace flexc::cpu {
 
-/// Fills the levels that belong to a group of rows.
+/// Fills the levels that belong to a group of rows, and finds their bands.
 void enter_group(const Plan& plan, Group& group);
 
-/// Finds what the group needs of a tile: by the block mask where there is one, then by mask_row where that leaves something open.
+/// Finds what the group needs of a tile: by the bands and the block mask where there are any, then by mask_row where they leave something open.
 /// False if it needs nothing.
 bool find_columns(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile);
 
 /// General scores: rewrites the active panels of S. The rest of S holds any numbers.
 void rewrite_scores(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile);
 
-/// Affine scores: the three numbers of a row, for columns counted from the tile's first.
-flexc_row_affine affine_of(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile, int row);
+/// Affine scores: the three numbers of a row, for columns counted from the tile's column `first`.
+flexc_row_affine affine_of(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile, int row, std::int64_t first);
 /// Whether no sum of the three numbers over `columns` columns can overflow or be NaN (all comparisons with NaN are false).
 bool is_usable(const flexc_row_affine& affine, std::int64_t columns);
 /// Rewrites the active panels of one row of S by score_row: natural units in, log2-domain logits out.

@@ -2,7 +2,8 @@
  *
  * A segment is a run of neighbouring columns of one row of S: `count` pairs of one (b, h, q) with the kv positions
  * kv_base + kv_step * i. The kernel computes s = scale * (q . k) for a whole segment, calls `score_row` to rewrite it in place and
- * `mask_row` for the bits of what is kept: one call a segment, none a vector. It is the C form of the one mod interface in
+ * `mask_row` for the bits of what is kept: one call a segment, none a vector. `band_row` says once a row which positions can be kept at
+ * all. It is the C form of the one mod interface in
  * docs/contracts.md; the CUDA form is templates/hooks.cuh.
  *
  * Everything here is plain data, and a module has no undefined symbols, so that the same bytes serve the JIT, the kernel cache and
@@ -19,7 +20,7 @@ extern "C" {
 #endif
 
 /* Raised by every change to what is below; a module of another version is not loaded. */
-#define FLEXC_ROW_ABI_VERSION 1u
+#define FLEXC_ROW_ABI_VERSION 2u
 
 /* S segments and column tables are aligned to this, and padded to a multiple of it: a function may read and write whole vectors up
  * to the padded end, with any value in the padding. Tables of keep bits are padded to whole words. */
@@ -104,6 +105,13 @@ typedef struct flexc_row_affine {
   float slope;
 } flexc_row_affine;
 
+/* Positions that a row may attend to: lo0 <= kv < hi0 or lo1 <= kv < hi1. Any two intervals: one with hi <= lo is empty, they may overlap,
+ * and neither need be the first; who uses them puts them in order. No position is INT64_MAX, so hi = INT64_MAX is no limit. */
+typedef struct flexc_row_band {
+  int64_t lo0, hi0;
+  int64_t lo1, hi1;
+} flexc_row_band;
+
 /* Fills the values of a level. `out` has the level's slots, 8 bytes each. */
 typedef void (*flexc_launch_level_fn)(const flexc_row_launch* launch, void* out);
 typedef void (*flexc_head_level_fn)(const flexc_row_launch* launch, int64_t b, int64_t h, void* out);
@@ -120,7 +128,13 @@ typedef void (*flexc_score_row_fn)(const flexc_row_launch* launch, const flexc_r
 typedef void (*flexc_affine_row_fn)(const flexc_row_launch* launch, const flexc_row_levels* levels, const flexc_row_segment* segment,
                                     flexc_row_affine* out);
 
-/* Writes keep bits: bit i % 64 of keep[i / 64] is 1 where column i is kept; bits from `count` to the end of the last word are 0. */
+/* The band of a row. `head` and `q_side` are those of flexc_row_levels. */
+typedef void (*flexc_band_row_fn)(const flexc_row_launch* launch, const void* head, const void* q_side, int64_t b, int64_t h, int64_t q,
+                                  flexc_row_band* out);
+
+/* A pair is kept if its position lies in the row's band (where there is a band_row) and mask_row keeps it (where there is one): beside a
+ * band, mask_row is the residual, and says nothing of columns outside of the band, whose bits may be either.
+ * Writes keep bits: bit i % 64 of keep[i / 64] is 1 where column i is kept; bits from `count` to the end of the last word are 0. */
 typedef void (*flexc_mask_row_fn)(const flexc_row_launch* launch, const flexc_row_levels* levels, const flexc_row_segment* segment,
                                   uint64_t* keep);
 
@@ -139,7 +153,8 @@ typedef struct flexc_row_module {
   flexc_kv_side_fn kv_side;
   flexc_score_row_fn score_row;     /* general and affine */
   flexc_affine_row_fn affine_row;   /* affine only */
-  flexc_mask_row_fn mask_row;       /* null: every pair is kept */
+  flexc_band_row_fn band_row;       /* null: no position is ruled out beforehand */
+  flexc_mask_row_fn mask_row;       /* null: every pair in the band is kept */
   flexc_dlogit2_row_fn dlogit2_row; /* null: identity, or no backward pass */
 } flexc_row_module;
 

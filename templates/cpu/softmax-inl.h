@@ -57,19 +57,19 @@ struct RowPanels {
   PanelSet masked = 0;
 };
 
-/// What the affine class does to S: s = acc * factor + slope * column.
+/// What the affine class does to S: s = acc * factor + slope * (column - origin).
 struct Affine {
-  float factor = 1, slope = 0;
+  float factor = 1, slope = 0, origin = 0;
 };
 
 template <bool kAffine>
-HWY_INLINE Vector affine_score(const float* s, std::size_t column, [[maybe_unused]] Vector factor, [[maybe_unused]] Vector slope) {
+HWY_INLINE Vector affine_score(const float* s, std::size_t column, [[maybe_unused]] Vector factor, [[maybe_unused]] Vector slope, [[maybe_unused]] float origin) {
   const Floats d;
   const Vector x = hn::Load(d, s + column);
   if constexpr (!kAffine)
     return x;
   else
-    return hn::MulAdd(x, factor, hn::Mul(slope, hn::Iota(d, static_cast<float>(column))));
+    return hn::MulAdd(x, factor, hn::Mul(slope, hn::Iota(d, static_cast<float>(column) - origin)));
 }
 
 /// Finishes the row's scores in place (removed ones become -inf) and returns the largest one. A NaN does not count in it.
@@ -85,7 +85,7 @@ HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels,
     const auto end = static_cast<std::size_t>(run.end * kPanel);
     if constexpr (kPanelVectors == 1) {  // two panels at a time give two chains
       for (; column + kPanel < end; column += 2 * kPanel) {
-        const Vector x0 = affine_score<kAffine>(s, column, factor, slope), x1 = affine_score<kAffine>(s, column + kPanel, factor, slope);
+        const Vector x0 = affine_score<kAffine>(s, column, factor, slope, affine.origin), x1 = affine_score<kAffine>(s, column + kPanel, factor, slope, affine.origin);
         top0 = greater_or_second(x0, top0);
         top1 = greater_or_second(x1, top1);
         if constexpr (kAffine) {
@@ -96,7 +96,7 @@ HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels,
     }
     for (; column < end; column += kPanel) {
       for (std::size_t v = 0; v < kPanelVectors; ++v) {
-        const Vector x = affine_score<kAffine>(s, column + v * kLanes, factor, slope);
+        const Vector x = affine_score<kAffine>(s, column + v * kLanes, factor, slope, affine.origin);
         if (v % 2 == 0)
           top0 = greater_or_second(x, top0);
         else
@@ -110,7 +110,7 @@ HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels,
     const std::uint32_t bits = panel_bits(keep, panel);
     for (std::size_t v = 0; v < kPanelVectors; ++v) {
       const std::size_t column = static_cast<std::size_t>(panel * kPanel) + v * kLanes;
-      const Vector x = hn::IfThenElse(kept_lanes(bits, v), affine_score<kAffine>(s, column, factor, slope), minus_infinity);
+      const Vector x = hn::IfThenElse(kept_lanes(bits, v), affine_score<kAffine>(s, column, factor, slope, affine.origin), minus_infinity);
       top0 = greater_or_second(x, top0);
       hn::Store(x, d, s + column);
     }

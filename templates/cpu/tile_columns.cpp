@@ -5,12 +5,6 @@
 namespace flexc::cpu {
 namespace {
 
-/// Panels from `first` to `end - 1`.
-PanelSet panels_between(std::int64_t first, std::int64_t end) {
-  if (first >= end) return 0;
-  return static_cast<PanelSet>((std::uint64_t{1} << end) - (std::uint64_t{1} << first));
-}
-
 PanelKinds kinds_of_block_row(const BlockMask& mask, std::size_t row, std::int64_t column, std::int64_t count) {
   PanelKinds kinds;
   const auto begin = mask.runs.begin() + static_cast<std::ptrdiff_t>(mask.row_begin[row]);

@@ -15,7 +15,13 @@ using KeepWords = std::array<std::uint64_t, kKeepWords>;  ///< bit i: column i o
 using PanelSet = std::uint32_t;                           ///< bit p: columns 16 p to 16 p + 15
 static_assert(kMaxPanels == 32 && kPanel == 16);
 
-/// What a block mask says of the panels of a tile: not wholly empty; wholly full.
+/// Panels from `first` to `end` - 1.
+inline PanelSet panels_between(std::int64_t first, std::int64_t end) {
+  if (first >= end) return 0;
+  return static_cast<PanelSet>((std::uint64_t{1} << end) - (std::uint64_t{1} << first));
+}
+
+/// What a block mask, or bands, say of the panels of a tile: not wholly empty; wholly full.
 struct PanelKinds {
   PanelSet live = 0, full = 0;
 };
@@ -25,8 +31,8 @@ struct PanelKinds {
 PanelKinds panel_kinds(const BlockMask& mask, std::int64_t b, std::int64_t h, std::int64_t first, std::int64_t rows, std::int64_t column,
                        std::int64_t count);
 
-/// The work of a group in a tile. It follows from the keep bits alone, never from how they were found, so that a block mask changes no
-/// bit of the result.
+/// The work of a group in a tile. It follows from the keep bits alone, never from how they were found, so that neither a block mask
+/// nor a band changes a bit of the result.
 struct TileColumns {
   KeepWords keep[kGroupRows];  ///< a row's kept columns; rows beyond the last one repeat it
   KeepWords any[kBlocks];      ///< kept in one of the block's rows at least
@@ -63,6 +69,13 @@ inline int runs_of(PanelSet panels, std::array<Run, kMaxPanels>& runs) {
     position = end;
   }
   return count;
+}
+
+/// The first column that is kept; 0 where none is.
+inline int first_kept(const KeepWords& words) {
+  for (std::size_t word = 0; word < kKeepWords; ++word)
+    if (words[word] != 0) return static_cast<int>(word * 64) + std::countr_zero(words[word]);
+  return 0;
 }
 
 /// The 16 bits of panel p.

@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "templates/cpu/tile_columns.h"
+#include "templates/cpu/bands.h"
 
 namespace flexc::cpu {
 
@@ -33,6 +33,7 @@ struct Group {
   float* q = nullptr;                                            ///< [block][head_dim][4], times q_factor
   float* o = nullptr;                                            ///< [row][value_padded], not yet normalised
   float* sums = nullptr;                                         ///< [row][16]: weights summed by column modulo 16, whatever the vectors' length
+  GroupBand band;                                                ///< which columns the rows can keep; all where the mods have no band
   std::byte* head = nullptr;                                     ///< head level
   std::byte* q_side = nullptr;                                   ///< q_side level, [row][slot]
   float top[kGroupRows] = {};                                    ///< largest log2-domain logit so far

@@ -1,4 +1,5 @@
 // The CPU back end behind the host API, beside the oracle. Machines without AVX2 have none: nothing is compared there.
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -52,6 +53,26 @@ TEST_CASE("affine scores whose row terms are not finite equal the oracle's") {
     CHECK(differences(a.out, b.out) == 0);
     CHECK(differences(a.lse, b.lse) == 0);
   }
+}
+
+TEST_CASE("a window far from a tile's first column loses nothing to steep slopes") {
+  // The kept scores are small; the distances to the tile's first column are not, and neither is their product with the slope.
+  constexpr std::string_view kText =
+      "tensor slopes: f32[H]\n"
+      "def score_mod(score, b, h, q_idx, kv_idx):\n    return score + slopes[h] * (kv_idx - q_idx)\n"
+      "def mask_mod(b, h, q_idx, kv_idx):\n    return (q_idx >= kv_idx) & (q_idx - kv_idx < 4)\n";
+  const auto cpu = cpu_kernel(kText);
+  if (!cpu) return;
+  const auto oracle = test::compiled(kText);
+  Tensor slopes(f32, {4});
+  std::ranges::copy(std::vector<float>{9.7f, -8.3f, 2.1f, -3.9f}, slopes.as<float>());
+  const test::Shape shape{.batch = 1, .heads = 4, .kv_heads = 2, .q_len = 259, .kv_len = 259};
+  Call a(shape), b(shape);
+  for (Call* call : {&a, &b}) call->arguments.captures.set("slopes", slopes.view());
+  REQUIRE(cpu->run(a.arguments).has_value());
+  REQUIRE(oracle->run(b.arguments).has_value());
+  CHECK(differences(a.out, b.out) == 0);
+  CHECK(differences(a.lse, b.lse) == 0);
 }
 
 TEST_CASE("16-bit calls may have an f32 output: the stored one, widened") {

@@ -1,9 +1,14 @@
 """Dense attention in float64, written from docs/architecture.md alone: the reference that whole runs are compared with."""
+import collections
+
 import numpy as np
+
+# `largest` is the largest finite |score| of a kept pair, after score_mod.
+Attention = collections.namedtuple("Attention", "out lse max_scores largest")
 
 
 def attention(q, k, v, *, scale=None, score=None, mask=None, sink=None, q_offset=0, kv_offset=0):
-    """(out, lse, max_scores). q [B,H,Q,D], k [B or 1,HKV,KV,D], v [B or 1,HKV,KV,DV]; `score(s, b, h, q, k)` and `mask(b, h, q, k)` take arrays."""
+    """q [B,H,Q,D], k [B or 1,HKV,KV,D], v [B or 1,HKV,KV,DV]; `score(s, b, h, q, k)` and `mask(b, h, q, k)` take arrays."""
     q, k, v = (np.asarray(x, np.float64) for x in (q, k, v))
     batch, heads, rows, depth = q.shape
     columns = k.shape[2]
@@ -38,4 +43,5 @@ def attention(q, k, v, *, scale=None, score=None, mask=None, sink=None, q_offset
         empty = ~keep.any(-1)
         out = np.where(empty[..., None], 0, out / np.where(empty, 1, total_with_sink)[..., None])
         lse = np.where(total_with_sink == 0, -np.inf, floor + np.log(total_with_sink))
-    return out, lse, top
+    # the largest matters to error bounds: an f32 score is off by 2^-24 of itself
+    return Attention(out, lse, top, float(np.max(abs(s), initial=0, where=keep & np.isfinite(s))))

@@ -58,6 +58,14 @@ static void mask_row(const flexc_row_launch* launch, const flexc_row_levels* lev
   }
 }
 
+/* The same as a band: q - window <= kv <= q, which serves without mask_row. */
+static void band_row(const flexc_row_launch* launch, const void* head, const void* q_side, int64_t b, int64_t h, int64_t q, flexc_row_band* out) {
+  (void)head, (void)q_side, (void)b, (void)h;
+  out->lo0 = q - launch->params[kWindow].integer;
+  out->hi0 = q + 1;
+  out->lo1 = out->hi1 = 0;
+}
+
 /* The upper half of the 128-bit product, from 32-bit pieces: C11 has no 128-bit integer. */
 static uint64_t mulhi(uint64_t a, uint64_t b) {
   const uint64_t low = 0xffffffffu;
@@ -129,6 +137,7 @@ static void test_module(const flexc_row_module* module) {
     const flexc_row_segment segment = {0, 2, 50, 30, steps[step], kColumns};
     uint64_t head[1], keep[2] = {~(uint64_t)0, ~(uint64_t)0};
     float s[kColumns], products[kColumns];
+    flexc_row_band band;
     flexc_row_levels levels = {head, NULL, NULL, 0};
     flexc_row_affine affine;
     int64_t i;
@@ -140,6 +149,7 @@ static void test_module(const flexc_row_module* module) {
     module->score_row(&launch, &levels, &segment, s);
     module->affine_row(&launch, &levels, &segment, &affine);
     module->mask_row(&launch, &levels, &segment, keep);
+    module->band_row(&launch, levels.head, levels.q_side, segment.b, segment.h, segment.q, &band);
     for (i = 0; i < kColumns; ++i) {
       const int64_t kv = segment.kv_base + segment.kv_step * i;
       const double expected = (0.125 * products[i] + 0.125 * (double)(kv - segment.q)) * 1.44269504088896340736;
@@ -147,13 +157,14 @@ static void test_module(const flexc_row_module* module) {
       check(fabs(s[i] - expected) < 1e-4, "general score", i);
       check(fabs(products[i] * affine.factor + affine.row + affine.slope * (float)i - expected) < 1e-4, "affine score", i);
       check((int)(keep[i / 64] >> (i % 64) & 1) == kept, "keep bit", i);
+      check(((band.lo0 <= kv && kv < band.hi0) || (band.lo1 <= kv && kv < band.hi1)) == kept, "band", i);
     }
     check(keep[1] >> (kColumns - 64) == 0, "bits beyond the count", kColumns);
   }
 }
 
 int main(void) {
-  const flexc_row_module module = {FLEXC_ROW_ABI_VERSION, FLEXC_SCORE_GENERAL, 0, 1, 0, 0, NULL, head_level, NULL, NULL, score_row, affine_row, mask_row, NULL};
+  const flexc_row_module module = {FLEXC_ROW_ABI_VERSION, FLEXC_SCORE_GENERAL, 0, 1, 0, 0, NULL, head_level, NULL, NULL, score_row, affine_row, band_row, mask_row, NULL};
   test_divisors();
   test_module(&module);
   printf("row_segment: %d failures\n", failures);

@@ -53,6 +53,12 @@ TEST_CASE("compile-time values are Python's") {
   CHECK(of("score + int(1e30) // 10 ** 20") == of("score + 10000000000"));
 }
 
+TEST_CASE("a row to the power of zero is a row of ones") {
+  const std::string row = "tensor t: i64[n, 4]\n";
+  CHECK(of("score + sum(t[q_idx] ** 0)", row) == of("score + sum(t[q_idx] * 0 + 1)", row));
+  CHECK(of("score + q_idx ** 0") == of("score + 1"));
+}
+
 TEST_CASE("a compile-time integer that does not fit in 64 bits is an error where it meets a run-time integer, and converted at a float") {
   CHECK(of("score + (q_idx + 2 ** 63)") == "integer-too-large");
   CHECK(of("score + (q_idx - 2 ** 63)").find("const_i64 9223372036854775808") == std::string::npos);

@@ -51,13 +51,14 @@ HostMods::~HostMods() {
   if (library_ != nullptr) dlclose(library_);
 }
 
-Result<HostMods> HostMods::compile(std::span<const dsl::NormalForm> forms, void (*edit)(std::string& text)) {
+Result<HostMods> HostMods::compile(std::span<const dsl::NormalForm> forms, void (*edit)(std::string& text), compiler::Member member) {
   HostMods result;
   std::string text = "#define FLEXC_EMITTED_MODS 1\n#include \"tests/hooks/host_entry.h\"\n", table;
   for (std::size_t i = 0; i < forms.size(); ++i) {
     compiler::CudaHookOptions options;
     options.struct_name = "Hooks" + std::to_string(i);
     options.with_include = false;
+    options.member = member;
     auto hooks = compiler::emit_cuda_hooks(forms[i], options);
     if (!hooks) return std::unexpected(hooks.error());
     text += hooks->text;

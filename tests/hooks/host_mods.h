@@ -27,7 +27,8 @@ class HostMods {
   ~HostMods();
 
   /// All forms in one unit; the mods come in their order. `edit`, if any, changes the text before it is compiled (negative tests).
-  static Result<HostMods> compile(std::span<const dsl::NormalForm> forms, void (*edit)(std::string& text) = nullptr);
+  static Result<HostMods> compile(std::span<const dsl::NormalForm> forms, void (*edit)(std::string& text) = nullptr,
+                                  compiler::Member member = compiler::Member::Wide);
   const std::vector<EmittedMod>& mods() const { return mods_; }
 
  private:

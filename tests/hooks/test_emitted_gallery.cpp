@@ -10,6 +10,7 @@
 #include "templates/cpu/row_segment.h"
 #include "tests/hooks/host_mods.h"
 #include "tests/ir/bound_variant.h"
+#include "tests/ir/keep_row.h"
 #include "tests/ir/normal_form_of.h"
 
 using namespace flexc;
@@ -73,7 +74,7 @@ struct OnCpu {
     const flexc_row_levels levels{nullptr, nullptr, table.data(), stride};
     std::copy(scores.begin(), scores.end(), logits);
     if (module.score_row) module.score_row(&launch, &levels, &place, logits);
-    if (module.mask_row) module.mask_row(&launch, &levels, &place, keep);
+    keep_row(module, launch, levels, place, keep);
   }
 };
 
@@ -140,10 +141,10 @@ BoundVariant bound(std::string_view entry) {
   return variant;
 }
 
-HostMods compiled(std::span<const BoundVariant> variants, void (*edit)(std::string&) = nullptr) {
+HostMods compiled(std::span<const BoundVariant> variants, void (*edit)(std::string&) = nullptr, compiler::Member member = compiler::Member::Wide) {
   std::vector<dsl::NormalForm> forms;
   for (const BoundVariant& variant : variants) forms.push_back(variant.form);
-  auto mods = HostMods::compile(forms, edit);
+  auto mods = HostMods::compile(forms, edit, member);
   INFO((mods ? std::string() : mods.error().message));
   REQUIRE(mods.has_value());
   return std::move(*mods);
@@ -162,15 +163,17 @@ runtime::RowObject cpu_object(const dsl::NormalForm& form) {
 TEST_CASE("every gallery entry's emitted CUDA does what the oracle and the CPU do") {
   std::vector<BoundVariant> variants;
   for (const GalleryEntry& entry : gallery()) variants.push_back(bound(entry.name));
-  const HostMods host = compiled(variants);
-  for (std::size_t i = 0; i < variants.size(); ++i) {
-    INFO(gallery()[i].name);
-    const runtime::RowObject object = cpu_object(variants[i].form);
-    const Difference difference = compare(variants[i], host.mods()[i], object.module());
-    INFO(difference.first);
-    CHECK(difference.checked > 0);
-    CHECK(difference.masks == 0);
-    CHECK(difference.scores == 0);
+  for (const auto member : {compiler::Member::Wide, compiler::Member::Narrow}) {
+    const HostMods host = compiled(variants, nullptr, member);
+    for (std::size_t i = 0; i < variants.size(); ++i) {
+      INFO(gallery()[i].name << (member == compiler::Member::Wide ? ", wide" : ", narrow"));
+      const runtime::RowObject object = cpu_object(variants[i].form);
+      const Difference difference = compare(variants[i], host.mods()[i], object.module());
+      INFO(difference.first);
+      CHECK(difference.checked > 0);
+      CHECK(difference.masks == 0);
+      CHECK(difference.scores == 0);
+    }
   }
 }
 
@@ -181,7 +184,7 @@ TEST_CASE("the comparison notices a changed mask and a changed score") {
     const HostMods host = compiled(variants, edit);
     return compare(variants[0], host.mods()[0], object.module());
   };
-  const Difference mask = edited([](std::string& text) { text.replace(text.find(" >= kv"), 6, " > kv"); });
+  const Difference mask = edited([](std::string& text) { text.replace(text.find("kHasBand = true"), 15, "kHasBand = false"); });
   CHECK(mask.masks > 0);
   CHECK(mask.scores == 0);
   const Difference score = edited([](std::string& text) { text.replace(text.find("tanh_unit("), 10, "exp2_unit("); });

@@ -2,6 +2,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <limits>
@@ -45,22 +46,28 @@ std::vector<std::int64_t> indices() {
   return all;
 }
 
-/// What `table[index[kv]]` gives for n elements 1, 2, …, n, at every index; `dtype` is the table's, `size` its element's.
-void check(const std::string& dtype, std::size_t size, const void* elements, std::int64_t n, bool at_end) {
-  INFO(dtype << " of " << n << (at_end ? " before" : " behind") << " a guard page");
+/// What `table[index[kv]]` gives for n elements 1, 2, …, n, at every index; `dtype` is the table's, `size` its element's. The narrow
+/// member has indices of 32 bits.
+void check(const std::string& dtype, std::size_t size, const void* elements, std::int64_t n, bool at_end, compiler::Member member) {
+  const bool is_narrow = member == compiler::Member::Narrow;
+  INFO(dtype << " of " << n << (at_end ? " before" : " behind") << " a guard page" << (is_narrow ? ", narrow" : ""));
   std::string error;
-  const auto form = normal_form_of_text("gather.flex", "tensor table: " + dtype + "[n]\ntensor index: i64[KV]\ndef score_mod(score, b, h, q_idx, kv_idx):\n    return score * 0.0 + table[index[kv_idx]] + table[index[q_idx]] * 0\n", error);
+  const auto form = normal_form_of_text("gather.flex", "tensor table: " + dtype + "[n]\ntensor index: " + std::string(is_narrow ? "i32" : "i64") + "[KV]\ndef score_mod(score, b, h, q_idx, kv_idx):\n    return score * 0.0 + table[index[kv_idx]] + table[index[q_idx]] * 0\n", error);
   INFO(error);
   REQUIRE(form.has_value());
-  const auto object = compiler::compile_row_object(*form);
-  REQUIRE(object.has_value());
-  const auto loaded = runtime::RowObject::load(*object);
+  const auto code = compiler::compile_row_member(*form, member);
+  REQUIRE(code.has_value());
+  CHECK((code->manifest.assumptions & compiler::kAssumesCaptures) == (is_narrow ? 0u + compiler::kAssumesCaptures : 0u));
+  const auto loaded = runtime::RowObject::load(code->object);
   REQUIRE(loaded.has_value());
   const flexc_row_module& module = loaded->module();
 
-  const std::vector<std::int64_t> at = indices();
+  std::vector<std::int64_t> at = indices();
+  if (is_narrow)
+    for (std::int64_t& i : at) i = std::clamp<std::int64_t>(i, std::numeric_limits<std::int32_t>::min(), std::numeric_limits<std::int32_t>::max());
+  const std::vector<std::int32_t> low(at.begin(), at.end());
   const auto count = static_cast<std::int64_t>(at.size());
-  const Guarded table(elements, size * static_cast<std::size_t>(n), at_end), index(at.data(), at.size() * sizeof(std::int64_t), true);
+  const Guarded table(elements, size * static_cast<std::size_t>(n), at_end), index(is_narrow ? static_cast<const void*>(low.data()) : at.data(), at.size() * (is_narrow ? sizeof(std::int32_t) : sizeof(std::int64_t)), true);
   const std::int64_t one = 1;
   const flexc_row_capture captures[] = {{table.data(), &n, &one}, {index.data(), &count, &one}};
   const flexc_row_launch launch{{1, 1, 1, 1, count}, captures, nullptr, &n, nullptr, 1.0f, 1.0f};
@@ -91,13 +98,15 @@ TEST_CASE("gathers touch nothing out of range") {
   const std::uint8_t u8s[] = {1, 2, 3, 4, 5, 6, 7};
   for (const bool at_end : {true, false}) {
     for (const std::int64_t n : {7, 1, 0}) {
-      check("f32", 4, f32s, n, at_end);
-      check("f16", 2, f16s, n, at_end);
-      check("bf16", 2, bf16s, n, at_end);
-      check("i32", 4, i32s, n, at_end);
-      check("i64", 8, i64s, n, at_end);
-      check("u8", 1, u8s, n, at_end);
-      check("bool", 1, u8s, n, at_end);
+      for (const auto member : {compiler::Member::Wide, compiler::Member::Narrow}) {
+        check("f32", 4, f32s, n, at_end, member);
+        check("f16", 2, f16s, n, at_end, member);
+        check("bf16", 2, bf16s, n, at_end, member);
+        check("i32", 4, i32s, n, at_end, member);
+        check("i64", 8, i64s, n, at_end, member);
+        check("u8", 1, u8s, n, at_end, member);
+        check("bool", 1, u8s, n, at_end, member);
+      }
     }
   }
 }

@@ -12,6 +12,7 @@
 #include "flexc/random.h"
 #include "runtime/loader/row_object.h"
 #include "tests/ir/bound_variant.h"
+#include "tests/ir/keep_row.h"
 #include "tests/ir/normal_form_of.h"
 
 using namespace flexc;
@@ -37,11 +38,11 @@ struct Bench : BoundVariant {
   }
 };
 
-runtime::RowObject compiled(const dsl::NormalForm& form, std::optional<compiler::CpuLevel> level = std::nullopt) {
-  const auto object = compiler::compile_row_object(form, level);
-  INFO((object ? std::string() : object.error().message));
-  REQUIRE(object.has_value());
-  auto loaded = runtime::RowObject::load(*object);
+runtime::RowObject compiled(const dsl::NormalForm& form, std::optional<compiler::CpuLevel> level = std::nullopt, compiler::Member member = compiler::Member::Wide) {
+  const auto code = compiler::compile_row_member(form, member, level);
+  INFO((code ? std::string() : code.error().message));
+  REQUIRE(code.has_value());
+  auto loaded = runtime::RowObject::load(code->object);
   INFO((loaded ? std::string() : loaded.error().message));
   REQUIRE(loaded.has_value());
   return std::move(*loaded);
@@ -80,7 +81,7 @@ void compare_segment(Bench& bench, const flexc_row_module& module, const flexc_r
   for (std::int64_t i = 0; i < segment.count; ++i) s[i] = scores[static_cast<std::size_t>(i)];
   if (module.score_row) module.score_row(&bench.launch, &levels, &segment, s);
   if (module.affine_row) module.affine_row(&bench.launch, &levels, &segment, &affine);
-  if (module.mask_row) module.mask_row(&bench.launch, &levels, &segment, keep);
+  keep_row(module, bench.launch, levels, segment, keep);
   std::optional<dsl::Evaluator> score, mask;
   if (bench.form.score) score.emplace(*bench.form.score, bench.form, bench.environment, bench.fresh);
   if (bench.form.mask) mask.emplace(*bench.form.mask, bench.form, bench.environment, bench.fresh);
@@ -104,7 +105,7 @@ void compare_segment(Bench& bench, const flexc_row_module& module, const flexc_r
       if (difference.first.empty()) difference.first = "mask at b " + std::to_string(segment.b) + " q " + std::to_string(segment.q) + " kv " + std::to_string(kv);
     }
   }
-  if (module.mask_row && segment.count % 64 != 0 && keep[segment.count / 64] >> (segment.count % 64) != 0) {
+  if (segment.count % 64 != 0 && keep[segment.count / 64] >> (segment.count % 64) != 0) {
     ++difference.masks;
     difference.first = "bits beyond the segment's end";
   }
@@ -140,15 +141,36 @@ TEST_CASE("every gallery entry, compiled, does what the oracle does") {
     bench.environment.problem = {2, 4, 2, 300, 320};
     bench.bind_gallery(entry.name);
     bench.finish();
-    const auto host = compiler::detect_cpu_level();
+    const auto host = runtime::detect_cpu_level();
     REQUIRE(host.has_value());
     for (const auto level : {compiler::CpuLevel::X86_64_v3, *host}) {
-      const runtime::RowObject object = compiled(bench.form, level);
-      const Difference difference = compare(bench, object.module(), 11);
-      INFO(difference.first);
-      CHECK(difference.checked > 0);
-      CHECK(difference.masks == 0);
-      CHECK(difference.scores == 0);
+      for (const auto member : {compiler::Member::Wide, compiler::Member::Narrow}) {
+        const runtime::RowObject object = compiled(bench.form, level, member);
+        const Difference difference = compare(bench, object.module(), 11);
+        INFO((member == compiler::Member::Wide ? "wide: " : "narrow: ") << difference.first);
+        CHECK(difference.checked > 0);
+        CHECK(difference.masks == 0);
+        CHECK(difference.scores == 0);
+      }
+    }
+  }
+}
+
+TEST_CASE("a narrow member is wrong beyond what it assumes, so that launches must check") {
+  std::string error;
+  Bench bench;
+  bench.form = *normal_form_of_text("sums.flex", "def mask_mod(b, h, q, k):\n    return (q + k) % 7 < 4\n", error);
+  bench.environment.problem = {1, 1, 1, 100, 100};
+  bench.finish();
+  const std::vector<float> scores(40);
+  for (const std::int64_t q : {std::int64_t{5}, compiler::kNarrowLimit - 1, 2 * compiler::kNarrowLimit - 20}) {
+    const bool within = q < compiler::kNarrowLimit;
+    const flexc_row_segment segment{0, 0, q, within ? compiler::kNarrowLimit - 40 : 0, 1, 40};
+    for (const auto member : {compiler::Member::Wide, compiler::Member::Narrow}) {
+      const runtime::RowObject object = compiled(bench.form, std::nullopt, member);
+      Difference difference;
+      compare_segment(bench, object.module(), segment, scores, difference);
+      CHECK((difference.masks == 0) == (within || member == compiler::Member::Wide));
     }
   }
 }

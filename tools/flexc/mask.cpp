@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "flexc/io.h"
+#include "tools/flexc/call_options.h"
 #include "tools/flexc/failure.h"
 #include "tools/flexc/inputs.h"
 #include "tools/flexc/output.h"
@@ -27,7 +28,7 @@ class MaskVerb final : public Verb {
     bindings_.add_to(*app);
     positions_.add_to(*app);
     add_text(*app, "--refine", refine_text_, "none|default|exact", "How far to refine (default: default)");
-    add_text(*app, "--seed", seed_text_, "N", "Seed of a gallery entry's own captures (default 0)");
+    seed_.add_to(*app, "Seed of a gallery entry's own captures (default 0)");
     add_text(*app, "--out", out_, "F", "Write the map as .npy: u8 [b or 1, h or 1, q-blocks, kv-blocks], 0 empty, 1 partial, 2 full");
     add_text(*app, "--png", png_, "F", "Write a picture");
     add_text(*app, "--svg", svg_, "F", "Write a drawing");
@@ -49,7 +50,7 @@ class MaskVerb final : public Verb {
       if (extent < 1) input_error(fmt::format("--shape {}: {} is {}; it must be at least 1", *shape_text_, name, extent));
     const GalleryProblem problem{shape_.batch, shape_.heads, shape_.kv_heads, std::max<std::int64_t>(0, shape_.q_offset + shape_.q_len),
                                  std::max<std::int64_t>(0, shape_.kv_offset + shape_.kv_len), variant_.consts};
-    const BoundCaptures bound = bind_captures(variant, bindings_, &problem, seed_);
+    const BoundCaptures bound = bind_captures(variant, bindings_, &problem, seed_.value);
     // A block mask does not depend on the device, and the oracle's kernel is there without compiling anything.
     CompileOptions options;
     options.device = Device::oracle();
@@ -77,15 +78,8 @@ class MaskVerb final : public Verb {
     std::int64_t ignored = 0;
     if (__builtin_add_overflow(shape_.q_offset, shape_.q_len, &ignored) || __builtin_add_overflow(shape_.kv_offset, shape_.kv_len, &ignored))
       usage_error("--shape: a length and its offset do not fit in 64 bits together");
-    if (seed_text_) {
-      const std::int64_t seed = parse_integer("--seed", *seed_text_);
-      if (seed < 0) usage_error(fmt::format("--seed {}: must not be negative", seed));
-      seed_ = static_cast<std::uint64_t>(seed);
-    }
-    std::vector<std::pair<std::string, std::string>> inputs;
-    if (variant_.variant && *variant_.variant != "-" && !find_gallery_entry(*variant_.variant)) inputs.emplace_back("VARIANT", *variant_.variant);
-    for (const auto& [name, file] : bindings_.captures) inputs.emplace_back("--capture " + name, file);
-    check_outputs(inputs, {{"--out", out_}, {"--png", png_}, {"--svg", svg_}});
+    seed_.check();
+    check_outputs(input_files(variant_, bindings_), {{"--out", out_}, {"--png", png_}, {"--svg", svg_}});
   }
 
   /// Builds the mask; its time is the median of a few builds where those are quick.
@@ -148,10 +142,10 @@ class MaskVerb final : public Verb {
   VariantOptions variant_;
   BindingOptions bindings_;
   PositionOptions positions_;
-  std::optional<std::string> shape_text_, refine_text_, seed_text_, out_, png_, svg_;
+  SeedOption seed_;
+  std::optional<std::string> shape_text_, refine_text_, out_, png_, svg_;
   bool json_ = false;
   MaskShape shape_;
-  std::uint64_t seed_ = 0;
   BlockMask mask_;
   MaskReport report_;
 };

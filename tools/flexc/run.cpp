@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "tools/flexc/call_options.h"
 #include "tools/flexc/failure.h"
 #include "tools/flexc/inputs.h"
 #include "tools/flexc/output.h"
@@ -14,8 +15,6 @@
 namespace flexc::cli {
 namespace {
 
-constexpr std::string_view kRandomForm = "B,H,HKV,Q,KV,D,DV";
-constexpr std::int64_t kMaxThreads = 4096;
 constexpr std::int64_t kShownValues = 4;
 
 /// What a person wants to know about an output at a glance. Non-finite values are counted and left out of the rest.
@@ -69,18 +68,15 @@ class RunVerb final : public Verb {
     add_text(*app, "--q", q_, "F", "Queries [B, H, Q, D]: FILE.npy or FILE.safetensors:TENSOR");
     add_text(*app, "--k", k_, "F", "Keys [B or 1, HKV, KV, D]");
     add_text(*app, "--v", v_, "F", "Values [B or 1, HKV, KV, DV]");
-    add_text(*app, "--random", random_, std::string(kRandomForm), "Draw q, k, v (and a gallery entry's captures) instead");
-    add_text(*app, "--seed", seed_text_, "N", "Seed of --random (default 0)");
+    random_.add_to(*app, "Draw q, k, v (and a gallery entry's captures) instead");
     bindings_.add_to(*app);
-    add_text(*app, "--scale", scale_text_, "X", "Factor on q·k (default 1/sqrt(D))");
+    scale_.add_to(*app);
     add_text(*app, "--sink", sink_, "F", "f32 [H]: a logit that joins each row's denominator");
     positions_.add_to(*app);
-    add_text(*app, "--dtype", dtype_text_, "f32|f16|bf16", "Round q, k, v to this type; default: as stored, f32 for --random");
-    add_text(*app, "--device", device_text_, "auto|cpu|cuda|model|oracle", "Where to run (default auto)");
+    execution_.add_to(*app, "Round q, k, v to this type; default: as stored, f32 for --random");
     add_text(*app, "--refine", refine_text_, "off|none|default|exact", "How far to refine the block mask; off: use none");
-    add_text(*app, "--split", split_text_, "auto|N", "Cut long rows into N parts by position");
+    add_text(*app, "--split", split_text_, "auto|N", "Cut long rows into N parts by position; cpu and oracle run every row whole, whatever it says");
     add_switch(*app, "--checked", checked_, "Report a gather out of range as an error");
-    add_text(*app, "--threads", threads_text_, "N", "Threads (default: all cores); changes no bit");
     add_text(*app, "--out", out_, "F", "Write the output as .npy");
     add_text(*app, "--lse", lse_, "F", "Write the log-sum-exp of each row as .npy");
     add_text(*app, "--max-scores", max_scores_, "F", "Write the largest kept score of each row as .npy");
@@ -99,9 +95,9 @@ class RunVerb final : public Verb {
     const LoadedVariant variant = load_variant(variant_);
     print_diagnostics(variant.variant.warnings());
     check_names(variant.variant, bindings_);
-    const AttentionInputs inputs = random_ ? random_attention(extents_, seed_, dtype_.value_or(f32)) : load_attention(*q_, *k_, *v_, dtype_);
+    const AttentionInputs inputs = random_.text ? random_attention(random_.extents, random_.seed.value, execution_.dtype.value_or(f32)) : load_attention(*q_, *k_, *v_, execution_.dtype);
     const GalleryProblem problem = problem_of(inputs);
-    BoundCaptures bound = bind_captures(variant, bindings_, random_ ? &problem : nullptr, seed_);
+    BoundCaptures bound = bind_captures(variant, bindings_, random_.text ? &problem : nullptr, random_.seed.value);
     const std::shared_ptr<const Kernel> kernel = compile(variant, inputs, bound);
     attend(*kernel, variant, inputs, bound);
     return kExitDone;
@@ -112,51 +108,26 @@ class RunVerb final : public Verb {
     variant_.check();
     bindings_.check();
     positions_.check();
-    if (random_ && (q_ || k_ || v_)) usage_error("--random and --q, --k, --v exclude each other");
-    if (!random_ && !q_ && !k_ && !v_) usage_error("no inputs: give --q, --k and --v, or --random " + std::string(kRandomForm));
-    if (!random_ && !(q_ && k_ && v_)) usage_error(fmt::format("--{} is missing: --q, --k and --v go together", !q_ ? "q" : !k_ ? "k" : "v"));
-    if (seed_text_ && !random_) usage_error("--seed goes with --random");
-    if (random_) {
-      extents_ = parse_integers("--random", *random_, kRandomForm, 7, 7);
-      for (const std::int64_t extent : extents_)
-        if (extent < 0) usage_error(fmt::format("--random {}: {} is negative", *random_, extent));
-    }
-    if (seed_text_) {
-      const std::int64_t seed = parse_integer("--seed", *seed_text_);
-      if (seed < 0) usage_error(fmt::format("--seed {}: must not be negative", seed));
-      seed_ = static_cast<std::uint64_t>(seed);
-    }
-    if (scale_text_) {
-      scale_ = parse_number("--scale", *scale_text_);
-      if (!std::isfinite(*scale_)) usage_error(fmt::format("--scale {}: must be finite", *scale_text_));
-    }
-    dtype_ = parse_dtype(dtype_text_);
-    device_ = parse_device(device_text_);
+    if (random_.text && (q_ || k_ || v_)) usage_error("--random and --q, --k, --v exclude each other");
+    if (!random_.text && !q_ && !k_ && !v_) usage_error("no inputs: give --q, --k and --v, or --random " + std::string(RandomOptions::kForm));
+    if (!random_.text && !(q_ && k_ && v_)) usage_error(fmt::format("--{} is missing: --q, --k and --v go together", !q_ ? "q" : !k_ ? "k" : "v"));
+    random_.check();
+    scale_.check();
+    execution_.check();
     if (refine_text_) {
       const MaskShape::Refine refine = parse_refine(*refine_text_, "off|none|default|exact");
       refine_ = *refine_text_ == "off" ? std::nullopt : std::optional(refine);
     }
     if (split_text_ && *split_text_ != "auto" && parse_integer("--split", *split_text_) < 1) usage_error(fmt::format("--split {}: expected auto, or at least 1", *split_text_));
-    if (threads_text_) {
-      const std::int64_t threads = parse_integer("--threads", *threads_text_);
-      if (threads < 1 || threads > kMaxThreads) usage_error(fmt::format("--threads {}: must lie between 1 and {}", threads, kMaxThreads));
-      threads_ = static_cast<int>(threads);
-    }
     check_output_names();
   }
 
   void check_output_names() const {
-    std::vector<std::pair<std::string, std::string>> files;
-    const auto add = [&](const char* option, const std::optional<std::string>& file) {
-      if (file && file->empty()) usage_error(fmt::format("{}: the file name is empty", option));
-      if (file) files.emplace_back(option, *file);
-    };
-    if (variant_.variant && *variant_.variant != "-" && !find_gallery_entry(*variant_.variant)) add("VARIANT", variant_.variant);
-    add("--q", q_);
-    add("--k", k_);
-    add("--v", v_);
-    add("--sink", sink_);
-    for (const auto& [name, file] : bindings_.captures) files.emplace_back("--capture " + name, file);
+    std::vector<std::pair<std::string, std::string>> files = input_files(variant_, bindings_);
+    for (const auto& [option, file] : {std::pair("--q", &q_), std::pair("--k", &k_), std::pair("--v", &v_), std::pair("--sink", &sink_)}) {
+      if (*file && (*file)->empty()) usage_error(fmt::format("{}: the file name is empty", option));
+      if (*file) files.emplace_back(option, **file);
+    }
     check_outputs(files, {{"--out", out_}, {"--lse", lse_}, {"--max-scores", max_scores_}});
   }
 
@@ -177,7 +148,7 @@ class RunVerb final : public Verb {
     options.dtype = inputs.dtype;
     options.head_dim = inputs.q.view().shape[3];
     options.value_dim = inputs.v.view().shape[3];
-    options.device = device_;
+    options.device = execution_.device;
     options.captures = bound.types;
     if (options.head_dim < 1 || options.value_dim < 1) input_error(fmt::format("D = {} and DV = {}: both head dims must be at least 1", options.head_dim, options.value_dim));
     return cli::compile(variant.variant, options);
@@ -191,14 +162,14 @@ class RunVerb final : public Verb {
     const bool summary = json_ || (!out_ && !lse_ && !max_scores_);
     if (lse_ || summary) lse = Tensor(f32, {q[0], q[1], q[2]});
     if (max_scores_) max_scores = Tensor(f32, {q[0], q[1], q[2]});
-    if (sink_) sink = load_sink(*sink_, dtype_.has_value());
+    if (sink_) sink = load_sink(*sink_, execution_.dtype.has_value());
 
     RunArguments arguments{.q = inputs.q.view(), .k = inputs.k.view(), .v = inputs.v.view(), .out = out.view(), .lse = lse.view(), .max_scores = max_scores.view(), .sink = sink.view(), .captures = bound.captures};
-    arguments.scale = scale_;
+    arguments.scale = scale_.value;
     arguments.q_offset = positions_.q_offset;
     arguments.kv_offset = positions_.kv_offset;
     arguments.checked = checked_;
-    arguments.threads = threads_;
+    arguments.threads = execution_.threads;
     // Building a mask by brute force costs more than it saves, so the kernel gets one only where it is asked for.
     std::optional<BlockMask> mask;
     if (refine_text_ && refine_) {
@@ -275,16 +246,13 @@ class RunVerb final : public Verb {
   VariantOptions variant_;
   BindingOptions bindings_;
   PositionOptions positions_;
-  std::optional<std::string> q_, k_, v_, random_, seed_text_, scale_text_, sink_, dtype_text_, device_text_, refine_text_, split_text_, threads_text_;
+  RandomOptions random_;
+  ScaleOption scale_;
+  ExecutionOptions execution_;
+  std::optional<std::string> q_, k_, v_, sink_, refine_text_, split_text_;
   std::optional<std::string> out_, lse_, max_scores_;
   bool checked_ = false, json_ = false;
-  std::vector<std::int64_t> extents_;
-  std::uint64_t seed_ = 0;
-  std::optional<double> scale_;
-  std::optional<DType> dtype_;
-  Device device_;
   std::optional<MaskShape::Refine> refine_ = MaskShape::Refine::Default;  ///< nothing: off
-  int threads_ = 0;
 };
 
 }  // namespace

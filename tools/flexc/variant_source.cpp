@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include "tools/flexc/failure.h"
+#include "tools/flexc/output.h"
 
 namespace flexc::cli {
 namespace {
@@ -68,30 +69,41 @@ std::string hint(std::string_view name, const std::vector<std::string_view>& kno
 
 }  // namespace
 
-LoadedVariant load_variant(const VariantOptions& options) {
-  ParseOptions parse_options;
-  parse_options.consts = options.consts;
+VariantText read_variant(const VariantOptions& options) {
+  VariantText read;
   if (!options.variant) {
-    auto variant = Variant::from_expressions(options.score.value_or(""), options.mask.value_or(""), parse_options);
-    std::string name = options.score ? "--score " + *options.score : "";
-    if (options.mask) name += (name.empty() ? "--mask " : " --mask ") + *options.mask;
-    return parsed(std::move(variant), std::move(name));
+    read.name = options.score ? "--score " + *options.score : "";
+    if (options.mask) read.name += (read.name.empty() ? "--mask " : " --mask ") + *options.mask;
+    return read;
   }
   const std::string& name = *options.variant;
+  read.name = name;
   if (name == "-") {
-    parse_options.name = "<stdin>";
-    return parsed(Variant::parse(read_stream(stdin, "standard input"), parse_options), "<stdin>");
+    read.name = read.file = "<stdin>";
+    read.text = read_stream(stdin, "standard input");
+  } else if (const GalleryEntry* entry = find_gallery_entry(name)) {
+    read.entry = entry;
+    read.file = "gallery/" + name + ".flex";
+    read.text = entry->text;
+  } else {
+    std::error_code ignored;
+    const bool meant_as_file = name.ends_with(".flex") || name.find('/') != std::string::npos || std::filesystem::exists(name, ignored);
+    if (!meant_as_file) unknown_variant(name);
+    read.file = name;
+    read.text = read_file(name);
   }
-  if (const GalleryEntry* entry = find_gallery_entry(name)) {
-    parse_options.name = "gallery/" + name + ".flex";
-    return parsed(Variant::parse(entry->text, parse_options), name, entry);
-  }
-  std::error_code ignored;
-  const bool meant_as_file = name.ends_with(".flex") || name.find('/') != std::string::npos || std::filesystem::exists(name, ignored);
-  if (!meant_as_file) unknown_variant(name);
-  parse_options.name = name;
-  return parsed(Variant::parse(read_file(name), parse_options), name);
+  return read;
 }
+
+LoadedVariant parse_variant(const VariantText& read, const VariantOptions& options) {
+  ParseOptions parse_options;
+  parse_options.consts = options.consts;
+  if (!options.variant) return parsed(Variant::from_expressions(options.score.value_or(""), options.mask.value_or(""), parse_options), read.name);
+  parse_options.name = read.file;
+  return parsed(Variant::parse(read.text, parse_options), read.name, read.entry);
+}
+
+LoadedVariant load_variant(const VariantOptions& options) { return parse_variant(read_variant(options), options); }
 
 void check_names(const Variant& variant, const BindingOptions& bindings) {
   std::vector<std::string> captures, params;
@@ -117,7 +129,7 @@ void check_names(const Variant& variant, const BindingOptions& bindings) {
 }
 
 std::shared_ptr<const Kernel> compile(const Variant& variant, const CompileOptions& options) {
-  Engine engine;
+  Engine engine({.on_warning = [](std::string_view text) { print_warning(text); }});
   auto kernel = engine.compile(variant, options);
   if (kernel) return std::move(*kernel);
   if (kernel.error().diagnostics) throw VariantFailure(std::move(*kernel.error().diagnostics));

@@ -16,6 +16,17 @@ struct LoadedVariant {
   const GalleryEntry* entry = nullptr;  ///< where it is one
 };
 
+/// A variant before it is parsed.
+struct VariantText {
+  std::string name;                     ///< as the user would say it
+  std::string file, text;               ///< name for messages, and contents; empty for expressions on the command line
+  const GalleryEntry* entry = nullptr;  ///< where it is one
+};
+
+/// Finds and reads the text; throws Failure.
+VariantText read_variant(const VariantOptions& options);
+/// Throws VariantFailure or Failure. Warnings are left to the caller.
+LoadedVariant parse_variant(const VariantText& text, const VariantOptions& options);
 /// Reads and parses; throws VariantFailure or Failure. Warnings are left to the caller.
 LoadedVariant load_variant(const VariantOptions& options);
 

@@ -16,10 +16,12 @@ class Verb {
 };
 
 std::unique_ptr<Verb> add_run_verb(CLI::App& parent);
+std::unique_ptr<Verb> add_bench_verb(CLI::App& parent);
 std::unique_ptr<Verb> add_check_verb(CLI::App& parent);
 std::unique_ptr<Verb> add_emit_verb(CLI::App& parent);
 std::unique_ptr<Verb> add_mask_verb(CLI::App& parent);
 std::unique_ptr<Verb> add_gallery_verb(CLI::App& parent);
+std::unique_ptr<Verb> add_cache_verb(CLI::App& app);
 std::unique_ptr<Verb> add_doctor_verb(CLI::App& parent);
 
 }  // namespace flexc::cli

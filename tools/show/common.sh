@@ -54,6 +54,23 @@ test_figure() {
   return $status
 }
 
+# compile_seconds LIMIT VARIANT…: from the text to loadable code for each, as `flexc bench` measures it: in fresh processes
+# with an empty cache, the median of five. The figure is the slowest.
+compile_seconds() {
+  local limit=$1 variant report figures=""
+  shift
+  if [ ! -x "$build/bin/flexc" ]; then echo "nothing is built: run tools/quickstart.sh first"; return 77; fi
+  for variant; do
+    report=$("$build/bin/flexc" bench "$variant" --random 1,2,2,64,64,64,64 --device cpu --repeat 1 --json) || { [ $? -eq 3 ] && return 77 || return 1; }
+    figures+="$variant $(sed -n 's/.*"compile_s":\([0-9.e+-]*\).*/\1/p' <<<"$report")"$'\n'
+  done
+  printf '%s' "$figures" | awk -v limit="$limit" '
+    NF != 2 { bad = 1 }
+    $2 > slowest { slowest = $2; name = $1 }
+    { text = text sprintf("%s %.0f, ", $1, $2 * 1000) }
+    END { printf "%sslowest %s %.1f ms\n", text, name, slowest * 1000; exit !(!bad && slowest > 0 && slowest <= limit) }'
+}
+
 finish_claims() {
   echo "$1: $held hold, $failed fail, $not_run not run"
   [ "$failed" -eq 0 ] || exit 1

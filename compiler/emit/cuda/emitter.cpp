@@ -60,7 +60,8 @@ HooksEmitter::HooksEmitter(flex::VariantOp variant, const CudaHookOptions& optio
     if (auto mod = dyn_cast<flex::ScoreModOp>(op)) score_ = mod;
     if (auto row = dyn_cast<flex::AffineRowOp>(op)) affine_ = row;
     if (auto mod = dyn_cast<flex::MaskModOp>(op)) mask_ = mod;
-    if (!isa<flex::ScoreModOp, flex::AffineRowOp, flex::MaskModOp>(op)) continue;
+    if (auto band = dyn_cast<flex::BandOp>(op)) band_ = band;
+    if (!isa<flex::ScoreModOp, flex::AffineRowOp, flex::MaskModOp, flex::BandOp>(op)) continue;
     const auto strict = strict_values(op.getRegion(0));
     strict_.insert(strict.begin(), strict.end());
   }
@@ -84,6 +85,7 @@ CudaHooks HooksEmitter::run() {
   CudaHooks hooks;
   hooks.score_class = score_class_;
   hooks.has_mask = static_cast<bool>(mask_);
+  hooks.has_band = static_cast<bool>(band_);
   hooks.column_words = column_words_;
   const auto add = [&](HookWords::Kind kind, unsigned index, unsigned count) {
     hooks.params.push_back({kind, index, count});
@@ -115,6 +117,7 @@ void HooksEmitter::write_functions() {
     if (column_words_ > 0) texts_["columns"] = column_function();
     if (affine_) texts_["affine"] = affine_function();
     if (score_ && score_class_ != ScoreClass::Identity) texts_["logit2"] = logit2_function();
+    texts_["band"] = band_function();
     if (mask_) texts_["keep"] = keep_function();
   };
   if (discovered_) {
@@ -272,6 +275,17 @@ std::string HooksEmitter::keep_function() {
          parameter("int", "column", function.body) + ") {\n" + function.body + "  }\n";
 }
 
+/// Its values are needed once an item, so they are computed here and not kept in the row.
+std::string HooksEmitter::band_function() {
+  const std::string begin = "  FLEXC_HOOK static Band<Position> band(";
+  if (!band_) return begin + "const Params&, const Row&) { return whole_band<Position>(); }\n";
+  Function function(Level::Row, /*with_row=*/true);
+  std::vector<std::string> limits;
+  for (Value limit : cast<flex::YieldOp>(band_.getBody().front().getTerminator()).getValues()) limits.push_back(value(function, limit));
+  line(function, fmt::format("return {}<Position>({});", limits.size() == 2 ? "one_interval" : "two_intervals", fmt::join(limits, ", ")));
+  return begin + parameter("const Params&", "params", function.body) + ", " + parameter("const Row&", "row", function.body) + ") {\n" + function.body + "  }\n";
+}
+
 std::string HooksEmitter::params_struct() {
   std::string text = "  struct Params {\n    Problem problem;\n    float scale_log2e, scale;\n";
   unsigned words = kProblemWords + kScaleWords;
@@ -298,9 +312,10 @@ std::string HooksEmitter::header() {
   constexpr std::string_view kScores[] = {"identity", "affine", "general"};
   std::string text = fmt::format("// Mods of an attention variant by flexc {}, for the kernels of its templates. The same variant gives the same bytes.\n", FLEXC_VERSION);
   if (is_plain(options_.gallery_name)) text += fmt::format("//   variant  {} (gallery)\n", options_.gallery_name);
-  if (is_plain(options_.identity)) text += fmt::format("//   normal form  {}\n", options_.identity);
-  text += fmt::format("//   options  64-bit positions, hooks interface {}\n", kInterface);
-  text += fmt::format("//   score    {}\n//   mask     {}\n", kScores[static_cast<std::size_t>(score_class_)], mask_ ? "pair by pair" : "none");
+  if (is_plain(options_.identity)) text += fmt::format("//   form     {}\n", options_.identity);
+  text += fmt::format("//   options  {} member, hooks interface {}\n", options_.member == Member::Narrow ? "narrow" : "wide", kInterface);
+  const std::string_view mask = mask_ ? (band_ ? "inside a band, pair by pair" : "pair by pair") : band_ ? "a band" : "none";
+  text += fmt::format("//   score    {}\n//   mask     {}\n", kScores[static_cast<std::size_t>(score_class_)], mask);
   return text;
 }
 
@@ -313,14 +328,14 @@ std::string HooksEmitter::assemble() {
   text += fmt::format("  static constexpr int kInterface = {};\n", kInterface);
   text += "  static_assert(kInterface == kHooksInterface, \"another version of the templates\");\n";
   text += fmt::format("  static constexpr ScoreClass kScoreClass = ScoreClass::{};\n", kClasses[static_cast<std::size_t>(score_class_)]);
-  text += fmt::format("  static constexpr bool kHasMask = {}, kHasBand = false, kHasGradient = false;\n", spelling(static_cast<bool>(mask_)));
+  text += fmt::format("  static constexpr bool kHasMask = {}, kHasBand = {}, kHasGradient = false;\n", spelling(static_cast<bool>(mask_)), spelling(static_cast<bool>(band_)));
+  text += fmt::format("  static constexpr int kBandIntervals = {};\n", band_ && cast<flex::YieldOp>(band_.getBody().front().getTerminator()).getValues().size() == 4 ? 2 : 1);
   text += fmt::format("  static constexpr bool kScoreReadsColumns = {}, kMaskReadsColumns = {};\n", spelling(reads_table("logit2")), spelling(reads_table("keep")));
   text += fmt::format("  static constexpr int kColumnWords = {};\n  using Position = i64;\n\n", column_words_);
   text += params_struct() + "\n" + texts_["launch"];
-  for (const char* name : {"head", "row", "columns", "affine", "logit2", "keep"})
+  for (const char* name : {"head", "row", "columns", "affine", "logit2", "band", "keep"})
     if (!texts_[name].empty()) text += "\n" + texts_[name];
-  text += "\n  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }\n";
-  text += "  template <class Table>\n  FLEXC_HOOK static float dlogit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);\n};\n\n}  // namespace flexc::mods\n";
+  text += "\n  template <class Table>\n  FLEXC_HOOK static float dlogit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);\n};\n\n}  // namespace flexc::mods\n";
   return text;
 }
 

@@ -42,8 +42,9 @@ class HooksEmitter {
   };
   /// One function while it is written.
   struct Function {
-    explicit Function(Level of) : level(of) {}
+    explicit Function(Level of, bool with_row = false) : level(of), has_row(with_row || of == Level::Pair) {}
     Level level;
+    bool has_row;  // a Row is at hand, and its Head in it
     std::string body;
     int indent = 4;
     llvm::DenseMap<mlir::Value, std::string> names;
@@ -64,6 +65,7 @@ class HooksEmitter {
   std::string affine_function();
   std::string logit2_function();
   std::string keep_function();
+  std::string band_function();
   std::string launch_function();
   std::string params_struct();
   std::string header();
@@ -101,6 +103,7 @@ class HooksEmitter {
   flex::ScoreModOp score_;
   flex::AffineRowOp affine_;
   flex::MaskModOp mask_;
+  flex::BandOp band_;
   ScoreClass score_class_ = ScoreClass::Identity;
   Dependences dependences_{AffineColumns::Distinct};
   llvm::DenseSet<mlir::Value> strict_;

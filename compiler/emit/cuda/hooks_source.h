@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "compiler/members.h"
+
 namespace flexc::compiler {
 
 /// A piece of the Params struct of templates/hooks.cuh, in 64-bit words and in the order of the struct.
@@ -32,6 +34,7 @@ struct CudaHooks {
   bool has_mask = false;
   bool has_band = false;
   unsigned column_words = 0;
+  Manifest manifest;  ///< what a launch must check before it runs this member
   unsigned param_words = 0;  ///< of the whole struct
 };
 
@@ -40,6 +43,7 @@ struct CudaHookOptions {
   std::string identity;                ///< for the header: the normal form's hash in hexadecimal
   std::string struct_name = "Hooks";   ///< several structs may stand in one translation unit
   bool with_include = true;
+  Member member = Member::Wide;
 };
 
 }  // namespace flexc::compiler

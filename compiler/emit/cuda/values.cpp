@@ -62,10 +62,9 @@ std::string HooksEmitter::define(Function& function, Type type, const std::strin
 
 /// A level's field, as seen from a function of a later level.
 std::string HooksEmitter::access(const Function& function, Level level, const std::string& name) {
-  const bool in_pair = function.level == Level::Pair;
   if (level == Level::Launch) return fmt::format("params.{}.value", name);
   if (level == Level::Row) return "row." + name;
-  return (in_pair ? "row.head." : "head.") + name;
+  return (function.has_row ? "row.head." : "head.") + name;
 }
 
 std::string HooksEmitter::field(Function& function, const Item& wanted, Level level) {
@@ -146,6 +145,8 @@ std::string HooksEmitter::computed(Function& function, Operation& op) {
   if (isa<flex::FloorDivOp, flex::ModOp>(op) && op.getOperand(0).getType().isSignlessInteger()) return quotient(function, op);
   SmallVector<std::string> operands;
   for (Value operand : op.getOperands()) operands.push_back(value(function, operand));
+  if (isa<flex::ToI32Op>(op)) return fmt::format("truncate({})", operands[0]);
+  if (isa<flex::ToI64Op>(op)) return fmt::format("static_cast<i64>({})", operands[0]);
   return operation_text(op, operands, is_strict(op.getResult(0)));
 }
 
@@ -213,6 +214,7 @@ std::string HooksEmitter::slot(Function&, Operation& op) {
   const Type type = op.getResult(0).getType();
   if (type.isF32()) return fmt::format("float_of({})", word(0));
   if (type.isInteger(1)) return word(0) + " != 0";
+  if (type.isInteger(32)) return fmt::format("static_cast<i32>({})", word(0));
   return found->words == 1 ? fmt::format("sign_extend({})", word(0)) : fmt::format("join_words({}, {})", word(0), word(1));
 }
 

@@ -83,18 +83,21 @@ Value ModEmitter::slot_address(const Table& table, std::int64_t slot) {
 Value ModEmitter::to_slot(Value value) {
   const Type slots = vector_of(builder_.getI64Type()), element = getElementTypeOrSelf(value.getType());
   if (element.isInteger(64)) return value;
+  if (element.isInteger(32)) return make<llvm_ir::SExtOp>(slots, value);
   if (element.isF32()) value = make<llvm_ir::BitcastOp>(vector_of(builder_.getI32Type()), value);
   return make<llvm_ir::ZExtOp>(slots, value);
 }
 
-/// Lanes beyond the segment read nothing: the table is only as long as its columns.
+/// Lanes beyond the segment read nothing: the table is only as long as its columns. They hold 1, because a divisor may stand in a
+/// slot, with the guard against 0 on the table's side, and the machine traps on x / 0.
 Value ModEmitter::from_slot(std::int64_t slot, Type scalar) {
   const Type slots = vector_of(builder_.getI64Type());
   const Value word = builder_.create<llvm_ir::MaskedLoadOp>(location_, slots, slot_address(*table_, slot), live_lanes(table_->column, table_->count),
-                                                            ValueRange(integer(0, slots)), builder_.getI32IntegerAttr(sizeof(std::int64_t)));
+                                                            ValueRange(integer(1, slots)), builder_.getI32IntegerAttr(sizeof(std::int64_t)));
   if (scalar.isInteger(64)) return word;
   if (scalar.isInteger(1)) return icmp(llvm_ir::ICmpPredicate::ne, word, integer(0, slots));
-  return make<llvm_ir::BitcastOp>(vector_of(scalar), make<llvm_ir::TruncOp>(vector_of(builder_.getI32Type()), word));
+  const Value low = make<llvm_ir::TruncOp>(vector_of(builder_.getI32Type()), word);
+  return scalar.isInteger(32) ? low : make<llvm_ir::BitcastOp>(vector_of(scalar), low);
 }
 
 void ModEmitter::load_captures(Region& mod) {
@@ -111,6 +114,8 @@ void ModEmitter::load_captures(Region& mod) {
     for (std::size_t axis = 0; axis < op.getIndices().size(); ++axis) {
       address.sizes.push_back(load_field(sizes, sizeof(std::int64_t) * axis, i64));
       address.strides.push_back(load_field(strides, sizeof(std::int64_t) * axis, i64));
+      const Value has_elements = icmp(llvm_ir::ICmpPredicate::sgt, address.sizes[axis], constant_i64(0));
+      address.data = select(has_elements, address.data, launch_);
     }
     captures_[number] = address;
   });
@@ -141,6 +146,8 @@ void ModEmitter::emit(Operation& op) {
   const Type scalar = op.getResult(0).getType(), type = varying ? vector_of(scalar) : scalar;
   Value result;
   if (auto gather_op = dyn_cast<flex::GatherOp>(op)) result = gather(gather_op, operands, varying);
+  else if (isa<flex::ToI32Op>(op)) result = op.getOperand(0) == columns_ ? low_columns_ : make<llvm_ir::TruncOp>(type, operands[0]);
+  else if (isa<flex::ToI64Op>(op)) result = make<llvm_ir::SExtOp>(type, operands[0]);
   else if (auto size = dyn_cast<flex::DimOp>(op)) result = dim(size.getSize());
   else if (auto read = dyn_cast<flex::ReadOp>(op)) result = param(read);
   else if (auto language_op = dyn_cast<flex::LanguageOp>(op)) result = language(language_op.operation(), op, operands, type);

@@ -9,7 +9,7 @@ namespace flexc::compiler {
 
 namespace llvm_ir = mlir::LLVM;
 
-/// Addresses of a captured tensor, loaded once a call.
+/// Addresses of a captured tensor, loaded once a call. `data` can be read even where the tensor has no element.
 struct CaptureAddress {
   mlir::Value data;
   llvm::SmallVector<mlir::Value> sizes, strides;
@@ -23,6 +23,12 @@ class ModEmitter {
 
   /// Where the mod's arguments come from. `kv` and `score` are vectors and may be set later than the rest, once a loop.
   void bind(mlir::Value argument, mlir::Value value) { values_[argument] = value; }
+  /// The columns' positions, and their low halves, which flex.to_i32 of them reads.
+  void bind_columns(mlir::Value argument, mlir::Value positions, mlir::Value low) {
+    values_[argument] = positions;
+    columns_ = argument;
+    low_columns_ = low;
+  }
   void set_launch(mlir::Value launch) { launch_ = launch; }
 
   /// Loads what the gathers of a mod need of their captures, before any loop.
@@ -71,7 +77,7 @@ class ModEmitter {
   mlir::Value floor_division(mlir::Value a, mlir::Value b, bool remainder);
   mlir::Value float_to_int(mlir::Value x, mlir::Type type);
   mlir::Value gather(flex::GatherOp op, mlir::ValueRange indices, bool as_vector);
-  mlir::Value load_element(mlir::Value pointer, mlir::Type stored, bool as_vector);
+  mlir::Value load_element(mlir::Value pointer, mlir::Type stored, mlir::Type wanted, bool as_vector);
   mlir::Value reduce(flex::ReduceOp op);
   mlir::Value dim(flex::DimAttr size);
   mlir::Value param(flex::ReadOp op);
@@ -97,6 +103,7 @@ class ModEmitter {
   int width_;
   mlir::Value launch_;
   llvm::DenseMap<mlir::Value, mlir::Value> values_;
+  mlir::Value columns_, low_columns_;
   llvm::DenseMap<unsigned, CaptureAddress> captures_;
   llvm::DenseSet<mlir::Operation*> needed_;
   std::optional<Table> table_;

@@ -92,14 +92,6 @@ Result<llvm::SmallVector<char, 0>> generate(mlir::ModuleOp module, CpuLevel leve
 
 }  // namespace
 
-Result<CpuLevel> detect_cpu_level() {
-  const llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
-  const auto has = [&](std::initializer_list<const char*> names) { return llvm::all_of(names, [&](const char* name) { return features.lookup(name); }); };
-  if (!has({"avx2", "fma", "f16c", "bmi", "bmi2", "lzcnt", "movbe"}))
-    return std::unexpected(Error{ErrorKind::Environment, "flexc's CPU kernels need a processor with AVX2, FMA and F16C (x86-64-v3); this one lacks them"});
-  return has({"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}) ? CpuLevel::X86_64_v4 : CpuLevel::X86_64_v3;
-}
-
 int vector_width(CpuLevel level) { return level == CpuLevel::X86_64_v4 ? 16 : 8; }
 
 Result<std::string> print_llvm_ir(mlir::ModuleOp module, CpuLevel level) {

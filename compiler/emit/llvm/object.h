@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "flexc/error.h"
+#include "runtime/loader/cpu_level.h"
 
 namespace mlir {
 class ModuleOp;
@@ -13,11 +14,7 @@ class ModuleOp;
 
 namespace flexc::compiler {
 
-/// What code may use: the x86-64 levels by which Linux distributions build (v3: AVX2, FMA, F16C; v4: AVX-512).
-enum class CpuLevel { X86_64_v3, X86_64_v4 };
-
-/// This machine's; an error where it has no AVX2.
-Result<CpuLevel> detect_cpu_level();
+using runtime::CpuLevel;
 /// Columns that one vector holds.
 int vector_width(CpuLevel level);
 

@@ -35,6 +35,16 @@ Value ModEmitter::floor_division(Value a, Value b, bool remainder) {
   // The two divisors that the machine would trap on are replaced by 1 and put right afterwards.
   const Value is_zero = icmp(ICmpPredicate::eq, b, zero), is_minus_one = icmp(ICmpPredicate::eq, b, minus_one);
   const Value safe = select(binary<llvm_ir::OrOp>(is_zero, is_minus_one), one, b);
+  const auto complete = [&](Value quotient) { return select(is_zero, zero, select(is_minus_one, binary<llvm_ir::SubOp>(zero, a), quotient)); };
+  if (isa<VectorType>(type) && getElementTypeOrSelf(type).isInteger(32) && !b.getDefiningOp<llvm_ir::ConstantOp>()) {
+    // No machine divides vectors of integers, but f64 holds i32 exactly: a quotient that is no integer is at least 1/|b| away from
+    // one, and rounding moves it by at most |a/b|·2^-53 < 2^-22/|b|, so its floor is exact.
+    const Type f64 = vector_of(builder_.getF64Type());
+    const Value rounded = binary<llvm_ir::FDivOp>(make<llvm_ir::SIToFPOp>(f64, a), make<llvm_ir::SIToFPOp>(f64, safe));
+    const Value floored = make<llvm_ir::FPToSIOp>(type, make<llvm_ir::FFloorOp>(f64, rounded));
+    if (!remainder) return complete(floored);
+    return select(is_zero, zero, binary<llvm_ir::SubOp>(a, binary<llvm_ir::MulOp>(floored, safe)));
+  }
   const Value quotient = binary<llvm_ir::SDivOp>(a, safe);
   const Value rest = binary<llvm_ir::SubOp>(a, binary<llvm_ir::MulOp>(quotient, safe));
   const Value opposite = icmp(ICmpPredicate::slt, binary<llvm_ir::XOrOp>(rest, safe), zero);
@@ -44,8 +54,7 @@ Value ModEmitter::floor_division(Value a, Value b, bool remainder) {
     return select(is_zero, zero, moved);
   }
   const Value floored = select(below, binary<llvm_ir::SubOp>(quotient, one), quotient);
-  const Value negated = select(is_minus_one, binary<llvm_ir::SubOp>(zero, a), floored);
-  return select(is_zero, zero, negated);
+  return complete(floored);
 }
 
 Value ModEmitter::float_to_int(Value x, Type type) {
@@ -63,6 +72,7 @@ Value ModEmitter::integer_operation(Op kind, ValueRange operands, Type type) {
   const Type from = a.getType();
   const auto zero = [&] { return integer(0, from); };
   const auto count = [&] { return binary<llvm_ir::AndOp>(b, integer(63, from)); };
+  const bool is_narrow = getElementTypeOrSelf(from).isInteger(32);
   switch (kind) {
     case Op::Add: return binary<llvm_ir::AddOp>(a, b);
     case Op::Sub: return binary<llvm_ir::SubOp>(a, b);
@@ -81,8 +91,17 @@ Value ModEmitter::integer_operation(Op kind, ValueRange operands, Type type) {
     case Op::Or: return binary<llvm_ir::OrOp>(a, b);
     case Op::Xor: return binary<llvm_ir::XOrOp>(a, b);
     case Op::Not: return binary<llvm_ir::XOrOp>(a, integer(-1, from));
-    case Op::Shl: return binary<llvm_ir::ShlOp>(a, count());
-    case Op::Shr: return binary<llvm_ir::AShrOp>(a, count());
+    case Op::Shl: {
+      if (!is_narrow) return binary<llvm_ir::ShlOp>(a, count());
+      // Counts of 32 to 63 leave nothing of the low half.
+      const Value low = binary<llvm_ir::AndOp>(b, integer(31, from)), far = binary<llvm_ir::AndOp>(b, integer(32, from));
+      return select(icmp(ICmpPredicate::ne, far, zero()), zero(), binary<llvm_ir::ShlOp>(a, low));
+    }
+    case Op::Shr: {
+      if (!is_narrow) return binary<llvm_ir::AShrOp>(a, count());
+      const Value wanted = count(), most = integer(31, from);
+      return binary<llvm_ir::AShrOp>(a, select(icmp(ICmpPredicate::sgt, wanted, most), most, wanted));
+    }
     case Op::WrapI32: return binary<llvm_ir::AShrOp>(binary<llvm_ir::ShlOp>(a, integer(32, from)), integer(32, from));
     case Op::Eq: return icmp(ICmpPredicate::eq, a, b);
     case Op::Ne: return icmp(ICmpPredicate::ne, a, b);
@@ -206,7 +225,7 @@ Value ModEmitter::param(flex::ReadOp op) {
 }
 
 /// An element where `pointer` points to, or one a lane.
-Value ModEmitter::load_element(Value pointer, Type stored, bool as_vector) {
+Value ModEmitter::load_element(Value pointer, Type stored, Type wanted, bool as_vector) {
   const Type i16 = builder_.getI16Type(), i32 = builder_.getI32Type(), f32 = builder_.getF32Type(), i64 = builder_.getI64Type();
   const auto shaped = [&](Type type) { return as_vector ? vector_of(type) : type; };
   const auto load = [&](Type type) -> Value {
@@ -222,35 +241,41 @@ Value ModEmitter::load_element(Value pointer, Type stored, bool as_vector) {
     return make<llvm_ir::BitcastOp>(shaped(f32), binary<llvm_ir::ShlOp>(bits, integer(16, bits.getType())));
   }
   if (stored.isInteger(64)) return load(i64);
-  if (stored.isInteger(32)) return make<llvm_ir::SExtOp>(shaped(i64), load(i32));
+  if (stored.isInteger(32)) return wanted.isInteger(32) ? load(i32) : make<llvm_ir::SExtOp>(shaped(i64), load(i32));
   const Value byte = load(builder_.getI8Type());
   if (stored.isInteger(1)) return icmp(ICmpPredicate::ne, byte, integer(0, byte.getType()));
-  return make<llvm_ir::ZExtOp>(shaped(i64), byte);
+  return make<llvm_ir::ZExtOp>(shaped(wanted), byte);
 }
 
-/// Out of range, the launch structure is read instead, which is always there, and the value dropped: no branch, no mask.
+/// Out of range, element 0 is read instead and the value dropped: no branch, no mask, and addresses that are a base and an index.
+/// A capture without elements has no element 0; its base is the launch structure, which is always there. With 32-bit indices the
+/// offsets are computed in 32 bits: the launch has checked that they fit.
 Value ModEmitter::gather(flex::GatherOp op, ValueRange indices, bool as_vector) {
   const unsigned number = flex::number_of(op.getCapture());
   const CaptureAddress& capture = captures_[number];
   auto declaration = SymbolTable::lookupNearestSymbolFrom<flex::CaptureOp>(variant_, op.getCaptureAttr());
   const auto shaped = [&](Value uniform) { return as_vector ? broadcast(uniform) : uniform; };
+  const bool is_narrow = llvm::all_of(op.getIndices(), [](Value index) { return index.getType().isInteger(32); });
+  const auto in_width = [&](Value size) { return is_narrow ? make<llvm_ir::TruncOp>(builder_.getI32Type(), size) : size; };
   Value inside, offset;
-  for (auto [axis, index] : llvm::enumerate(indices)) {
-    const Value size = shaped(capture.sizes[axis]), zero = integer(0, index.getType());
+  for (auto [axis, given] : llvm::enumerate(indices)) {
+    const bool extend = !is_narrow && op.getIndices()[axis].getType().isInteger(32);
+    const Value index = extend ? make<llvm_ir::SExtOp>(as_vector ? vector_of(builder_.getI64Type()) : builder_.getI64Type(), given) : given;
+    const Value size = shaped(in_width(capture.sizes[axis])), zero = integer(0, index.getType());
     const Value wrapped = select(icmp(ICmpPredicate::slt, index, zero), binary<llvm_ir::AddOp>(index, size), index);
     const Value is_inside = icmp(ICmpPredicate::ult, wrapped, size);
-    const Value step = binary<llvm_ir::MulOp>(wrapped, shaped(capture.strides[axis]));
+    const Value step = binary<llvm_ir::MulOp>(wrapped, shaped(in_width(capture.strides[axis])));
     inside = inside ? binary<llvm_ir::AndOp>(inside, is_inside) : is_inside;
     offset = offset ? binary<llvm_ir::AddOp>(offset, step) : step;
   }
   const Type stored = declaration.getElement(), pointer = llvm_ir::LLVMPointerType::get(builder_.getContext());
   const Type unit = stored.isInteger(1) || stored.isUnsignedInteger(8) ? builder_.getI8Type() : stored;
-  if (!offset) return load_element(capture.data, stored, false);
+  const Type wanted = op.getType();
+  if (!offset) return load_element(capture.data, stored, wanted, false);
   const Type pointers = as_vector ? Type(llvm_ir::getVectorType(pointer, width_)) : pointer;
-  const Value address = builder_.create<llvm_ir::GEPOp>(location_, pointers, unit, capture.data, ArrayRef<llvm_ir::GEPArg>{llvm_ir::GEPArg(offset)});
-  Value safe = launch_;
-  if (as_vector) safe = builder_.create<llvm_ir::GEPOp>(location_, pointers, unit, launch_, ArrayRef<llvm_ir::GEPArg>{llvm_ir::GEPArg(integer(0, offset.getType()))});
-  const Value value = load_element(select(inside, address, safe), stored, as_vector);
+  const Value safe = select(inside, offset, integer(0, offset.getType()));
+  const Value address = builder_.create<llvm_ir::GEPOp>(location_, pointers, unit, capture.data, ArrayRef<llvm_ir::GEPArg>{llvm_ir::GEPArg(safe)});
+  const Value value = load_element(address, stored, wanted, as_vector);
   const Type type = value.getType();
   return select(inside, value, isa<FloatType>(getElementTypeOrSelf(type)) ? real(0, type) : integer(0, type));
 }

@@ -18,7 +18,7 @@ class RowModule {
 
   void emit() {
     flexc_score_class score_class = FLEXC_SCORE_IDENTITY;
-    StringRef score, affine, mask;
+    StringRef score, affine, band, mask;
     for (Operation& op : variant_.getBody().front()) {
       if (auto mod = dyn_cast<flex::ScoreModOp>(op)) {
         const auto name = mod->getAttrOfType<StringAttr>("flex.score_class");
@@ -29,6 +29,9 @@ class RowModule {
       } else if (auto row = dyn_cast<flex::AffineRowOp>(op)) {
         affine = "flexc_affine_row";
         affine_row(row, affine);
+      } else if (auto limits = dyn_cast<flex::BandOp>(op)) {
+        band = "flexc_band_row";
+        band_row(limits, band);
       } else if (auto keep = dyn_cast<flex::MaskModOp>(op)) {
         mask = "flexc_mask_row";
         mask_row(keep, mask);
@@ -36,7 +39,7 @@ class RowModule {
     }
     const int slots = count_slots();
     if (slots > 0) kv_side("flexc_kv_side");
-    table(score_class, slots, slots > 0 ? "flexc_kv_side" : "", score, affine, mask);
+    table(score_class, slots, slots > 0 ? "flexc_kv_side" : "", score, affine, band, mask);
   }
 
  private:
@@ -71,14 +74,18 @@ class RowModule {
     return builder_.create<Op>(location_, a.getType(), a, b);
   }
 
-  /// kv_base + kv_step·(first + lane)
-  Value positions(ModEmitter& emitter, const Segment& segment, Value first) {
-    SmallVector<std::int64_t> lanes;
-    for (int lane = 0; lane < width_; ++lane) lanes.push_back(lane);
-    const auto type = cast<VectorType>(emitter.vector_of(builder_.getI64Type()));
-    const Value lane = builder_.create<llvm_ir::ConstantOp>(location_, DenseElementsAttr::get(type, ArrayRef<std::int64_t>(lanes)));
+  /// kv_base + kv_step·(first + lane), modulo 2^64 and modulo 2^32.
+  void bind_columns(ModEmitter& emitter, Value argument, const Segment& segment, Value first) {
     const Value base = binary<llvm_ir::AddOp>(segment.kv_base, binary<llvm_ir::MulOp>(segment.kv_step, first));
-    return binary<llvm_ir::AddOp>(emitter.broadcast(base), binary<llvm_ir::MulOp>(emitter.broadcast(segment.kv_step), lane));
+    const auto positions = [&](auto zero, Value start, Value step) -> Value {
+      SmallVector<decltype(zero)> lanes;
+      for (int lane = 0; lane < width_; ++lane) lanes.push_back(lane);
+      const auto type = cast<VectorType>(emitter.vector_of(start.getType()));
+      const Value lane = builder_.create<llvm_ir::ConstantOp>(location_, DenseElementsAttr::get(type, ArrayRef<decltype(zero)>(lanes)));
+      return binary<llvm_ir::AddOp>(emitter.broadcast(start), binary<llvm_ir::MulOp>(emitter.broadcast(step), lane));
+    };
+    const auto low = [&](Value value) -> Value { return builder_.create<llvm_ir::TruncOp>(location_, builder_.getI32Type(), value); };
+    emitter.bind_columns(argument, positions(std::int64_t{0}, base, segment.kv_step), positions(std::int32_t{0}, low(base), low(segment.kv_step)));
   }
 
   template <class Mod>
@@ -110,7 +117,7 @@ class RowModule {
       const Value address = builder_.create<llvm_ir::GEPOp>(location_, pointer(), builder_.getF32Type(), entry.getArgument(3), ArrayRef<llvm_ir::GEPArg>{llvm_ir::GEPArg(first)});
       const unsigned alignment = static_cast<unsigned>(width_ * sizeof(float));
       emitter.bind(mod.getBody().front().getArgument(0), builder_.create<llvm_ir::LoadOp>(location_, vector, address, alignment));
-      emitter.bind(mod.getBody().front().getArgument(4), positions(emitter, segment, first));
+      bind_columns(emitter, mod.getBody().front().getArgument(4), segment, first);
       emitter.set_column(first);
       emitter.emit_varying(mod.getBody());
       const Value score = emitter.get(result_of(mod.getBody()), true);
@@ -129,7 +136,7 @@ class RowModule {
     emitter.loop(segment.count, kBitsPerWord, {}, [&](Value word_first, ValueRange) {
       const Value word = emitter.loop(emitter.constant_i64(kBitsPerWord), width_, emitter.constant_i64(0), [&](Value first, ValueRange carried) {
         const Value column = binary<llvm_ir::AddOp>(word_first, first);
-        emitter.bind(mod.getBody().front().getArgument(3), positions(emitter, segment, column));
+        bind_columns(emitter, mod.getBody().front().getArgument(3), segment, column);
         emitter.set_column(column);
         emitter.emit_varying(mod.getBody());
         const Value keep = emitter.get(result_of(mod.getBody()), true);
@@ -175,6 +182,27 @@ class RowModule {
     builder_.create<llvm_ir::ReturnOp>(location_, ValueRange());
   }
 
+  /// The row's intervals: (launch, head, q_side, b, h, q, out). A second interval that is not there is [0, 0).
+  void band_row(flex::BandOp band, StringRef name) {
+    const Type i64 = builder_.getI64Type();
+    Block& entry = function(name, {pointer(), pointer(), pointer(), i64, i64, i64, pointer()});
+    ModEmitter emitter(builder_, variant_, width_);
+    emitter.set_launch(entry.getArgument(0));
+    for (auto [i, argument] : llvm::enumerate(band.getBody().front().getArguments())) emitter.bind(argument, entry.getArgument(3 + static_cast<unsigned>(i)));
+    emitter.load_captures(band.getBody());
+    emitter.need_result(band.getBody());
+    emitter.emit_uniform(band.getBody());
+    const auto limits = cast<flex::YieldOp>(band.getBody().front().getTerminator()).getValues();
+    constexpr std::int32_t kOffsets[] = {offsetof(flexc_row_band, lo0), offsetof(flexc_row_band, hi0), offsetof(flexc_row_band, lo1), offsetof(flexc_row_band, hi1)};
+    for (unsigned i = 0; i < 4; ++i) {
+      const Value value = i < limits.size() ? emitter.get(limits[i], false) : emitter.constant_i64(0);
+      const Value address = builder_.create<llvm_ir::GEPOp>(location_, pointer(), builder_.getI8Type(), entry.getArgument(6),
+                                                            ArrayRef<llvm_ir::GEPArg>{llvm_ir::GEPArg(kOffsets[i])});
+      builder_.create<llvm_ir::StoreOp>(location_, value, address);
+    }
+    builder_.create<llvm_ir::ReturnOp>(location_, ValueRange());
+  }
+
   /// The columns' values of all mods, one loop a mod: (launch, head, b, h, kv_base, kv_step, count, out, stride).
   void kv_side(StringRef name) {
     const Type i64 = builder_.getI64Type();
@@ -192,7 +220,7 @@ class RowModule {
       emitter.need_slots(body);
       emitter.emit_uniform(body);
       emitter.loop(segment.count, width_, {}, [&](Value first, ValueRange) {
-        emitter.bind(body.front().getArgument(first_index + 3), positions(emitter, segment, first));
+        bind_columns(emitter, body.front().getArgument(first_index + 3), segment, first);
         emitter.emit_varying(body);
         for (Operation& op : body.front()) {
           const auto slot = op.getAttrOfType<IntegerAttr>("flex.slot");
@@ -220,13 +248,13 @@ class RowModule {
     return slots;
   }
 
-  /// flexc_row_module as constant data: six numbers, eight functions.
-  void table(flexc_score_class score_class, int slots, StringRef columns, StringRef score, StringRef affine, StringRef mask) {
+  /// flexc_row_module as constant data: six numbers, nine functions.
+  void table(flexc_score_class score_class, int slots, StringRef columns, StringRef score, StringRef affine, StringRef band, StringRef mask) {
     builder_.setInsertionPointToEnd(into_.getBody());
     const Type i32 = builder_.getI32Type();
-    constexpr std::size_t kNumbers = 6, kFunctions = 8;
+    constexpr std::size_t kNumbers = 6, kFunctions = 9;
     static_assert(sizeof(flexc_row_module) == kNumbers * sizeof(std::uint32_t) + kFunctions * sizeof(void*));
-    const StringRef functions[kFunctions] = {"", "", "", columns, score, affine, mask, ""};
+    const StringRef functions[kFunctions] = {"", "", "", columns, score, affine, band, mask, ""};
     SmallVector<Type> fields(kNumbers, i32);
     fields.append(kFunctions, pointer());
     const auto type = llvm_ir::LLVMStructType::getLiteral(builder_.getContext(), fields);

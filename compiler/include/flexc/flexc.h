@@ -189,7 +189,15 @@ class Kernel {
 };
 
 struct EngineOptions {
-  std::string cache_dir = {};  ///< empty: the documented default
+  std::string cache_dir = {};  ///< empty: $FLEXC_CACHE_DIR, $XDG_CACHE_HOME/flexc or $HOME/.cache/flexc (docs/cache.md)
+  bool disk_cache = true;      ///< whether kernels are kept on disk; in memory they always are
+  std::uint64_t cache_bytes = std::uint64_t{1} << 30;  ///< all entries on disk together; the least recently used go first
+  /// What went wrong without spoiling an answer, such as a cache that cannot be used: one sentence. Called from any thread; empty:
+  /// nobody is told.
+  std::function<void(std::string_view)> on_warning = {};
+  /// Every kernel compiled leaves its stages here, in files named by the variant's hash; empty: $FLEXC_DUMP, and nowhere where
+  /// that is not set. A directory that cannot be written makes compile() fail.
+  std::string dump_dir = {};
 };
 
 /// Compiles and caches kernels. Thread-safe; several can live in one process.

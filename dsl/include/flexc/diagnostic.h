@@ -59,6 +59,8 @@ class Diagnostics {
   const std::vector<Diagnostic>& entries() const { return entries_; }
   const std::vector<Source>& sources() const { return sources_; }
   Location locate(Span span) const;
+  /// The places of many spans, in one walk over each source.
+  std::vector<Location> locate(const std::vector<Span>& spans) const;
 
   /// All entries in source order, `FILE:LINE:COL: error: TEXT [code]`, source line, caret line, notes.
   /// Control and bidirectional characters are escaped; long lines are windowed around the caret.

@@ -96,3 +96,60 @@ flex.variant {
     flex.yield %s : f32
   }
 }
+
+// -----
+flex.variant {
+  flex.capture @c0 : i64[KV]
+  flex.score_mod(%s, %b, %h, %q, %k) {
+    // expected-error @+1 {{reads 'i64' from this capture, not 'i32'}}
+    %0 = flex.gather @c0[%k] : i32
+    flex.yield %s : f32
+  }
+}
+
+// -----
+flex.variant {
+  flex.capture @c0 : f32[Q, KV]
+  flex.score_mod(%s, %b, %h, %q, %k) {
+    // expected-error @+1 {{expected an index}}
+    %0 = flex.gather @c0[%q, ] : f32
+    flex.yield %s : f32
+  }
+}
+
+// -----
+flex.variant {
+  flex.score_mod(%s, %b, %h, %q, %k) {
+    // What saturates at 64 bits has no 32-bit form.
+    // expected-error @+1 {{result #0 must be}}
+    %0 = "flex.float_to_int"(%s) : (f32) -> i32
+    flex.yield %s : f32
+  }
+}
+
+// -----
+flex.variant {
+  // expected-error @+1 {{must yield one or two intervals, as two or four 'i64'}}
+  flex.band(%b, %h, %q) {
+    flex.yield %q, %q, %q : i64, i64, i64
+  }
+}
+
+// -----
+flex.variant {
+  // expected-error @+1 {{expected 3 arguments}}
+  flex.band(%b, %h, %q, %k) {
+    flex.yield %q, %q : i64, i64
+  }
+}
+
+// -----
+// expected-error @+1 {{has a mod twice}}
+flex.variant {
+  flex.band(%b, %h, %q) {
+    flex.yield %q, %q : i64, i64
+  }
+  flex.band(%b, %h, %q) {
+    flex.yield %q, %q : i64, i64
+  }
+}

@@ -54,3 +54,62 @@ flex.variant {
     flex.yield %0 : f32
   }
 }
+
+// -----
+// A sum that may wrap is not affine: f32 steps do not.
+// CHECK: flex.score_mod(%score, %b, %h, %q_idx, %kv_idx) attributes {flex.score_class = "general"}
+flex.variant {
+  flex.score_mod(%s, %b, %h, %q, %k) {
+    %c = arith.constant 4611686018427387904 : i64
+    %0 = flex.mul %k, %c : i64
+    %1 = flex.int_to_float %0 : i64 -> f32
+    %2 = flex.add %s, %1 : f32
+    flex.yield %2 : f32
+  }
+}
+
+// -----
+// Any i64 may stand in the capture.
+// CHECK: flex.score_mod(%score, %b, %h, %q_idx, %kv_idx) attributes {flex.score_class = "general"}
+flex.variant {
+  flex.capture @c0 : i64[B]
+  flex.score_mod(%s, %b, %h, %q, %k) {
+    %0 = flex.gather @c0[%b] : i64
+    %1 = flex.add %k, %0 : i64
+    %2 = flex.int_to_float %1 : i64 -> f32
+    %3 = flex.add %s, %2 : f32
+    flex.yield %3 : f32
+  }
+}
+
+// -----
+// 32 bits cannot make the sum wrap.
+// CHECK: flex.score_mod(%score, %b, %h, %q_idx, %kv_idx) attributes {flex.score_class = "affine"}
+flex.variant {
+  flex.capture @c0 : i32[B]
+  flex.score_mod(%s, %b, %h, %q, %k) {
+    %0 = flex.gather @c0[%b] : i64
+    %1 = flex.sub %k, %0 : i64
+    %2 = flex.int_to_float %1 : i64 -> f32
+    %3 = flex.add %s, %2 : f32
+    flex.yield %3 : f32
+  }
+}
+
+// -----
+// A reduction that the columns share is copied with what its body reads.
+// CHECK: flex.score_mod(%score, %b, %h, %q_idx, %kv_idx) attributes {flex.score_class = "affine"}
+// CHECK: flex.affine_row(%b, %h, %q_idx, %kv_base, %kv_step) {
+// CHECK: flex.reduce
+// CHECK: flex.gather @c0[%q_idx
+flex.variant {
+  flex.capture @c0 : f32[Q, 4]
+  flex.score_mod(%s, %b, %h, %q, %k) {
+    %0 = flex.reduce sum 4 (%i) {
+      %2 = flex.gather @c0[%q, %i] : f32
+      flex.yield %2 : f32
+    } : f32
+    %1 = flex.add %s, %0 : f32
+    flex.yield %1 : f32
+  }
+}

@@ -11,67 +11,10 @@
 #include <vector>
 
 #include "flexc/diagnostic.h"
+#include "flexc/dsl/operations.h"
 #include "flexc/dtype.h"
 
 namespace flexc::dsl {
-
-enum class Scalar : std::uint8_t { Bool, I64, F32 };
-
-/// Problem symbols, readable inside mods and usable as dims.
-enum class Symbol : std::uint8_t { B, H, HKV, Q, KV };
-inline constexpr std::array<std::string_view, 5> kSymbolNames = {"B", "H", "HKV", "Q", "KV"};
-
-/// One dimension of a capture.
-struct Dim {
-  enum class Kind : std::uint8_t { Constant, Symbol, Fresh } kind = Kind::Constant;
-  std::int64_t value = 0;  ///< the constant; or the Symbol's number; or the index into NormalForm::fresh_dims
-  bool operator==(const Dim&) const = default;
-};
-
-/// Type of a node: a scalar, or a row (a vector along a capture's last dimension) of scalars.
-struct Type {
-  Scalar scalar = Scalar::I64;
-  bool is_row = false;
-  Dim length;  ///< rows only
-  bool operator==(const Type&) const = default;
-};
-
-// Semantics: docs/language.md. I64 wraps; every operation is total. "elementwise" operations take rows too, with scalar
-// operands broadcast; all their operands have one scalar type.
-enum class Op : std::uint8_t {
-  // Leaves. imm: see each.
-  ConstBool, ConstI64, ConstF32,  ///< imm: 0 or 1; the value; the bits of the f32
-  Score,                          ///< F32
-  BatchIndex, HeadIndex, QIndex, KvIndex,
-  SymbolValue,                    ///< imm: Symbol
-  FreshDim,                       ///< imm: index into fresh_dims; the size at run time
-  Param,                          ///< imm: index into params
-  // Memory. imm: capture; operands: the indices.
-  Gather,     ///< all dimensions indexed → scalar
-  GatherRow,  ///< all but the last → row
-  RowIndex,   ///< (row, i) → scalar
-  // Elementwise arithmetic on I64 or F32.
-  Add, Sub, Mul, FloorDiv, Mod, Neg, Abs, Sign, Min, Max,
-  Div, Pow,              ///< F32 only
-  And, Or, Xor, Not,     ///< I64 (bits) or Bool (logical)
-  Shl, Shr,              ///< I64; the count is taken modulo 64; Shr is arithmetic
-  WrapI32,               ///< I64 → I64: sign extension of the low 32 bits
-  // Comparisons: two I64 or two F32 scalars → Bool.
-  Eq, Ne, Lt, Le, Gt, Ge,
-  Select,                ///< (Bool, a, b); a and b of one type, rows too
-  // Conversions, elementwise.
-  BoolToInt, IntToFloat,  ///< Bool → I64; I64 → F32, to nearest even
-  FloatToInt,             ///< F32 → I64: truncates, saturates, NaN → 0
-  // Elementwise F32 functions.
-  Floor, Ceil, Round, Exp, Exp2, Expm1, Log, Log2, Log1p, Sqrt, Rsqrt, Sin, Cos, Tan, Tanh, Sigmoid, Erf,
-  IsNan, IsInf,           ///< F32 → Bool, scalars only
-  // Reductions of rows, from element 0 upwards.
-  Dot, Sum, RowMin, RowMax,
-};
-
-/// "add", "floor_div", "row_max", … as printed.
-std::string_view name_of(Op op);
-std::string_view name_of(Scalar scalar);
 
 using NodeId = std::uint32_t;
 
@@ -81,6 +24,7 @@ struct Node {
   std::vector<NodeId> operands;  ///< all smaller than the node's own number
   std::int64_t imm = 0;
   Span span;  ///< where it was written; not part of the identity
+  Location place = {0, 0};  ///< the span's line and column; line 0 for leaves that were not written
 };
 
 /// One mod. Nodes are in the order in which the result needs them; all of them are needed.
@@ -115,6 +59,8 @@ struct NormalForm {
   /// Readable text without names of the user's: v0, v1, …, c0 for captures, p0 for params, n0 for fresh dims.
   std::string text;
   std::array<std::uint64_t, 2> hash{};  ///< XXH3-128 of text
+  /// Names of the sources that spans and places speak of; not part of the identity.
+  std::vector<std::string> source_names;
 };
 
 /// Which nodes lie in the strict cone: an integer or a boolean depends on their value (DESIGN.md, section 3), so floats

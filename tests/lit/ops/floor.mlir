@@ -1,0 +1,37 @@
+// flex.floor: the integral value below.
+// RUN: flexc-opt "%s" | flexc-opt | FileCheck "%s"
+// RUN: flexc-opt "%s" --flexc-simplify | FileCheck "%s" --check-prefix=FOLD
+
+flex.variant {
+  // CHECK-LABEL: flex.score_mod
+  flex.score_mod(%s, %b, %h, %q, %k) {
+    // CHECK: flex.floor %score : f32
+    %r1 = flex.floor %s : f32
+    %row = flex.splat %s : !flex.row<f32 x 64>
+    // CHECK: flex.floor %{{.*}} : !flex.row<f32 x 64>
+    %r4 = flex.floor %row : !flex.row<f32 x 64>
+    flex.yield %s : f32
+  }
+  // At these values, all of which fold.
+  // FOLD-LABEL: flex.mask_mod
+  // FOLD-NEXT: %[[TRUE:.*]] = arith.constant true
+  // FOLD-NEXT: flex.yield %[[TRUE]] : i1
+  flex.mask_mod(%b, %h, %q, %k) {
+    %c0 = arith.constant -1.5 : f32
+    %v1 = flex.floor %c0 : f32
+    %c2 = arith.constant -2.0 : f32
+    %v3 = flex.eq %v1, %c2 : f32
+    %c4 = arith.constant -0.0 : f32
+    %v5 = flex.floor %c4 : f32
+    %c6 = arith.constant 1.0 : f32
+    %v7 = flex.div %c6, %v5 : f32
+    %c8 = arith.constant 0xFF800000 : f32
+    %v9 = flex.eq %v7, %c8 : f32
+    %c10 = arith.constant 0x7FC00000 : f32
+    %v11 = flex.floor %c10 : f32
+    %v12 = flex.is_nan %v11 : f32 -> i1
+    %v13 = flex.and %v3, %v9 : i1
+    %v14 = flex.and %v13, %v12 : i1
+    flex.yield %v14 : i1
+  }
+}

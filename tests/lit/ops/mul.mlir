@@ -1,0 +1,54 @@
+// flex.mul: integers wrap.
+// RUN: flexc-opt "%s" | flexc-opt | FileCheck "%s"
+// RUN: flexc-opt "%s" --flexc-simplify | FileCheck "%s" --check-prefix=FOLD
+
+flex.variant {
+  // CHECK-LABEL: flex.score_mod
+  flex.score_mod(%s, %b, %h, %q, %k) {
+    // CHECK: flex.mul %q_idx, %kv_idx : i64
+    %r1 = flex.mul %q, %k : i64
+    // CHECK: flex.mul %score, %score : f32
+    %r3 = flex.mul %s, %s : f32
+    %row = flex.splat %s : !flex.row<f32 x 64>
+    // CHECK: flex.mul %{{.*}}, %{{.*}} : !flex.row<f32 x 64>
+    %r6 = flex.mul %row, %row : !flex.row<f32 x 64>
+    flex.yield %s : f32
+  }
+  // At these values, all of which fold.
+  // FOLD-LABEL: flex.mask_mod
+  // FOLD-NEXT: %[[TRUE:.*]] = arith.constant true
+  // FOLD-NEXT: flex.yield %[[TRUE]] : i1
+  flex.mask_mod(%b, %h, %q, %k) {
+    %c0 = arith.constant -9223372036854775808 : i64
+    %c1 = arith.constant -1 : i64
+    %v2 = flex.mul %c0, %c1 : i64
+    %c3 = arith.constant -9223372036854775808 : i64
+    %v4 = flex.eq %v2, %c3 : i64
+    %c5 = arith.constant -3 : i64
+    %c6 = arith.constant 5 : i64
+    %v7 = flex.mul %c5, %c6 : i64
+    %c8 = arith.constant -15 : i64
+    %v9 = flex.eq %v7, %c8 : i64
+    %c10 = arith.constant 1.5 : f32
+    %c11 = arith.constant 2.0 : f32
+    %v12 = flex.mul %c10, %c11 : f32
+    %c13 = arith.constant 3.0 : f32
+    %v14 = flex.eq %v12, %c13 : f32
+    %c15 = arith.constant 0.0 : f32
+    %c16 = arith.constant 0x7F800000 : f32
+    %v17 = flex.mul %c15, %c16 : f32
+    %v18 = flex.is_nan %v17 : f32 -> i1
+    %c19 = arith.constant -1.0 : f32
+    %c20 = arith.constant 0.0 : f32
+    %v21 = flex.mul %c19, %c20 : f32
+    %c22 = arith.constant 1.0 : f32
+    %v23 = flex.div %c22, %v21 : f32
+    %c24 = arith.constant 0xFF800000 : f32
+    %v25 = flex.eq %v23, %c24 : f32
+    %v26 = flex.and %v4, %v9 : i1
+    %v27 = flex.and %v26, %v14 : i1
+    %v28 = flex.and %v27, %v18 : i1
+    %v29 = flex.and %v28, %v25 : i1
+    flex.yield %v29 : i1
+  }
+}

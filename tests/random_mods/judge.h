@@ -1,0 +1,32 @@
+// From a program's text to a verdict: front end, compiler, loader, comparison.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "tests/random_mods/bench.h"
+
+namespace random_mods {
+
+/// A program that went through the compiler.
+struct Compiled {
+  flexc::dsl::NormalForm form;
+  flexc::runtime::RowObject optimised;
+  std::optional<flexc::runtime::RowObject> plain;
+};
+
+/// What stopped a program before it could be judged.
+struct Refusal {
+  bool by_front_end = false;  ///< diagnostics; else the compiler or the loader failed
+  std::string message;
+};
+
+std::optional<Compiled> compile(const std::string& text, bool with_plain, Refusal& refusal);
+
+/// Compares over two sets of data drawn from `seed`.
+Comparison judge(const Compiled& compiled, std::uint64_t seed);
+
+/// Compares over the edge values of captures x0, x1 and x2, in all combinations of two.
+Comparison judge_edges(const Compiled& compiled);
+
+}  // namespace random_mods
