@@ -11,6 +11,8 @@ void register_dialects(mlir::DialectRegistry& registry);
 
 /// The optimisation pipeline over a module with a flex.variant (`--flexc-pipeline`).
 void build_pipeline(mlir::OpPassManager& passes);
+/// The same for CUDA (`--flexc-cuda-pipeline`): some functions of pairs are left to the GPU's units.
+void build_cuda_pipeline(mlir::OpPassManager& passes);
 /// Only what emission cannot do without (`--flexc-plain-pipeline`): what optimised code is compared with.
 void build_plain_pipeline(mlir::OpPassManager& passes);
 

@@ -244,8 +244,8 @@ def test_environment_errors(s):
         s.expect(3, "run", "causal", *RANDOM, "--device", "cpu", words=["AVX2"])
     s.expect(3, "run", "causal", *RANDOM, "--device", "cuda", words=["CUDA back end"])
     s.expect(3, "run", "causal", *RANDOM, "--device", "model", words=["host model"])
-    for stage in ("cuda", "ptx", "cubin", "sass"):
-        s.expect(3, "emit", "causal", "--stage", stage, words=[f"--stage {stage}"])
+    s.expect(3, "emit", "causal", "--stage", "cuda", "--head-dim", "96", words=["head dim 96"])
+    s.expect(3, "emit", "causal", "--stage", "cubin", "--dtype", "f32", words=["dtype f32"])
     for verb in ("compile", "explain"):
         s.expect(3, verb, words=[verb])
     s.expect(3, "run", "causal", "--random", "64,1024,1024,1048576,1048576,1024,1024", words=["machine has"])
