@@ -108,7 +108,7 @@ FLEXC_DEVICE void mask_tile(const flexc_hopper_arguments& arguments, const typen
   }
 }
 
-/// How a tile's elements become log2-domain logits: logit2 = x * factor + row for each of the thread's two rows.
+/// How a tile's elements become log2-domain logits: logit2 = x * factor + row for each of the thread's two rows. `row` is the thread's own.
 struct Logits {
   float factor[2], row[2];
 };

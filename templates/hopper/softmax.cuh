@@ -31,12 +31,12 @@ FLEXC_DEVICE float row_maximum(Site first, Site second, float own) {
   return maximum(own, shuffle_xor(second, own, 2));
 }
 
-/// One row's step: raises the reference to the tile's maximum and replaces the row's elements by exponentials. Returns by what earlier sums and
+/// One row's step: raises the reference to the tile's largest logit and replaces the row's elements by exponentials. Returns by what earlier sums and
 /// outputs have to be multiplied.
 template <u32 kRow, class Config>
 FLEXC_DEVICE float exponentials(float largest, const Logits& logits, RowState& state, float (&scores)[Config::kScores]) {
   const float before = state.reference[kRow];
-  state.reference[kRow] = maximum(before, fma_rn(largest, logits.factor[kRow], logits.row[kRow]));
+  state.reference[kRow] = maximum(before, largest);
   const float shift = logits.row[kRow] - state.reference[kRow];
   const float rescale = ex2_approx(before - state.reference[kRow]);
   float sum = state.sum[kRow] * rescale;
@@ -56,10 +56,11 @@ template <class Config>
 FLEXC_DEVICE void softmax_tile(const Logits& logits, u32 zero, RowState& state, float (&scores)[Config::kScores], float (&rescale)[2]) {
   const float own0 = own_maximum<0, Config>(scores, scores[0]);
   const float start1 = float_of((bits_of(own0) & zero) | bits_of(scores[2]));
-  const float largest0 = row_maximum(SITE(maximum0_first), SITE(maximum0_second), own0);
+  // Lanes are compared as logits: with affine scores a row's constant differs from lane to lane, by where the lane's columns begin.
+  const float largest0 = row_maximum(SITE(maximum0_first), SITE(maximum0_second), fma_rn(own0, logits.factor[0], logits.row[0]));
   rescale[0] = exponentials<0, Config>(largest0, logits, state, scores);
   const float own1 = own_maximum<1, Config>(scores, start1);
-  const float largest1 = row_maximum(SITE(maximum1_first), SITE(maximum1_second), own1);
+  const float largest1 = row_maximum(SITE(maximum1_first), SITE(maximum1_second), fma_rn(own1, logits.factor[1], logits.row[1]));
   rescale[1] = exponentials<1, Config>(largest1, logits, state, scores);
 }
 

@@ -31,7 +31,7 @@ SETS = {
                [(v, "bf16", 128, 128, 128, p) for v in ("alibi", "softcap") for p in ("kSleep", "kStore")],
     "slots": [("causal_band", "bf16", 192, 128, 64, "kSleep"), ("causal_band", "bf16", 128, 128, 128, "kSleep"),
               ("causal_band", "bf16", 128, 176, 128, "kSleep"), ("causal_band", "bf16", 128, 64, 256, "kSleep")],
-    "negative": [("noop", "bf16", 128, 128, 128, "kNone"), ("noop", "bf16", 192, 256, 64, "kSleep")],
+    "negative": [("noop", "bf16", 128, 128, 128, "kNone"), ("noop", "bf16", 192, 192, 64, "kSleep")],
 }
 SLOT_LIMITS = {(192, 128, 64): 6.4, (128, 128, 128): 6.5, (128, 176, 128): 6.1, (128, 64, 256): 9.0}
 CAUSAL_BAND = """
