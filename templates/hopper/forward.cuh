@@ -12,8 +12,12 @@ namespace flexc::device {
 /// Choices that change no result; the emitter sets them, and a GPU decides which are best.
 struct ForwardOptions {
   Pin pin = Pin::kSleep;
-  bool take_turns = true;  // warpgroups issue their products in turn (ping-pong)
+  bool take_turns = true;  // warpgroups issue their products in turn (ping-pong), so that one's softmax meets the other's products
 };
+
+/// With head dimensions above 128 the products outlast the softmax anyway, and turns would only cost.
+template <class Config>
+inline constexpr bool kTakesTurns = Config::kOptions.take_turns && Config::kD <= 128;
 
 /// One consumer warpgroup's part of the kernel.
 template <class Config, class Hooks>
@@ -41,10 +45,10 @@ struct Consumer {
 
   /// Waits for its turn to issue products, and passes it on.
   FLEXC_DEVICE void take_turn() const {
-    if constexpr (Config::kOptions.take_turns) named_barrier_sync(SITE(take_turn), kTurnBarrier + group, 2 * kWarpgroupThreads);
+    if constexpr (kTakesTurns<Config>) named_barrier_sync(SITE(take_turn), kTurnBarrier + group, 2 * kWarpgroupThreads);
   }
   FLEXC_DEVICE void pass_turn() const {
-    if constexpr (Config::kOptions.take_turns) {
+    if constexpr (kTakesTurns<Config>) {
       const u32 next = group + 1 == Config::kConsumers ? 0 : group + 1;
       named_barrier_arrive(SITE(pass_turn), kTurnBarrier + next, 2 * kWarpgroupThreads);
     }
@@ -66,7 +70,7 @@ struct Consumer {
   /// All items of the CTA.
   FLEXC_DEVICE void run() const {
     u32 it = 0;  // the tile in hand, counted over items: V's buffer is it's, K's that of it + 1
-    if (Config::kOptions.take_turns && group + 1 == Config::kConsumers) pass_turn();  // the first turn is warpgroup 0's
+    if (kTakesTurns<Config> && group + 1 == Config::kConsumers) pass_turn();  // the first turn is warpgroup 0's
     FLEXC_NO_UNROLL
     for (u32 items = 0;; ++items) {
       mbarrier_wait(SITE(wait_q), barriers.q_full(), items & 1);
@@ -83,7 +87,7 @@ struct Consumer {
       store_item<Config>(arguments, barriers, item, group, warp, row, state, output);
     }
     // The turn that warpgroup 0 was passed last.
-    if (Config::kOptions.take_turns && group == 0) take_turn();
+    if (kTakesTurns<Config> && group == 0) take_turn();
     if (first_lane() && warp == 0) tma_store_wait(SITE(store_done));
   }
 

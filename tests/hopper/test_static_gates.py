@@ -76,7 +76,7 @@ def source_of(tool, variant, element, m, n, d, pin):
 #include "templates/hopper/forward.cuh"
 namespace flexc::device {{
 struct Config : Tile<Element::{kind}, {m}, {n}, {d}, {d}, {words}> {{
-  static constexpr ForwardOptions kOptions{{Pin::{pin}, {"true" if d <= 128 else "false"}}};
+  static constexpr ForwardOptions kOptions{{Pin::{pin}, true}};
 }};
 }}  // namespace flexc::device
 FLEXC_KERNEL(flexc::device::Config::kThreads)
