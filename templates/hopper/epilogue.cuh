@@ -67,10 +67,10 @@ FLEXC_DEVICE void store_item(const flexc_hopper_arguments& arguments, Barriers b
       mbarrier_arrive(SITE(release_q_stored), barriers.q_empty());
     }
   }
-  // Removed values that were not finite may have reached a product (0 * NaN): such items are listed, so that they can be computed again with care.
-  if (warp_any(SITE(nonfinite_vote), test != 0.0f || test != test) && lane_index() == 0) {
-    const u32 place = atomic_add(SITE(list_nonfinite), arguments.workspace + kFlexcWorkNonFinite, 1);
-    if (place < arguments.items) arguments.workspace[kFlexcWorkspaceHeader + place] = item.number;
+  // Removed values that were not finite may have reached a product (0 * NaN): such items are marked, so that they can be computed again with care.
+  if (warp_any(SITE(nonfinite_vote), test != test) && lane_index() == 0) {
+    atomic_add(SITE(count_nonfinite), arguments.workspace + kFlexcWorkNonFinite, 1);
+    atomic_add(SITE(mark_nonfinite), arguments.workspace + kFlexcWorkspaceHeader + item.number, 1);
   }
 }
 

@@ -59,6 +59,7 @@ struct Consumer {
     if constexpr (Config::kSlots > 0) mbarrier_wait(SITE(wait_table), barriers.table_full(stage), ring_parity(SITE(table_parity), it));
     const Logits logits = score_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
     if (!item.ranges.template full<Hooks>(tile)) mask_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
+    if constexpr (Config::kSlots > 0) warp_sync(SITE(table_read));  // one lane lets go of the table for all, together with V
     softmax_tile<Config>(logits, arguments.zero, state, scores, rescale);
   }
 

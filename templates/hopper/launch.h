@@ -22,11 +22,11 @@ struct flexc_divisor {
   unsigned int value, magic, shift;
 };
 
-// Words of the workspace. The host zeroes the first kFlexcWorkspaceHeader words on the stream before each launch.
+// Words of the workspace, kFlexcWorkspaceHeader and one for each item. The host zeroes them all on the stream before each launch.
 enum {
   kFlexcWorkNext = 0,         // items handed out so far beyond the first of each CTA
-  kFlexcWorkNonFinite = 1,    // q-tiles in which a row of the output was not finite: entries of the list that follows the header
-  kFlexcWorkspaceHeader = 4,  // then one word an item: the list of those items, in no order
+  kFlexcWorkNonFinite = 1,    // warps (16 rows of an item each) whose output was not finite
+  kFlexcWorkspaceHeader = 4,  // then, for each item, how many of its warps those were
 };
 
 struct flexc_hopper_arguments {

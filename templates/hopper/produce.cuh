@@ -100,7 +100,6 @@ FLEXC_DEVICE void fill_tables(const flexc_hopper_arguments& arguments, const typ
     mbarrier_wait(SITE(fill_wait_item), barriers.q_full(), items & 1);
     const Item item = read_item(barriers);
     if (item.number == kNoMoreItems) return;
-    warp_sync(SITE(fill_item_read));
     mbarrier_arrive_if(SITE(fill_release_item), barriers.q_empty(), lane_index() == 0);
     const auto head = Hooks::head(params, item.at.batch, item.at.head);
     FLEXC_NO_UNROLL

@@ -174,6 +174,7 @@ FLEXC_DEVICE Item read_item(Barriers barriers) {
   for (u32 i = 0; i < 12; ++i) {
     words[i] = static_cast<i32>(shuffle_index(SITE(share_item), shared_load(SITE(read_item), barriers.item(i)), 0));
   }
+  warp_sync(SITE(item_read));  // one lane lets go of the item for all
   return {static_cast<u32>(words[0]),
           {words[1], words[2], words[3]},
           {words[4], words[5], words[6], words[7], words[8], words[9], words[10], words[11]}};
