@@ -71,8 +71,6 @@ struct Consumer {
     for (u32 items = 0;; ++items) {
       mbarrier_wait(SITE(wait_q), barriers.q_full(), items & 1);
       const Item item = read_item(barriers);
-      // The first lane lets go of the item for its warp (release_q), so the others must have read it by then: what converges a warp orders no memory.
-      warp_sync(SITE(item_read));
       if (item.number == kNoMoreItems) break;
       const i32 row = item.at.q_block * static_cast<i32>(Config::kM) + static_cast<i32>(group * kWarpgroupRows + warp * 16 + lane_index() / 4);
       Rows<Config, Hooks> rows;
