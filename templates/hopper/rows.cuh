@@ -74,11 +74,18 @@ FLEXC_DEVICE void mask_tile(const flexc_hopper_arguments& arguments, const typen
         const Position base = static_cast<Position>(arguments.kv_offset + tile * static_cast<i32>(Config::kN));
         const i32 first = first_column() + static_cast<i32>(word * 64) * 2;
         const auto column_of = [first](int k) { return first + 8 * (k >> 1) + (k & 1); };
+        // Four columns a turn: all 32 at once would take more registers than a large mask leaves.
+        constexpr u32 kTurn = 4;
         u32 asked = 0;
-        FLEXC_UNROLL
-        for (u32 k = 0; k < columns; ++k) {
-          const int column = column_of(static_cast<int>(k));
-          asked |= static_cast<u32>(Hooks::keep(params, rows.side[i], static_cast<Position>(base + column), table, column)) << k;
+        FLEXC_NO_UNROLL
+        for (u32 turn = 0; turn < columns; turn += kTurn) {
+          u32 bits = 0;
+          FLEXC_UNROLL
+          for (u32 k = 0; k < kTurn; ++k) {
+            const int column = column_of(static_cast<int>(turn + k));
+            bits |= static_cast<u32>(Hooks::keep(params, rows.side[i], static_cast<Position>(base + column), table, column)) << k;
+          }
+          asked |= bits << turn;
         }
         keep &= asked;
       }

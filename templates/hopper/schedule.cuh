@@ -29,12 +29,18 @@ FLEXC_DEVICE Coordinates coordinates_of(const flexc_hopper_arguments& arguments,
 }
 
 /// Whether a band may have a second interval: hooks that never do may say `kBandIntervals = 1`.
+template <class...>
+using Void = void;
+template <class Hooks, class = void>
+struct BandIntervals {
+  static constexpr int kCount = 2;
+};
 template <class Hooks>
-constexpr auto band_intervals(int) -> decltype(Hooks::kBandIntervals) { return Hooks::kBandIntervals; }
+struct BandIntervals<Hooks, Void<decltype(Hooks::kBandIntervals)>> {
+  static constexpr int kCount = Hooks::kBandIntervals;
+};
 template <class Hooks>
-constexpr int band_intervals(long) { return 2; }
-template <class Hooks>
-inline constexpr bool kTwoIntervals = Hooks::kHasBand && band_intervals<Hooks>(0) > 1;
+inline constexpr bool kTwoIntervals = Hooks::kHasBand && BandIntervals<Hooks>::kCount > 1;
 
 /// The tiles of keys that an item visits, as numbers: [first0, first0 + count0), then from first1 on, `count` in all, at least one. A tile in one of
 /// the two full ranges is kept whole by all rows; all others are masked. Tiles ascend.

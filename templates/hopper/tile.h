@@ -20,11 +20,13 @@ inline constexpr unsigned kSharedLimit = 232448; // 227 KiB, the most a CTA may 
 
 enum class Element : int { kBf16, kF16 };
 
+#if !defined(__CUDACC__)  // the generator's and the model's: on the device the steps are in the printed text
 // Matrix products. Shared-memory descriptors count in units of 16 bytes; steps are added to the whole 64-bit descriptor of the tile's base.
 // S = Q K^T: A is Q, B is K, both K-major: four steps of 16 columns fit into a panel's row. O += P V: A is P in registers, B is V (MN-major,
 // "transposed"): a step is 16 rows of V.
 constexpr unsigned qk_descriptor_step(unsigned panel_bytes, unsigned step) { return step / 4 * (panel_bytes / 16) + step % 4 * 2; }
 constexpr unsigned pv_descriptor_step(unsigned step) { return step * (kGemmK * kPanelRowBytes / 16); }
+#endif
 
 // What is chosen for a member of a variant's family. Emitted code defines `struct Config : Tile<...>` or passes Tile<...> itself.
 template <Element kElementType, unsigned kTileM, unsigned kTileN, unsigned kHeadDim, unsigned kValueDim, unsigned kTableSlots = 0>
