@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include "compiler/host/cpu_kernel.h"
+#include "compiler/host/model_kernel.h"
 #include "compiler/host/oracle_kernel.h"
 #include "compiler/host/variant_impl.h"
 #include "flexc/environment.h"
@@ -41,8 +42,8 @@ std::optional<Error> missing_device(Device::Kind kind) {
   switch (kind) {
     case Device::Kind::Auto:
     case Device::Kind::Oracle:
-    case Device::Kind::Cpu: return std::nullopt;
-    case Device::Kind::Model: return Error{ErrorKind::Environment, "device model: this build has no Hopper kernels and no host model; use device cpu or oracle"};
+    case Device::Kind::Cpu:
+    case Device::Kind::Model: return std::nullopt;
     case Device::Kind::Cuda: {
       const DriverProbe driver = probe_cuda_driver();
       const LibraryProbe nvrtc = probe_nvrtc();
@@ -98,7 +99,9 @@ std::expected<std::shared_ptr<const Kernel>, CompileError> Engine::compile(const
   const std::lock_guard lock(impl_->mutex);
   if (const auto it = impl_->kernels.find(key); it != impl_->kernels.end()) return it->second;
   if (impl_->kernels.size() >= kMaxCachedKernels) impl_->kernels.clear();
-  Result<std::shared_ptr<const Kernel>> kernel = device == Device::Kind::Cpu ? make_cpu_kernel(*form, options) : make_oracle_kernel(*form, options);
+  Result<std::shared_ptr<const Kernel>> kernel = device == Device::Kind::Cpu     ? make_cpu_kernel(*form, options)
+                                                 : device == Device::Kind::Model ? make_model_kernel(*form, options)
+                                                                                 : make_oracle_kernel(*form, options);
   if (!kernel && automatic && kernel.error().kind == ErrorKind::Environment) kernel = make_oracle_kernel(*form, options);
   if (!kernel) return std::unexpected(CompileError{std::move(kernel.error()), {}});
   return impl_->kernels.emplace(std::move(key), std::move(*kernel)).first->second;

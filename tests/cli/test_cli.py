@@ -231,7 +231,7 @@ def test_environment_errors(s):
     if not HAS_AVX2:
         s.expect(3, "run", "causal", *RANDOM, "--device", "cpu", words=["AVX2"])
     s.expect(3, "run", "causal", *RANDOM, "--device", "cuda", words=["CUDA back end"])
-    s.expect(3, "run", "causal", *RANDOM, "--device", "model", words=["host model"])
+    s.expect(2, "run", "causal", *RANDOM, "--device", "model", words=["bf16"])
     for stage in ("tile", "cuda", "ptx", "cubin", "sass"):
         s.expect(3, "emit", "causal", "--stage", stage, words=[f"--stage {stage}"])
     for verb in ("bench", "compile", "explain", "cache"):
