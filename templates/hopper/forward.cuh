@@ -1,9 +1,9 @@
 // The Hopper forward kernel: out = softmax(score_mod(scale * Q K^T) under mask_mod) V, for sm_90a.
 //
 // A CTA is one producer warpgroup and two or three consumer warpgroups of 64 query rows each. It takes items (a tile of query rows of one head) until
-// there are no more. The producer brings Q once an item and K and V tile by tile through rings of two buffers. A consumer warpgroup keeps the scores S
-// and the output O in registers; while its softmax runs, its own product of the tile before and the other warpgroup's products keep the tensor cores
-// busy. README.md tells why it is written the way it is.
+// there are no more. The producer brings Q once an item and K and V tile by tile through rings of two buffers. A consumer warpgroup keeps the scores
+// S and the output O in registers; while its softmax runs, its own product of the tile before and the other warpgroup's products keep the tensor
+// cores busy. README.md tells why it is written the way it is.
 #pragma once
 #include "templates/hopper/epilogue.cuh"
 
@@ -11,7 +11,7 @@ namespace flexc::device {
 
 /// Choices that change no result; the emitter sets them, and a GPU decides which are best.
 struct ForwardOptions {
-  Pin pin = Pin::kSleep;
+  Pin pin = Pin::kStore;
   bool take_turns = true;  // warpgroups issue their products in turn (ping-pong), so that one's softmax meets the other's products
 };
 
@@ -48,10 +48,8 @@ struct Consumer {
     if constexpr (kTakesTurns<Config>) named_barrier_sync(SITE(take_turn), kTurnBarrier + group, 2 * kWarpgroupThreads);
   }
   FLEXC_DEVICE void pass_turn() const {
-    if constexpr (kTakesTurns<Config>) {
-      const u32 next = group + 1 == Config::kConsumers ? 0 : group + 1;
-      named_barrier_arrive(SITE(pass_turn), kTurnBarrier + next, 2 * kWarpgroupThreads);
-    }
+    const u32 next = group + 1 == Config::kConsumers ? 0 : group + 1;
+    if constexpr (kTakesTurns<Config>) named_barrier_arrive(SITE(pass_turn), kTurnBarrier + next, 2 * kWarpgroupThreads);
   }
 
   /// S becomes exponentials: the score stage, the mask where the tile needs one, online softmax.

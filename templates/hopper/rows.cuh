@@ -23,7 +23,7 @@ FLEXC_DEVICE i32 own_columns_below(i32 limit, i32 first) {
 template <class Config, class Hooks>
 struct Rows {
   using Position = typename Hooks::Position;
-  static constexpr bool kBandIsOwn = Hooks::kHasBand;                           // limits differ from row to row
+  static constexpr bool kBandIsOwn = Hooks::kHasBand;  // limits differ from row to row
   static constexpr u32 kLimitRows = kBandIsOwn ? 2 : 1;
   typename Hooks::Row side[2];
   i32 below_lo0[kLimitRows], below_hi0[kLimitRows], below_lo1[kLimitRows], below_hi1[kLimitRows];  // own_columns_below of the limits
@@ -68,7 +68,8 @@ FLEXC_DEVICE void mask_tile(const flexc_hopper_arguments& arguments, const typen
       u32 keep = bits_below(SITE(limit_hi0), rows.below_hi0[limits] - from);
       if constexpr (Hooks::kHasBand) {
         keep &= ~bits_below(SITE(limit_lo0), rows.below_lo0[limits] - from);
-        if constexpr (kTwoIntervals<Hooks>) keep |= bits_below(SITE(limit_hi1), rows.below_hi1[limits] - from) & ~bits_below(SITE(limit_lo1), rows.below_lo1[limits] - from);
+        if constexpr (kTwoIntervals<Hooks>)
+          keep |= bits_below(SITE(limit_hi1), rows.below_hi1[limits] - from) & ~bits_below(SITE(limit_lo1), rows.below_lo1[limits] - from);
       }
       if constexpr (Hooks::kHasMask) {
         const Position base = static_cast<Position>(arguments.kv_offset + tile * static_cast<i32>(Config::kN));
@@ -95,12 +96,24 @@ FLEXC_DEVICE void mask_tile(const flexc_hopper_arguments& arguments, const typen
         float& score = scores[4 * (index / 2) + 2 * i + index % 2];
         u32 group;
         switch (k / kBitsPerGroup) {
-          case 0: group = bit_group<0>(keep); break;
-          case 1: group = bit_group<1>(keep); break;
-          case 2: group = bit_group<2>(keep); break;
-          case 3: group = bit_group<3>(keep); break;
-          case 4: group = bit_group<4>(keep); break;
-          default: group = bit_group<5>(keep); break;
+          case 0:
+            group = bit_group<0>(keep);
+            break;
+          case 1:
+            group = bit_group<1>(keep);
+            break;
+          case 2:
+            group = bit_group<2>(keep);
+            break;
+          case 3:
+            group = bit_group<3>(keep);
+            break;
+          case 4:
+            group = bit_group<4>(keep);
+            break;
+          default:
+            group = bit_group<5>(keep);
+            break;
         }
         score = (group & (2u << k % kBitsPerGroup)) != 0 ? score : removed;
       }
@@ -132,8 +145,8 @@ FLEXC_DEVICE void modify_scores(const typename Hooks::Params& params, const Rows
 
 /// The score stage of a tile, by class. The elements change in place; what is the same for a row comes back.
 template <class Config, class Hooks>
-FLEXC_DEVICE Logits score_tile(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, const Rows<Config, Hooks>& rows, i32 tile,
-                               const SharedTable<Config>& table, float (&scores)[Config::kScores]) {
+FLEXC_DEVICE Logits score_tile(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, const Rows<Config, Hooks>& rows,
+                               i32 tile, const SharedTable<Config>& table, float (&scores)[Config::kScores]) {
   using Position = typename Hooks::Position;
   if constexpr (Hooks::kScoreClass == ScoreClass::kIdentity) {
     return {{arguments.scale_log2, arguments.scale_log2}, {0.0f, 0.0f}};
@@ -151,8 +164,8 @@ FLEXC_DEVICE Logits score_tile(const flexc_hopper_arguments& arguments, const ty
         ratio[i] = affine.slope * rcp_approx(affine.factor);
         // Comparisons with infinity are false for NaN, so this asks for finite numbers and a positive factor.
         constexpr float kLimit = 1e30f;
-        fits = fits && affine.factor > 1.0f / kLimit && affine.factor < kLimit && affine.row > -kLimit && affine.row < kLimit &&
-               ratio[i] > -kLimit && ratio[i] < kLimit;
+        fits = fits && affine.factor > 1.0f / kLimit && affine.factor < kLimit && affine.row > -kLimit && affine.row < kLimit && ratio[i] > -kLimit &&
+               ratio[i] < kLimit;
       }
       if (!warp_any(SITE(affine_vote), !fits)) {
         FLEXC_UNROLL
