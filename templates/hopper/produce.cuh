@@ -69,7 +69,7 @@ FLEXC_DEVICE void produce(const flexc_hopper_arguments& arguments, const typenam
   }
   mbarrier_wait(SITE(wait_q_empty_last), barriers.q_empty(), (items & 1) ^ 1);
   if (lane_index() == 0) {
-    shared_store(SITE(write_end), barriers.item(0), kNoMoreItems);
+    write_item(barriers, {kNoMoreItems, {}, {}});  // whole: consumers read all of it, also where there was no item before
     mbarrier_arrive(SITE(arrive_end), barriers.q_full());
   }
 }
