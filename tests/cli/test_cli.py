@@ -243,7 +243,7 @@ def test_environment_errors(s):
     if not HAS_AVX2:
         s.expect(3, "run", "causal", *RANDOM, "--device", "cpu", words=["AVX2"])
     s.expect(3, "run", "causal", *RANDOM, "--device", "cuda", words=["CUDA back end"])
-    s.expect(3, "run", "causal", *RANDOM, "--device", "model", words=["host model"])
+    s.expect(2, "run", "causal", *RANDOM, "--device", "model", words=["bf16"])
     s.expect(3, "emit", "causal", "--stage", "cuda", "--head-dim", "96", words=["head dim 96"])
     s.expect(3, "emit", "causal", "--stage", "cubin", "--dtype", "f32", words=["dtype f32"])
     for verb in ("compile", "explain"):
