@@ -62,7 +62,7 @@ struct Consumer {
     const Logits logits = score_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
     if (!item.ranges.template full<Hooks>(tile)) mask_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
     if constexpr (Config::kSlots > 0) warp_sync(SITE(table_read));  // one lane lets go of the table for all, together with V
-    softmax_tile<Config>(logits, arguments.zero, state, scores, rescale);
+    softmax_tile<Config, Hooks::kScoreClass == ScoreClass::kAffine>(logits, arguments.zero, state, scores, rescale);
   }
 
   /// All items of the CTA.
