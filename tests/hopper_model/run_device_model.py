@@ -92,7 +92,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if options.negative:
-            pairs = [(RUNS[1], "noop"), (RUNS[4], "noop"), (RUNS[6], "noop")]
+            pairs = [(RUNS[1], "noop"), (RUNS[2], "noop"), (RUNS[4], "causal")]
             for run, other in pairs:
                 try:
                     compare(binary, folder, run, other)
