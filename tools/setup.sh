@@ -7,7 +7,7 @@ set -euo pipefail
 
 build_packages=(git cmake g++ pkg-config ninja-build libfmt-dev libcli11-dev nlohmann-json3-dev libxxhash-dev libssl-dev libpng-dev libgmp-dev libhwy-dev python3
                 llvm-19-dev libmlir-19-dev mlir-19-tools)
-test_packages=(llvm-19-tools catch2 clang-19 libclang-rt-19-dev python3-numpy libbenchmark-dev)
+test_packages=(llvm-19-tools catch2 clang-19 libclang-rt-19-dev python3-numpy python3-venv libbenchmark-dev)
 
 case "${1-}" in
   "") packages=("${build_packages[@]}" "${test_packages[@]}") ;;

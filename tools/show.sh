@@ -20,6 +20,10 @@ case " ${areas[*]} " in
   *" $1 "*) ;;
   *) echo "show.sh: unknown area '$1'; expected one of: ${areas[*]}" >&2; exit 2 ;;
 esac
+if [ -d "$build" ]; then
+  export FLEXC_CACHE_DIR=$build/show-cache  # the user's own is left alone
+  if [ "$1" = hopper ] && cuda=$("$here/setup_cuda.sh" "$build/cuda-tools"); then eval "$cuda"; fi
+fi
 # shellcheck source=/dev/null
 source "$here/show/$1.sh"
 finish_claims "$1"

@@ -16,6 +16,8 @@ esac
 
 started=$(now)
 "$root/tools/setup.sh"
+# Without them, tests that compile for Hopper use what the machine has, or are skipped.
+if cuda=$("$root/tools/setup_cuda.sh" "$build/cuda-tools"); then eval "$cuda"; fi
 echo "packages: $(seconds_since "$started") s"
 
 stage=$(now)
@@ -34,6 +36,9 @@ echo "fuzz targets: $(seconds_since "$stage") s"
 
 stage=$(now)
 status=0
+# Tests start from an empty cache of kernels, and leave the user's alone.
+export FLEXC_CACHE_DIR=$build/test-cache
+rm -rf "$FLEXC_CACHE_DIR"
 # Random inputs are seeded by each test, so a rerun is the same run.
 FLEXC_NIGHTLY=$([ "${#exclude[@]}" -eq 0 ] && echo 1 || echo 0) \
   ctest --test-dir "$build" -j "$(nproc)" "${exclude[@]}" --output-on-failure --no-tests=error --output-junit "$build/tests.xml" || status=$?

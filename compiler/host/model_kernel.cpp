@@ -190,7 +190,7 @@ class ModelKernel final : public Kernel {
   }
 
   Result<BlockMask> block_mask(const MaskShape& shape, const Captures& captures, MaskReport* report) const override {
-    return build_block_mask(*form_, shape, captures, report);
+    return masks_.build(shape, captures, report);
   }
 
  private:
@@ -214,6 +214,7 @@ class ModelKernel final : public Kernel {
   }
 
   std::shared_ptr<const dsl::NormalForm> form_;
+  MaskBuilder masks_{form_};
   CompileOptions options_;
   compiler::CudaHooks hooks_;
   std::shared_ptr<const LoadedObject> object_;
