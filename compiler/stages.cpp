@@ -1,9 +1,13 @@
 #include "compiler/stages.h"
 
+#include "compiler/emit/cuda/emitter.h"
+#include "compiler/emit/cuda/tiles.h"
 #include "compiler/emit/llvm/emitter.h"
+#include "compiler/emit/tile_program/tile_program.h"
 #include "compiler/import/import.h"
 #include "compiler/passes/ranges.h"
 #include "compiler/pipeline.h"
+#include <fmt/format.h>
 #include "llvm/Support/raw_ostream.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/Verifier.h"
@@ -26,6 +30,13 @@ class Session {
   Result<void> verify() {
     if (mlir::succeeded(mlir::verify(*module_))) return {};
     return failure("the imported IR does not verify");
+  }
+
+  Result<tile::Program> tile_program() {
+    mlir::PassManager passes(&context_);
+    build_tile_pipeline(passes);
+    if (!mlir::succeeded(passes.run(*module_))) return failure("a pass failed");
+    return emit_tile_program(*module_);
   }
 
   using Pipeline = void (*)(mlir::OpPassManager&);
@@ -102,12 +113,54 @@ Result<std::string> emit_stage(const dsl::NormalForm& form, std::string_view sta
       if (auto done = session.run(build_pipeline); !done) return std::unexpected(done.error());
     return session.text(locations);
   }
-  if (stage != "llvm" && stage != "asm") return std::unexpected(Error{ErrorKind::Usage, "unknown stage '" + std::string(stage) + "': expected ir, opt, llvm or asm"});
+  if (stage == "tile") {
+    Session session(form, Member::Wide);
+    if (auto done = session.verify(); !done) return std::unexpected(done.error());
+    const auto program = session.tile_program();
+    if (!program) return std::unexpected(program.error());
+    return tile::print(*program);
+  }
+  if (stage != "llvm" && stage != "asm") return std::unexpected(Error{ErrorKind::Usage, "unknown stage '" + std::string(stage) + "': expected ir, opt, tile, llvm or asm"});
   const auto target = level_or_host(level);
   if (!target) return std::unexpected(target.error());
   auto session = lowered(form, member, *target);
   if (!session) return std::unexpected(session.error());
   return stage == "llvm" ? print_llvm_ir((*session)->module(), *target) : print_assembly((*session)->module(), *target);
+}
+
+Result<std::vector<std::byte>> compile_tile_program(const dsl::NormalForm& form) {
+  Session session(form, Member::Wide);
+  if (auto done = session.verify(); !done) return std::unexpected(done.error());
+  const auto program = session.tile_program();
+  if (!program) return std::unexpected(program.error());
+  return tile::serialize(*program);
+}
+
+Result<CudaHooks> emit_cuda_hooks(const dsl::NormalForm& form, const CudaHookOptions& options) {
+  Session session(form, options.member);
+  auto done = session.verify();
+  if (done) done = session.run(build_cuda_pipeline);
+  if (!done) return std::unexpected(done.error());
+  CudaHookOptions named = options;
+  named.identity = fmt::format("{:016x}{:016x}", form.hash[0], form.hash[1]);
+  flex::VariantOp variant = *session.module().getOps<flex::VariantOp>().begin();
+  CudaHooks hooks = cuda::HooksEmitter(variant, named).run();
+  hooks.manifest.assumptions = assumptions_of(variant);
+  return hooks;
+}
+
+Result<CudaKernels> emit_cuda_kernels(const dsl::NormalForm& form, const CudaHookOptions& options, DType dtype, unsigned head_dim) {
+  CudaKernels kernels;
+  auto hooks = emit_cuda_hooks(form, options);
+  if (!hooks) return std::unexpected(hooks.error());
+  kernels.hooks = std::move(*hooks);
+  if (dtype == DType::BF16 || dtype == DType::F16) {
+    const auto element = dtype == DType::BF16 ? device::Element::kBf16 : device::Element::kF16;
+    for (const cuda::GemmShape& tile : cuda::tile_ladder(kernels.hooks, element, head_dim))
+      if (cuda::fits_shared_memory(kernels.hooks, tile)) kernels.sources.push_back(cuda::hopper_source(kernels.hooks, tile));
+  }
+  if (kernels.sources.empty()) return std::unexpected(Error{ErrorKind::Usage, fmt::format("no tile for dtype {} and head dim {}", name_of(dtype), head_dim)});
+  return kernels;
 }
 
 Result<RowMember> compile_row_member(const dsl::NormalForm& form, Member member, std::optional<CpuLevel> level) {

@@ -75,7 +75,7 @@ class CpuKernel final : public Kernel, public CpuFamily {
   int compiled() const override { return members_->compiled(); }
 
   Result<BlockMask> block_mask(const MaskShape& shape, const Captures& captures, MaskReport* report) const override {
-    return build_block_mask(*form_, shape, captures, report);
+    return masks_.build(shape, captures, report);
   }
 
  private:
@@ -176,6 +176,7 @@ class CpuKernel final : public Kernel, public CpuFamily {
   }
 
   std::shared_ptr<const dsl::NormalForm> form_;
+  MaskBuilder masks_{form_};
   CompileOptions options_;
   std::unique_ptr<RowMembers> members_;
   mutable std::mutex mutex_;

@@ -16,6 +16,7 @@
 #include <fmt/format.h>
 
 #include "flexc/flexc.h"
+#include "runtime/cuda/nvrtc.h"
 
 namespace flexc {
 namespace {
@@ -45,36 +46,12 @@ Library open_first(std::span<const std::string> names, LibraryProbe& probe) {
   return nullptr;
 }
 
-std::vector<std::string> nvrtc_names() {
-  constexpr std::array<std::string_view, 4> kFiles = {"libnvrtc.so", "libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so.11.2"};
-  constexpr std::array<std::string_view, 3> kFolders = {"", "/usr/local/cuda/lib64/", "/usr/local/cuda/targets/x86_64-linux/lib/"};
-  std::vector<std::string> names;
-  for (const std::string_view folder : kFolders)
-    for (const std::string_view file : kFiles) names.push_back(std::string(folder) + std::string(file));
-  return names;
-}
-
 }  // namespace
 
 LibraryProbe probe_nvrtc() {
-  LibraryProbe probe;
-  const std::vector<std::string> names = nvrtc_names();
-  const Library library = open_first(names, probe);
-  if (!library) {
-    if (probe.problem.empty()) probe.problem = "libnvrtc.so is neither on the loader's search path nor under /usr/local/cuda";
-    return probe;
-  }
-  auto* nvrtc_version = symbol<int(int*, int*)>(library, "nvrtcVersion");
-  int major = 0, minor = 0;
-  probe.found = true;
-  probe.path = path_of(reinterpret_cast<void*>(nvrtc_version));
-  if (!nvrtc_version || nvrtc_version(&major, &minor) != 0) {
-    probe.problem = "libnvrtc.so does not answer nvrtcVersion";
-  } else {
-    probe.problem.clear();
-    probe.version = fmt::format("{}.{}", major, minor);
-  }
-  return probe;
+  const auto nvrtc = runtime::Nvrtc::open();
+  if (!nvrtc) return {false, "", "", nvrtc.error().message};
+  return {true, nvrtc->path(), nvrtc->version(), ""};
 }
 
 DriverProbe probe_cuda_driver() {

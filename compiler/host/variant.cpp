@@ -1,13 +1,16 @@
+#include "compiler/host/cuda_compile.h"
 #include "compiler/host/ir_library.h"
 #include "compiler/host/variant_impl.h"
 
 #include <algorithm>
+#include <utility>
 
 #include <fmt/format.h>
 
 #include "dsl/codes.h"
 #include "dsl/syntax/parse.h"
 #include "dsl/syntax/resolve.h"
+#include "runtime/cuda/disassemble.h"
 
 namespace flexc {
 namespace {
@@ -78,6 +81,17 @@ std::expected<Variant, Diagnostics> finish(std::unique_ptr<dsl::Program> program
   return VariantAccess::make(std::move(impl));
 }
 
+/// The normal form while undeclared captures are assumed f32, handed to `use`.
+template <class Use>
+auto with_form(const Variant::Impl& impl, Use use) -> decltype(use(std::declval<const dsl::NormalForm&>())) {
+  if (impl.form) return use(*impl.form);
+  Diagnostics diagnostics(impl.program->sources);
+  dsl::ElaborateOptions assumed = impl.elaboration;
+  assumed.assume_captures = true;
+  if (auto form = dsl::elaborate(*impl.program, assumed, diagnostics)) return use(*form);
+  return std::unexpected(CompileError{{ErrorKind::Input, "the variant has no normal form while its undeclared captures are assumed f32"}, std::move(diagnostics)});
+}
+
 }  // namespace
 
 std::string bound_names(const dsl::NormalForm& form) {
@@ -127,21 +141,39 @@ std::expected<std::string, CompileError> Variant::emit(std::string_view stage) c
   if (stage == "ast") return dsl::print_ast(*impl_->program);
   const auto print = [stage](const dsl::NormalForm& form) -> std::expected<std::string, CompileError> {
     if (stage == "normal") return form.text;
-    static constexpr std::string_view kStages[] = {"ir", "opt", "llvm", "asm"};
+    static constexpr std::string_view kStages[] = {"ir", "opt", "tile", "llvm", "asm"};
     if (std::ranges::find(kStages, stage) == std::end(kStages))
-      return std::unexpected(CompileError{{ErrorKind::Usage, "a variant has the stages ast, normal, ir, opt, llvm and asm, not `" + std::string(stage) + "`"}, {}});
+      return std::unexpected(CompileError{{ErrorKind::Usage, "a variant has the stages ast, normal, ir, opt, tile, llvm and asm, not `" + std::string(stage) + "`"}, {}});
     const auto functions = ir_functions();
     if (!functions) return std::unexpected(CompileError{functions.error(), {}});
     auto text = (*functions)->emit_stage(form, stage, std::nullopt, compiler::Member::Narrow);
     if (!text) return std::unexpected(CompileError{std::move(text.error()), {}});
     return std::move(*text);
   };
-  if (impl_->form) return print(*impl_->form);
-  Diagnostics diagnostics(impl_->program->sources);
-  dsl::ElaborateOptions assumed = impl_->elaboration;
-  assumed.assume_captures = true;
-  if (auto form = dsl::elaborate(*impl_->program, assumed, diagnostics)) return print(*form);
-  return std::unexpected(CompileError{{ErrorKind::Input, "the variant has no normal form while its undeclared captures are assumed f32"}, std::move(diagnostics)});
+  return with_form(*impl_, print);
+}
+
+std::expected<EmittedKernel, CompileError> Variant::emit_kernel(std::string_view stage, const EmitOptions& options) const {
+  static constexpr std::string_view kStages[] = {"cuda", "ptx", "cubin", "sass"};
+  if (std::ranges::find(kStages, stage) == std::end(kStages))
+    return std::unexpected(CompileError{{ErrorKind::Usage, "a kernel has the stages cuda, ptx, cubin and sass, not `" + std::string(stage) + "`"}, {}});
+  return with_form(*impl_, [&](const dsl::NormalForm& form) -> std::expected<EmittedKernel, CompileError> {
+    auto code = stage == "cuda" ? emit_cuda_kernel(form, options) : compile_cuda_kernel(form, options);
+    if (!code) return std::unexpected(CompileError{std::move(code.error()), {}});
+    EmittedKernel kernel;
+    kernel.registers = code->report.registers;
+    kernel.spill_bytes = code->spill_bytes;
+    kernel.smem_bytes = code->report.static_smem_bytes + code->dynamic_smem_bytes;
+    if (stage == "cuda") kernel.bytes = std::move(code->text);
+    if (stage == "ptx") kernel.bytes = std::move(code->ptx);
+    if (stage == "cubin") kernel.bytes.assign(reinterpret_cast<const char*>(code->cubin.data()), code->cubin.size());
+    if (stage == "sass") {
+      auto text = runtime::disassemble(code->cubin);
+      if (!text) return std::unexpected(CompileError{std::move(text.error()), {}});
+      kernel.bytes = std::move(*text);
+    }
+    return kernel;
+  });
 }
 
 }  // namespace flexc

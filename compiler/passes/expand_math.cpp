@@ -112,7 +112,7 @@ struct ExpandMath : PassWrapper<ExpandMath, OperationPass<ModuleOp>> {
   void runOnOperation() override {
     SmallVector<std::pair<flex::LanguageOp, const dsl::Expansion*>> functions;
     getOperation()->walk([&](flex::LanguageOp op) {
-      if (!op->getResult(0).getType().isF32() || !op->getOperand(0).getType().isF32()) return;
+      if (op->hasAttr("flex.unit") || !op->getResult(0).getType().isF32() || !op->getOperand(0).getType().isF32()) return;
       if (const dsl::Expansion* expansion = dsl::expansion_of(op.operation())) functions.push_back({op, expansion});
     });
     for (auto& [op, expansion] : functions) {

@@ -18,8 +18,9 @@ unsigned Dependences::of(Value value) {
       coordinates = kOnLoop;
     } else {
       constexpr unsigned kOfArgument[] = {kOnScore, kOnHead, kOnHead, kOnQ, kOnKv};
+      constexpr unsigned kOfAffineArgument[] = {kOnHead, kOnHead, kOnQ, kOnKv, kOnKv};
       // In an affine row the segment's first column and step are shared by all columns.
-      if (isa<flex::AffineRowOp>(owner)) coordinates = kOnQ;
+      if (isa<flex::AffineRowOp>(owner)) coordinates = affine_ == AffineColumns::OfTheRow ? kOnQ : kOfAffineArgument[argument.getArgNumber()];
       else coordinates = kOfArgument[argument.getArgNumber() + (isa<flex::ScoreModOp>(owner) ? 0 : 1)];
     }
   } else {

@@ -8,12 +8,17 @@ namespace flexc::compiler {
 /// A set of coordinates, as bits.
 enum Coordinates : unsigned { kLaunchOnly = 0, kOnHead = 1, kOnQ = 2, kOnKv = 4, kOnScore = 8, kOnLoop = 16 };
 
-/// Memoises over one mod; the IR must not change meanwhile.
+/// How the first column and the step of an affine row count: with the row, which they are constant for, or as columns of their own.
+enum class AffineColumns { OfTheRow, Distinct };
+
+/// Memoises over one variant; the IR must not change meanwhile.
 class Dependences {
  public:
+  explicit Dependences(AffineColumns affine = AffineColumns::OfTheRow) : affine_(affine) {}
   unsigned of(mlir::Value value);
 
  private:
+  AffineColumns affine_;
   llvm::DenseMap<mlir::Value, unsigned> known_;
 };
 

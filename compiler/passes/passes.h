@@ -11,11 +11,16 @@ namespace flexc::compiler {
 std::unique_ptr<mlir::Pass> create_simplify();
 /// In a conjunction, a == b lets every other term read a for b.
 std::unique_ptr<mlir::Pass> create_propagate_equalities();
+/// Conditions in negation normal form, for tile programs.
+std::unique_ptr<mlir::Pass> create_negations_inward();
 /// Rows become reductions over an index, so that every value is a scalar.
 std::unique_ptr<mlir::Pass> create_expand_rows();
 /// mask_mod becomes at most two intervals of kv positions a row, flex.band, and what they do not say.
 std::unique_ptr<mlir::Pass> create_recognise_bands();
-/// The functions of dsl/include/flexc/dsl/expand_math.h become arith and math ops, one a step of the table.
+/// For CUDA: marks functions that special units may compute (attribute flex.unit); quotients by shared values become products.
+std::unique_ptr<mlir::Pass> create_choose_units();
+/// The functions of dsl/include/flexc/dsl/expand_math.h become arith and math ops, one a step of the table; those
+/// marked flex.unit stay.
 std::unique_ptr<mlir::Pass> create_expand_math();
 /// In variants marked flex.narrow, integers that provably fit are computed in 32 bits; what the proofs assume: attribute flex.assumes.
 std::unique_ptr<mlir::Pass> create_narrow_integers();

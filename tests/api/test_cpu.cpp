@@ -114,13 +114,17 @@ TEST_CASE("threads and block masks change no bit") {
   const auto cpu = cpu_kernel(kText);
   if (!cpu) return;
   const test::Shape shape{.batch = 1, .heads = 4, .kv_heads = 2, .q_len = 300, .kv_len = 300};
-  Call one(shape), two(shape), masked(shape);
+  Call one(shape), two(shape), proved(shape), usual(shape), exact(shape);
   two.arguments.threads = 2;
-  const auto mask = cpu->block_mask({.batch = 1, .heads = 4, .q_len = 300, .kv_len = 300, .block_q = 32, .block_kv = 32}, {});
-  REQUIRE(mask.has_value());
-  masked.arguments.mask = &*mask;
-  for (Call* call : {&one, &two, &masked}) REQUIRE(cpu->run(call->arguments).has_value());
-  for (const Call* call : {&two, &masked}) {
+  std::vector<BlockMask> masks;
+  for (const auto refine : {MaskShape::Refine::None, MaskShape::Refine::Default, MaskShape::Refine::Exact}) {
+    auto mask = cpu->block_mask({.batch = 1, .heads = 4, .q_len = 300, .kv_len = 300, .block_q = 32, .block_kv = 32, .refine = refine}, {});
+    REQUIRE(mask.has_value());
+    masks.push_back(std::move(*mask));
+  }
+  proved.arguments.mask = &masks[0], usual.arguments.mask = &masks[1], exact.arguments.mask = &masks[2];
+  for (Call* call : {&one, &two, &proved, &usual, &exact}) REQUIRE(cpu->run(call->arguments).has_value());
+  for (const Call* call : {&two, &proved, &usual, &exact}) {
     CHECK(std::memcmp(one.out.as<float>(), call->out.as<float>(), one.out.byte_count()) == 0);
     CHECK(std::memcmp(one.lse.as<float>(), call->lse.as<float>(), one.lse.byte_count()) == 0);
   }

@@ -9,9 +9,9 @@
 #include "compiler/stages.h"
 #include "flexc/dsl/evaluate.h"
 #include "flexc/gallery.h"
-#include "flexc/io.h"
 #include "flexc/random.h"
 #include "runtime/loader/row_object.h"
+#include "tests/ir/bound_variant.h"
 #include "tests/ir/keep_row.h"
 #include "tests/ir/normal_form_of.h"
 
@@ -24,57 +24,19 @@ constexpr std::int64_t kColumns = 70;
 constexpr std::size_t kPadded = 128;
 
 /// A variant with everything that a call needs, for the oracle and for the compiled code.
-struct Bench {
-  dsl::NormalForm form;
-  dsl::Environment environment;
-  std::vector<Tensor> tensors;
-  std::vector<std::int64_t> fresh;
-  std::vector<std::vector<std::int64_t>> sizes, strides;
+struct Bench : BoundVariant {
   std::vector<flexc_row_capture> captures;
   std::vector<flexc_row_param> params;
   flexc_row_launch launch{};
 
   void finish() {
-    const auto bound = dsl::bind_dims(form, environment);
-    INFO((bound ? std::string() : bound.error().message));
-    REQUIRE(bound.has_value());
-    fresh = *bound;
-    for (const TensorView& view : environment.captures) {
-      sizes.push_back(view.shape);
-      strides.push_back(view.strides);
-    }
-    for (std::size_t i = 0; i < environment.captures.size(); ++i)
-      captures.push_back({environment.captures[i].data, sizes[i].data(), strides[i].data()});
-    for (std::size_t i = 0; i < form.params.size(); ++i) {
-      const dsl::ParamValue& value = environment.params[i];
-      const bool is_real = form.params[i].type == DType::F32;
-      params.push_back({is_real ? 0 : value.integer, is_real ? value.real : 0.0f, 0, {}});
-    }
+    bind_sizes();
+    for (const TensorView& view : environment.captures) captures.push_back({view.data, view.shape.data(), view.strides.data()});
+    for (const dsl::ParamValue& value : environment.params) params.push_back({value.integer, value.real, 0, {}});
     const dsl::Problem& p = environment.problem;
     launch = {{p.batch, p.heads, p.kv_heads, p.q_total, p.kv_total}, captures.data(), params.data(), fresh.data(), nullptr, 0.125f * kLog2E, 0.125f};
   }
 };
-
-std::string dim_name(const dsl::NormalForm& form, const dsl::Dim& dim) {
-  if (dim.kind == dsl::Dim::Kind::Constant) return std::to_string(dim.value);
-  if (dim.kind == dsl::Dim::Kind::Symbol) return std::string(dsl::kSymbolNames[static_cast<std::size_t>(dim.value)]);
-  return form.fresh_dims[static_cast<std::size_t>(dim.value)];
-}
-
-void bind_gallery(Bench& bench, std::string_view entry) {
-  const dsl::Problem& p = bench.environment.problem;
-  const GalleryProblem problem{p.batch, p.heads, p.kv_heads, p.q_total, p.kv_total, {}};
-  for (const dsl::CaptureInfo& info : bench.form.captures) {
-    std::vector<std::string> dims;
-    for (const dsl::Dim& dim : info.dims) dims.push_back(dim_name(bench.form, dim));
-    auto tensor = make_capture(entry, info.name, dims, problem, 7);
-    REQUIRE(tensor.has_value());
-    bench.tensors.push_back(*tensor);
-    bench.environment.captures.push_back(bench.tensors.back().view());
-  }
-  for (const dsl::ParamInfo& info : bench.form.params)
-    bench.environment.params.push_back({info.default_integer.value_or(16), info.default_float.value_or(1.5f)});
-}
 
 runtime::RowObject compiled(const dsl::NormalForm& form, std::optional<compiler::CpuLevel> level = std::nullopt, compiler::Member member = compiler::Member::Wide) {
   const auto code = compiler::compile_row_member(form, member, level);
@@ -177,7 +139,7 @@ TEST_CASE("every gallery entry, compiled, does what the oracle does") {
     REQUIRE(form.has_value());
     bench.form = *form;
     bench.environment.problem = {2, 4, 2, 300, 320};
-    bind_gallery(bench, entry.name);
+    bench.bind_gallery(entry.name);
     bench.finish();
     const auto host = runtime::detect_cpu_level();
     REQUIRE(host.has_value());

@@ -13,25 +13,13 @@
 #include "runtime/loader/row_object.h"
 #include "tests/ir/keep_row.h"
 #include "tests/ir/normal_form_of.h"
+#include "tests/ir/operation_cases.h"
 
 using namespace flexc;
 
 namespace {
 
 constexpr float kLog2E = 1.44269504088896340736f;
-using Integers = std::numeric_limits<std::int64_t>;
-
-std::vector<std::int64_t> integer_edges() {
-  return {0, 1, -1, 2, -2, 3, -3, 7, -7, 63, 64, 65, -63, -64, 127, 1000003, std::int64_t{1} << 31, -(std::int64_t{1} << 31), (std::int64_t{1} << 32) - 1,
-          (std::int64_t{1} << 53) + 1, Integers::max(), Integers::max() - 1, Integers::min(), Integers::min() + 1};
-}
-
-std::vector<float> float_edges() {
-  const float inf = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
-  return {0.0f,  -0.0f, 1.0f,     -1.0f,     0.5f,  -0.5f, 1.5f,   2.5f,    -2.5f,  3.0f,   -7.25f,  0.1f,   10.0f,   88.5f, -104.0f, 1e-45f, -1e-45f, 1e-39f,
-          1e-20f, 1e20f, 0x1p24f, -0x1p24f, 0x1p62f, 0x1p63f, -0x1p63f, 3e38f, -3e38f, inf,    -inf,    nan,    0x1.fffffep-1f, 1e5f,  -1e5f,   31.4159f};
-}
-
 /// A two-column problem: tensors x and y hold every pair of `values`, one pair a column.
 template <class T>
 struct Pairs {
@@ -114,36 +102,12 @@ class Compiled {
   flexc_row_segment segment_{};
 };
 
-struct Case {
-  dsl::Op op;
-  const char* expression;
-};
-
-constexpr Case kIntegerCases[] = {
-    {dsl::Op::Add, "a + b"},      {dsl::Op::Sub, "a - b"},   {dsl::Op::Mul, "a * b"},   {dsl::Op::FloorDiv, "a // b"}, {dsl::Op::Mod, "a % b"},
-    {dsl::Op::Neg, "-a"},         {dsl::Op::Abs, "abs(a)"},  {dsl::Op::Sign, "sign(a)"}, {dsl::Op::Min, "min(a, b)"},   {dsl::Op::Max, "max(a, b)"},
-    {dsl::Op::And, "a & b"},      {dsl::Op::Or, "a | b"},    {dsl::Op::Xor, "a ^ b"},   {dsl::Op::Shl, "a << b"},      {dsl::Op::Shr, "a >> b"},
-    {dsl::Op::WrapI32, "a.to(torch.int32)"}, {dsl::Op::Eq, "int(a == b)"}, {dsl::Op::Ne, "int(a != b)"}, {dsl::Op::Lt, "int(a < b)"},
-    {dsl::Op::Le, "int(a <= b)"}, {dsl::Op::Gt, "int(a > b)"}, {dsl::Op::Ge, "int(a >= b)"}};
-
-constexpr Case kFloatCases[] = {
-    {dsl::Op::Add, "a + b"},       {dsl::Op::Sub, "a - b"},         {dsl::Op::Mul, "a * b"},       {dsl::Op::Div, "a / b"},      {dsl::Op::FloorDiv, "a // b"},
-    {dsl::Op::Mod, "a % b"},       {dsl::Op::Neg, "-a"},            {dsl::Op::Abs, "abs(a)"},      {dsl::Op::Sign, "sign(a)"},   {dsl::Op::Min, "min(a, b)"},
-    {dsl::Op::Max, "max(a, b)"},   {dsl::Op::Pow, "pow(a, b)"},     {dsl::Op::Floor, "floor(a)"},  {dsl::Op::Ceil, "ceil(a)"},   {dsl::Op::Round, "round(a)"},
-    {dsl::Op::Exp, "exp(a)"},      {dsl::Op::Exp2, "exp2(a)"},      {dsl::Op::Expm1, "expm1(a)"},  {dsl::Op::Log, "log(a)"},     {dsl::Op::Log2, "log2(a)"},
-    {dsl::Op::Log1p, "log1p(a)"},  {dsl::Op::Sqrt, "sqrt(a)"},      {dsl::Op::Rsqrt, "rsqrt(a)"},  {dsl::Op::Sin, "sin(a)"},     {dsl::Op::Cos, "cos(a)"},
-    {dsl::Op::Tan, "tan(a)"},      {dsl::Op::Tanh, "tanh(a)"},      {dsl::Op::Sigmoid, "sigmoid(a)"}, {dsl::Op::Erf, "erf(a)"}};
-
-constexpr Case kFloatToInteger[] = {{dsl::Op::FloatToInt, "int(a)"},    {dsl::Op::IsNan, "int(isnan(a))"}, {dsl::Op::IsInf, "int(isinf(a))"}, {dsl::Op::Eq, "int(a == b)"},
-                                    {dsl::Op::Ne, "int(a != b)"},       {dsl::Op::Lt, "int(a < b)"},       {dsl::Op::Le, "int(a <= b)"},      {dsl::Op::Gt, "int(a > b)"},
-                                    {dsl::Op::Ge, "int(a >= b)"}};
-
 std::string program(const std::string& type, const std::string& mod) {
   return "tensor x: " + type + "[KV]\ntensor y: " + type + "[KV]\n" + mod;
 }
 
 /// The expression in a mask that compares it with `expected`, so that all 64 bits count; every column must be kept.
-void check_integers(const Case& c, const std::string& type, const void* x, const void* y, const std::vector<std::int64_t>& expected) {
+void check_integers(const OperationCase& c, const std::string& type, const void* x, const void* y, const std::vector<std::int64_t>& expected) {
   Compiled compiled(program(type, "tensor e: i64[KV]\ndef mask_mod(b_, h, q_idx, kv_idx):\n    a = x[kv_idx]\n    b = y[kv_idx]\n    return (" + std::string(c.expression) +
                                       ") == e[kv_idx]\n"));
   compiled.capture(x, expected.size());
@@ -159,7 +123,7 @@ void check_integers(const Case& c, const std::string& type, const void* x, const
 
 TEST_CASE("integer operations at edge values are bit-exact") {
   const Pairs<std::int64_t> pairs(integer_edges());
-  for (const Case& c : kIntegerCases) {
+  for (const OperationCase& c : kIntegerCases) {
     INFO(c.expression);
     std::vector<std::int64_t> expected;
     for (std::size_t i = 0; i < pairs.x.size(); ++i) expected.push_back(dsl::integer_operation(c.op, true, {pairs.x[i], 0}, {pairs.y[i], 0}).integer);
@@ -169,7 +133,7 @@ TEST_CASE("integer operations at edge values are bit-exact") {
 
 TEST_CASE("float operations at edge values are bit-exact") {
   const Pairs<float> pairs(float_edges());
-  for (const Case& c : kFloatCases) {
+  for (const OperationCase& c : kFloatCases) {
     INFO(c.expression);
     Compiled compiled(program("f32", "def score_mod(score, b_, h, q_idx, kv_idx):\n    a = x[kv_idx]\n    b = y[kv_idx]\n    return " + std::string(c.expression) + " if b == b or b != b else b\n"));
     compiled.capture(pairs.x.data(), pairs.x.size());
@@ -190,7 +154,7 @@ TEST_CASE("float operations at edge values are bit-exact") {
 
 TEST_CASE("conversions and comparisons of floats at edge values are exact") {
   const Pairs<float> pairs(float_edges());
-  for (const Case& c : kFloatToInteger) {
+  for (const OperationCase& c : kFloatToInteger) {
     INFO(c.expression);
     std::vector<std::int64_t> expected;
     for (std::size_t i = 0; i < pairs.x.size(); ++i) expected.push_back(dsl::float_operation(c.op, true, {0, pairs.x[i]}, {0, pairs.y[i]}).integer);

@@ -1,5 +1,6 @@
 // flexc emit: what a variant looks like at one stage of the pipeline.
 #include <algorithm>
+#include <chrono>
 
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -15,11 +16,9 @@ namespace {
 
 constexpr std::string_view kStages = "ast|normal|ir|opt|tile|cuda|ptx|cubin|sass|llvm|asm";
 
-/// Which part of flexc makes a stage that this build does not have.
-std::string_view maker_of(std::string_view stage) {
-  if (stage == "tile") return "the tile programs";
-  return "the CUDA back end";
-}
+constexpr std::string_view kKernelStages[] = {"cuda", "ptx", "cubin", "sass"};
+
+double seconds_since(std::chrono::steady_clock::time_point start) { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); }
 
 class EmitVerb final : public Verb {
  public:
@@ -27,47 +26,81 @@ class EmitVerb final : public Verb {
     app = parent.add_subcommand("emit", "Print a stage of a variant's compilation");
     variant_.add_to(*app);
     add_text(*app, "--stage", stage_, std::string(kStages), "Which stage")->required();
-    add_text(*app, "--dtype", dtype_text_, "f32|f16|bf16", "Type of q, k, v for the later stages (default f32)");
-    add_text(*app, "--head-dim", head_dim_text_, "N", "Head dim for the later stages (default 64)");
+    add_text(*app, "--dtype", dtype_text_, "f32|f16|bf16", "Type of q, k, v for the stages from cuda to sass: f16 or bf16 (default bf16)");
+    add_text(*app, "--head-dim", head_dim_text_, "N", "Head dim for the stages from cuda to sass (default 64)");
     add_text(*app, "-o,--output", output_, "F", "Write to a file instead of standard output");
     add_switch(*app, "--json", json_, "Print as JSON");
     app->footer(
         "Examples:\n"
         "  flexc emit alibi --stage normal\n"
-        "  flexc emit my.flex --stage ast -o my.ast");
+        "  flexc emit my.flex --stage ast -o my.ast\n"
+        "  flexc emit causal --stage cubin --dtype bf16 --head-dim 128 -o causal.cubin --json");
   }
 
   int run() override {
     variant_.check();
     check_choice("--stage", *stage_, kStages);
-    parse_dtype(dtype_text_);
-    if (head_dim_text_ && parse_integer("--head-dim", *head_dim_text_) < 1) usage_error(fmt::format("--head-dim {}: must be at least 1", *head_dim_text_));
+    const std::optional<DType> dtype = parse_dtype(dtype_text_);
+    const std::int64_t head_dim = head_dim_text_ ? parse_integer("--head-dim", *head_dim_text_) : 64;
+    if (head_dim < 1) usage_error(fmt::format("--head-dim {}: must be at least 1", *head_dim_text_));
     std::vector<std::pair<std::string, std::string>> inputs;
     if (variant_.variant && *variant_.variant != "-" && !find_gallery_entry(*variant_.variant)) inputs.emplace_back("VARIANT", *variant_.variant);
     check_outputs(inputs, {{"-o", output_}});
 
+    const auto start = std::chrono::steady_clock::now();
     const LoadedVariant loaded = load_variant(variant_);
     print_diagnostics(loaded.variant.warnings());
-    static constexpr std::string_view kMissing[] = {"tile", "cuda", "ptx", "cubin", "sass"};
-    if (std::ranges::find(kMissing, *stage_) != std::end(kMissing))
-      throw Failure(ErrorKind::Environment, fmt::format("--stage {}: this build lacks {}; it emits ast, normal, ir, opt, llvm and asm", *stage_, maker_of(*stage_)));
-    auto text = loaded.variant.emit(*stage_);
-    if (!text) {
-      if (text.error().diagnostics) throw VariantFailure(std::move(*text.error().diagnostics));
-      throw Failure(std::move(text.error().error));
+    if (std::ranges::find(kKernelStages, *stage_) != std::end(kKernelStages)) {
+      const bool is_gallery = variant_.variant && find_gallery_entry(*variant_.variant);
+      auto kernel = loaded.variant.emit_kernel(*stage_, {.dtype = dtype.value_or(bf16), .head_dim = head_dim, .in_child = true, .gallery_name = is_gallery ? *variant_.variant : ""});
+      if (!kernel) fail(std::move(kernel.error()));
+      write_kernel(loaded, *kernel, seconds_since(start));
+      return kExitDone;
     }
+    auto text = loaded.variant.emit(*stage_);
+    if (!text) fail(std::move(text.error()));
     write(loaded, *text);
     return kExitDone;
   }
 
  private:
+  [[noreturn]] static void fail(CompileError error) {
+    if (error.diagnostics) throw VariantFailure(std::move(*error.diagnostics));
+    throw Failure(std::move(error.error));
+  }
+
+  nlohmann::ordered_json describe(const LoadedVariant& loaded) const {
+    const std::array<std::uint64_t, 2> hash = loaded.variant.hash();
+    return {{"variant", loaded.name}, {"stage", *stage_}, {"hash", fmt::format("{:016x}{:016x}", hash[0], hash[1])}};
+  }
+
+  static std::string print(const nlohmann::ordered_json& json) { return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n"; }
+
   void write(const LoadedVariant& loaded, std::string text) const {
     if (!text.ends_with('\n')) text += '\n';
     if (json_) {
-      const std::array<std::uint64_t, 2> hash = loaded.variant.hash();
-      const nlohmann::ordered_json json = {{"variant", loaded.name}, {"stage", *stage_}, {"hash", fmt::format("{:016x}{:016x}", hash[0], hash[1])}, {"text", text}};
-      text = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
+      nlohmann::ordered_json json = describe(loaded);
+      json["text"] = text;
+      text = print(json);
     }
+    deliver(text);
+  }
+
+  /// A cubin is bytes, so with --json it goes to the file alone.
+  void write_kernel(const LoadedVariant& loaded, const EmittedKernel& kernel, double compile_s) const {
+    if (*stage_ == "cuda" || (!json_ && *stage_ != "cubin")) return write(loaded, kernel.bytes);
+    if (!json_) return deliver(kernel.bytes);
+    nlohmann::ordered_json json = describe(loaded);
+    json.update({{"cache", "compiled"}, {"compile_s", compile_s}, {"registers", kernel.registers}, {"spill_bytes", kernel.spill_bytes}, {"smem_bytes", kernel.smem_bytes}});
+    if (*stage_ != "cubin") {
+      json["text"] = kernel.bytes;
+      return deliver(print(json));
+    }
+    if (output_) deliver(kernel.bytes);
+    print_result(print(json));
+  }
+
+  void deliver(const std::string& text) const {
     if (!output_) {
       print_result(text);
       return;

@@ -52,6 +52,21 @@ struct CompileError {
   std::optional<Diagnostics> diagnostics;
 };
 
+/// Which member of a variant's family Variant::emit_kernel makes.
+struct EmitOptions {
+  DType dtype = bf16;
+  std::int64_t head_dim = 64;
+  bool in_child = false;     ///< NVRTC in a process of its own, with limits on time and memory
+  std::string gallery_name;  ///< for the header of the generated text; empty for a variant that is in no gallery
+};
+
+/// A kernel at one stage. The numbers are 0 for stage "cuda", which compiles nothing.
+struct EmittedKernel {
+  std::string bytes;  ///< text, or the cubin
+  unsigned registers = 0, spill_bytes = 0;
+  unsigned smem_bytes = 0;  ///< of a launch, dynamic shared memory included
+};
+
 /// A parsed variant: names, syntax and structure are right; types are too unless captures are undeclared. Immutable, cheap to
 /// copy, safe to share between threads.
 class Variant {
@@ -81,8 +96,11 @@ class Variant {
   /// Everything that can be said without the captures: the warnings, and for undeclared captures what follows from assuming
   /// f32 (a warning each, that says how to declare it; possibly errors).
   Diagnostics check() const;
-  /// `stage` "ast", "normal", "ir", "opt", "llvm" or "asm" (for this machine), as text. Undeclared captures are assumed f32.
+  /// `stage` "ast", "normal", "ir", "opt", "tile", "llvm" or "asm" (for this machine), as text. Undeclared captures are assumed f32.
   std::expected<std::string, CompileError> emit(std::string_view stage) const;
+  /// `stage` "cuda", "ptx", "cubin" or "sass": a Hopper kernel (sm_90a) at any stage, and what is known of it. Environment where NVRTC (or, for
+  /// sass, nvdisasm) is missing, or where no template takes the dtype and head dim. Undeclared captures are assumed f32.
+  std::expected<EmittedKernel, CompileError> emit_kernel(std::string_view stage, const EmitOptions& options) const;
   /// The identity: XXH3-128 of the normal form. All zero while captures have no type.
   std::array<std::uint64_t, 2> hash() const;
 
@@ -142,7 +160,12 @@ struct MaskShape {
 
 struct MaskReport {
   std::int64_t kept_pairs = -1;  ///< −1 unless the refinement was exact
-  double build_s = 0;
+  double build_s = 0;            ///< proving, sampling and storing; compilation apart
+  std::int64_t evaluations = 0;       ///< of the mask over ranges of pairs
+  std::int64_t pair_evaluations = 0;  ///< of the mask at single pairs
+  /// "constant", "band" (one evaluation a block of rows), "diagonal" (one a diagonal) or "descent" (coarse regions first).
+  std::string method = {};
+  bool budget_exhausted = false;      ///< the search was ended; tiles that it did not reach are partial
 };
 
 /// One attention call. Shapes: q [B,H,Q,D], k [B or 1,HKV,KV,D], v [B or 1,HKV,KV,DV], out [B,H,Q,DV] in q's dtype (or f32);

@@ -1,0 +1,93 @@
+#include "compiler/emit/cuda/gemm_source.h"
+
+namespace flexc::compiler::cuda {
+namespace {
+
+constexpr unsigned kOperandsPerLine = 16;
+
+std::string number(unsigned value) { return std::to_string(value); }
+
+/// `{%first, …}`: registers of an asm statement, as adjacent string literals of a macro's body.
+std::string register_list(unsigned first, unsigned count) {
+  std::string text = "\"{";
+  for (unsigned i = 0; i < count; ++i) {
+    if (i != 0) text += i % kOperandsPerLine == 0 ? ",\" \\\n  \"" : ",";
+    text += "%" + number(first + i);
+  }
+  return text + "}\"";
+}
+
+/// `"+f"(name[0]), …`: the same registers as operands.
+std::string operand_list(const std::string& constraint, const std::string& name, unsigned count) {
+  std::string text;
+  for (unsigned i = 0; i < count; ++i) {
+    if (i != 0) text += i % (kOperandsPerLine / 2) == 0 ? ",\n        " : ", ";
+    text += "\"" + constraint + "\"(" + name + "[" + number(i) + "])";
+  }
+  return text;
+}
+
+std::string instruction(const GemmShape& shape, unsigned width) {
+  const std::string type = shape.element == device::Element::kBf16 ? "bf16" : "f16";
+  return "wgmma.mma_async.sync.aligned.m64n" + number(width) + "k16.f32." + type + "." + type + " ";
+}
+
+std::string assertion(const GemmShape& shape, const std::string& function) {
+  const std::string element = shape.element == device::Element::kBf16 ? "kBf16" : "kF16";
+  return "  static_assert(Config::kElement == Element::" + element + " && Config::kM == " + number(shape.m) + " && Config::kN == " + number(shape.n) +
+         " && Config::kD == " + number(shape.d) + " && Config::kDV == " + number(shape.dv) + ", \"" + function +
+         " was printed for another tile\");\n";
+}
+
+std::string qk_source(const GemmShape& shape) {
+  const unsigned scores = shape.n / 2;
+  const std::string q = "%" + number(scores), k = "%" + number(scores + 1);
+  const unsigned steps = shape.d / device::kGemmK;
+  std::string text = "#define FLEXC_SCORES " + register_list(0, scores) + "\n";
+  text +=
+      "template <class Config>\nFLEXC_DEVICE void qk_gemm(Site, float (&scores)[Config::kScores], u64 q, u64 k) {\n" + assertion(shape, "qk_gemm");
+  text += "  asm volatile(\n      \"{\\n\\t.reg .pred zero;\\n\\t.reg .b64 a, b;\\n\\tsetp.ne.u32 zero, 0, 0;\\n\\t\"\n";
+  for (unsigned step = 0; step < steps; ++step) {
+    const unsigned a = device::qk_descriptor_step(shape.m * device::kPanelRowBytes, step);
+    const unsigned b = device::qk_descriptor_step(shape.n * device::kPanelRowBytes, step);
+    if (step == 0) {
+      text += "      \"" + instruction(shape, shape.n) + "\" FLEXC_SCORES \", " + q + ", " + k + ", zero, 1, 1, 0, 0;\\n\\t\"\n";
+      continue;
+    }
+    text += "      \"add.u64 a, " + q + ", " + number(a) + ";\\n\\tadd.u64 b, " + k + ", " + number(b) + ";\\n\\t\"\n";
+    text += "      \"" + instruction(shape, shape.n) + "\" FLEXC_SCORES \", a, b, 1, 1, 1, 0, 0;\\n\\t\"\n";
+  }
+  text +=
+      "      \"}\"\n      : " + operand_list("+f", "scores", scores) + "\n      : \"l\"(q), \"l\"(k)\n      : \"memory\");\n}\n#undef FLEXC_SCORES\n";
+  return text;
+}
+
+std::string pv_source(const GemmShape& shape) {
+  const unsigned outputs = shape.dv / 2, packed = shape.n / 4;
+  const std::string v = "%" + number(outputs + packed);
+  const unsigned steps = shape.n / device::kGemmK;
+  std::string text = "#define FLEXC_OUTPUT " + register_list(0, outputs) + "\n";
+  text +=
+      "template <class Config>\nFLEXC_DEVICE void pv_gemm(Site, float (&output)[Config::kOutputs], const u32 (&packed)[Config::kPacked], u64 v) {\n" +
+      assertion(shape, "pv_gemm");
+  text += "  asm volatile(\n      \"{\\n\\t.reg .b64 b;\\n\\t\"\n";
+  for (unsigned step = 0; step < steps; ++step) {
+    const unsigned first = outputs + 4 * step;
+    const std::string a = "{%" + number(first) + ",%" + number(first + 1) + ",%" + number(first + 2) + ",%" + number(first + 3) + "}";
+    const unsigned b = device::pv_descriptor_step(step);
+    if (b != 0) text += "      \"add.u64 b, " + v + ", " + number(b) + ";\\n\\t\"\n";
+    text +=
+        "      \"" + instruction(shape, shape.dv) + "\" FLEXC_OUTPUT \", " + a + ", " + (b == 0 ? v : std::string("b")) + ", 1, 1, 1, 1;\\n\\t\"\n";
+  }
+  text += "      \"}\"\n      : " + operand_list("+f", "output", outputs) + "\n      : " + operand_list("r", "packed", packed) +
+          ",\n        \"l\"(v)\n      : \"memory\");\n}\n#undef FLEXC_OUTPUT\n";
+  return text;
+}
+
+}  // namespace
+
+std::string gemm_source(const GemmShape& shape) {
+  return "namespace flexc::device {\n\n" + qk_source(shape) + "\n" + pv_source(shape) + "\n}  // namespace flexc::device\n";
+}
+
+}  // namespace flexc::compiler::cuda

@@ -1,0 +1,29 @@
+#include "compiler/emit/cuda/tiles.h"
+
+namespace flexc::compiler::cuda {
+
+std::vector<GemmShape> tile_ladder(const CudaHooks& hooks, device::Element element, unsigned head_dim) {
+  struct Tile {
+    unsigned m, n;
+  };
+  const bool is_general = hooks.score_class == ScoreClass::General, is_plain = !is_general && !hooks.has_mask && !hooks.has_band;
+  std::vector<Tile> tiles;
+  switch (head_dim) {
+    case 64: tiles = is_general ? std::vector<Tile>{{192, 128}, {128, 128}, {128, 96}, {128, 64}} : std::vector<Tile>{{192, 128}, {192, 96}, {128, 128}, {128, 64}}; break;
+    case 128:
+      // A masked tile as wide as 176 would waste what the diagonal cuts off.
+      if (is_plain) tiles.push_back({128, 176});
+      tiles.insert(tiles.end(), {{128, 128}, {128, 96}, {128, 64}});
+      break;
+    case 256:
+      if (is_plain) tiles.push_back({128, 80});
+      tiles.insert(tiles.end(), {{128, 64}, {128, 48}, {128, 32}});
+      break;
+    default: break;
+  }
+  std::vector<GemmShape> ladder;
+  for (const Tile& tile : tiles) ladder.push_back({element, tile.m, tile.n, head_dim, head_dim});
+  return ladder;
+}
+
+}  // namespace flexc::compiler::cuda

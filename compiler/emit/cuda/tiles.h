@@ -1,0 +1,18 @@
+// Which tile a variant's Hopper kernel is compiled for, and what is tried where that one spills registers.
+#pragma once
+
+#include <vector>
+
+#include "compiler/emit/cuda/gemm_source.h"
+#include "compiler/emit/cuda/hooks_source.h"
+
+namespace flexc::compiler::cuda {
+
+/// Head dims (D = DV) for which there is a tile.
+inline constexpr unsigned kHopperHeadDims[] = {64, 128, 256};
+
+/// The first entry is the choice; each later one needs fewer registers. Never empty for a head dim of the list above.
+/// N above 128 is for scores without a general mod only: its values would not fit beside S and O.
+std::vector<GemmShape> tile_ladder(const CudaHooks& hooks, device::Element element, unsigned head_dim);
+
+}  // namespace flexc::compiler::cuda

@@ -1,0 +1,26 @@
+// From a typed normal form to a Hopper kernel's text, PTX and cubin.
+#pragma once
+
+#include "compiler/emit/cuda/hooks_source.h"
+#include "flexc/dsl/normal_form.h"
+#include "flexc/flexc.h"
+#include "runtime/cuda/cubin.h"
+
+namespace flexc {
+
+struct CudaKernelCode {
+  compiler::CudaHooks hooks;
+  std::string text, ptx, log;
+  std::vector<std::byte> cubin;
+  runtime::CubinReport report;
+  unsigned spill_bytes = 0;
+  unsigned threads = 0, dynamic_smem_bytes = 0;
+};
+
+/// The text alone, for the first tile of the ladder. Environment for a dtype or head dim that no CUDA template takes.
+Result<CudaKernelCode> emit_cuda_kernel(const dsl::NormalForm& form, const EmitOptions& options);
+
+/// Compiled by NVRTC, for the first tile of the ladder that neither spills nor uses a stack; if all do, for the one that spills least.
+Result<CudaKernelCode> compile_cuda_kernel(const dsl::NormalForm& form, const EmitOptions& options);
+
+}  // namespace flexc

@@ -1,0 +1,172 @@
+// The Hopper forward kernel: out = softmax(score_mod(scale * Q K^T) under mask_mod) V, for sm_90a.
+//
+// A CTA is one producer warpgroup and two or three consumer warpgroups of 64 query rows each. It takes items (a tile of query rows of one head) until
+// there are no more. The producer brings Q once an item and K and V tile by tile through rings of two buffers. A consumer warpgroup keeps the scores
+// S and the output O in registers; while its softmax runs, its own product of the tile before and the other warpgroup's products keep the tensor
+// cores busy. README.md tells why it is written the way it is.
+#pragma once
+#include "templates/hopper/epilogue.cuh"
+
+namespace flexc::device {
+
+/// Choices that change no result; the emitter sets them, and a GPU decides which are best.
+struct ForwardOptions {
+  Pin pin = Pin::kStore;
+  bool take_turns = true;  // warpgroups issue their products in turn (ping-pong), so that one's softmax meets the other's products
+};
+
+/// With head dimensions above 128 the products outlast the softmax anyway, and turns would only cost.
+template <class Config>
+inline constexpr bool kTakesTurns = Config::kOptions.take_turns && Config::kD <= 128;
+
+/// One consumer warpgroup's part of the kernel.
+template <class Config, class Hooks>
+struct Consumer {
+  const flexc_hopper_arguments& arguments;
+  const typename Hooks::Params& params;
+  Barriers barriers;
+  u32 group;  // the warpgroup, 0 to kConsumers - 1
+  u32 warp;   // in the warpgroup
+
+  FLEXC_DEVICE bool first_lane() const { return lane_index() == 0; }
+
+  FLEXC_DEVICE u64 q_descriptor() const {
+    return make_descriptor(SITE(q_descriptor), kSharedBase + Config::kQOffset, Config::kQkLeadingBytes, Config::kStrideBytes) +
+           group * (kWarpgroupRows * kPanelRowBytes / 16);
+  }
+  FLEXC_DEVICE u64 k_descriptor(u32 stage) const {
+    return make_descriptor(SITE(k_descriptor), kSharedBase + Config::kKOffset, Config::kQkLeadingBytes, Config::kStrideBytes) +
+           stage * (Config::kKBytes / 16);
+  }
+  FLEXC_DEVICE u64 v_descriptor(u32 stage) const {
+    return make_descriptor(SITE(v_descriptor), kSharedBase + Config::kVOffset, Config::kPvLeadingBytes, Config::kStrideBytes) +
+           stage * (Config::kVBytes / 16);
+  }
+
+  /// Waits for its turn to issue products, and passes it on.
+  FLEXC_DEVICE void take_turn() const {
+    if constexpr (kTakesTurns<Config>) named_barrier_sync(SITE(take_turn), kTurnBarrier + group, 2 * kWarpgroupThreads);
+  }
+  FLEXC_DEVICE void pass_turn() const {
+    const u32 next = group + 1 == Config::kConsumers ? 0 : group + 1;
+    if constexpr (kTakesTurns<Config>) named_barrier_arrive(SITE(pass_turn), kTurnBarrier + next, 2 * kWarpgroupThreads);
+  }
+
+  /// S becomes exponentials: the score stage, the mask where the tile needs one, online softmax.
+  FLEXC_DEVICE void scores_to_exponentials(const Item& item, const Rows<Config, Hooks>& rows, u32 it, u32 t, RowState& state,
+                                           float (&scores)[Config::kScores], float (&rescale)[2]) const {
+    const i32 tile = item.ranges.template tile<Hooks>(t);
+    const u32 stage = ring_stage(SITE(table_stage), it);
+    const SharedTable<Config> table = table_of_stage<Config>(stage);
+    if constexpr (Config::kSlots > 0) mbarrier_wait(SITE(wait_table), barriers.table_full(stage), ring_parity(SITE(table_parity), it));
+    const Logits logits = score_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
+    if (!item.ranges.template full<Hooks>(tile)) mask_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
+    if constexpr (Config::kSlots > 0) warp_sync(SITE(table_read));  // one lane lets go of the table for all, together with V
+    softmax_tile<Config, Hooks::kScoreClass == ScoreClass::kAffine>(logits, arguments.zero, state, scores, rescale);
+  }
+
+  /// All items of the CTA.
+  FLEXC_DEVICE void run() const {
+    u32 it = 0;  // the tile in hand, counted over items: V's buffer is it's, K's that of it + 1
+    if (kTakesTurns<Config> && group + 1 == Config::kConsumers) pass_turn();  // the first turn is warpgroup 0's
+    FLEXC_NO_UNROLL
+    for (u32 items = 0;; ++items) {
+      mbarrier_wait(SITE(wait_q), barriers.q_full(), items & 1);
+      const Item item = read_item(barriers);
+      if (item.number == kNoMoreItems) break;
+      const i32 row = item.at.q_block * static_cast<i32>(Config::kM) + static_cast<i32>(group * kWarpgroupRows + warp * 16 + lane_index() / 4);
+      Rows<Config, Hooks> rows;
+      rows.begin(arguments, params, item.at, row);
+      RowState state;
+      float output[Config::kOutputs];
+      FLEXC_UNROLL
+      for (u32 i = 0; i < Config::kOutputs; ++i) output[i] = 0.0f;
+      it = run_item(item, rows, it, state, output);
+      store_item<Config>(arguments, barriers, item, group, warp, row, state, output);
+    }
+    // The turn that warpgroup 0 was passed last.
+    if (kTakesTurns<Config> && group == 0) take_turn();
+    if (first_lane() && warp == 0) tma_store_wait(SITE(store_done));
+  }
+
+  /// The main loop. QK of tile n + 1 and PV of tile n are issued together; then softmax of n + 1 runs under PV of n.
+  FLEXC_DEVICE u32 run_item(const Item& item, const Rows<Config, Hooks>& rows, u32 it, RowState& state, float (&output)[Config::kOutputs]) const {
+    float scores[Config::kScores];
+    u32 packed[Config::kPacked];
+    const u64 q = q_descriptor();
+
+    const u32 first_stage = ring_stage(SITE(first_k_stage), it);
+    mbarrier_wait(SITE(wait_first_k), barriers.k_full(first_stage), ring_parity(SITE(first_k_parity), it));
+    wgmma_fence(SITE(first_qk_fence));
+    qk_gemm<Config>(SITE(first_qk), scores, q, k_descriptor(first_stage));
+    wgmma_commit(SITE(first_qk_commit));
+    wgmma_wait<0>(SITE(first_qk_wait), scores);
+    mbarrier_arrive_if(SITE(release_first_k), barriers.k_empty(first_stage), first_lane());
+
+    u32 t = 0;
+    FLEXC_NO_UNROLL
+    for (;;) {
+      float rescale[2];
+      const bool first = t == 0;
+      scores_to_exponentials(item, rows, it, t, state, scores, rescale);
+      pin<Config::kOptions.pin>(SITE(pin), state.sum[0] + state.sum[1]);
+      wgmma_wait<0>(SITE(pv_wait), output);
+      mbarrier_arrive_if(SITE(release_v), barriers.v_empty(ring_stage(SITE(release_v_stage), it + 1)), first_lane() & !first);
+      rescale_output<Config>(rescale, output);
+      FLEXC_UNROLL
+      for (u32 i = 0; i < Config::kPacked; ++i) packed[i] = pack_pair<Config::kElement>(scores[2 * i], scores[2 * i + 1]);
+      ++t;
+      if (static_cast<i32>(t) == item.ranges.count) break;
+
+      const u32 k_stage = ring_stage(SITE(k_stage), it + 1), v_stage = ring_stage(SITE(v_stage), it);
+      mbarrier_wait(SITE(wait_k), barriers.k_full(k_stage), ring_parity(SITE(k_parity), it + 1));
+      take_turn();
+      wgmma_fence(SITE(qk_fence));
+      qk_gemm<Config>(SITE(qk), scores, q, k_descriptor(k_stage));
+      wgmma_commit(SITE(qk_commit));
+      mbarrier_wait(SITE(wait_v), barriers.v_full(v_stage), ring_parity(SITE(v_parity), it));
+      wgmma_fence(SITE(pv_fence));
+      pv_gemm<Config>(SITE(pv), output, packed, v_descriptor(v_stage));
+      wgmma_commit(SITE(pv_commit));
+      pass_turn();
+      wgmma_wait<1>(SITE(qk_wait), scores);
+      mbarrier_arrive_if(SITE(release_k), barriers.k_empty(k_stage), first_lane());
+      ++it;
+    }
+    if (Config::kOutputHasRoom) mbarrier_arrive_if(SITE(release_q), barriers.q_empty(), first_lane());
+
+    const u32 last_stage = ring_stage(SITE(last_v_stage), it);
+    mbarrier_wait(SITE(wait_last_v), barriers.v_full(last_stage), ring_parity(SITE(last_v_parity), it));
+    wgmma_fence(SITE(last_pv_fence));
+    pv_gemm<Config>(SITE(last_pv), output, packed, v_descriptor(last_stage));
+    wgmma_commit(SITE(last_pv_commit));
+    wgmma_wait<0>(SITE(last_pv_wait), output);
+    mbarrier_arrive_if(SITE(release_last_v), barriers.v_empty(last_stage), first_lane());
+    return it + 1;
+  }
+};
+
+/// The kernel's body. Config is a Tile<...> with `static constexpr ForwardOptions kOptions`; Hooks is what was emitted for the variant.
+template <class Config, class Hooks>
+FLEXC_DEVICE void forward(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params) {
+  if (shared_base() != kSharedBase) unexpected_machine(SITE(shared_base));
+  const Barriers barriers{kSharedBase + Config::kControlOffset + arguments.zero};
+  initialise_barriers<Config>(barriers);
+  const u32 warp = shuffle_index(SITE(share_warp), thread_index() / 32, 0);
+  if (warp < 4) {
+    lower_registers<Config::kProducerRegisters>(SITE(lower_registers));
+    if (warp == 0) {
+      tma_prefetch_map(SITE(prefetch_q), &arguments.q_map);
+      tma_prefetch_map(SITE(prefetch_k), &arguments.k_map);
+      tma_prefetch_map(SITE(prefetch_v), &arguments.v_map);
+      produce<Config, Hooks>(arguments, params, barriers);
+    } else if constexpr (Config::kSlots > 0) {
+      fill_tables<Config, Hooks>(arguments, params, barriers, thread_index() - 32);
+    }
+  } else {
+    raise_registers<Config::kConsumerRegisters>(SITE(raise_registers));
+    Consumer<Config, Hooks>{arguments, params, barriers, warp / 4 - 1, warp % 4}.run();
+  }
+}
+
+}  // namespace flexc::device

@@ -1,0 +1,72 @@
+// The arguments of the Hopper forward kernel: one struct that the device code, the host runtime and the host model share. Plain C, no includes.
+// The kernel's second argument is the variant's own Hooks::Params (templates/hooks.cuh).
+#pragma once
+
+#ifdef __cplusplus
+#define FLEXC_ALIGNAS(bytes) alignas(bytes)
+#else
+#define FLEXC_ALIGNAS(bytes) _Alignas(bytes)
+#endif
+
+// A tensor map as cuTensorMapEncodeTiled makes it (CUtensorMap): opaque to the device, which only passes its address to TMA. The driver asks for an
+// alignment of 64 bytes. All four maps have rank 4, dimensions {head_dim, length, heads, batch} (innermost first), 2-byte elements, 128-byte swizzle,
+// zero fill outside, no interleave, element strides of 1. Boxes, in elements:
+//   q    {64, tile M, 1, 1}          out  {64, 64, 1, 1}          k, v  {64, tile N, 1, 1}
+struct FLEXC_ALIGNAS(64) flexc_tensor_map {
+  unsigned char bytes[128];
+};
+
+// Division by a run-time constant d >= 1 of numerators below 2^31: n / d == (n * magic) >> shift in 64 bits, with shift = 31 + ceil(log2 d) and
+// magic = ceil(2^shift / d), which fits in 32 bits.
+struct flexc_divisor {
+  unsigned int value, magic, shift;
+};
+
+// Words of the workspace, kFlexcWorkspaceHeader and one for each item. The host zeroes them all on the stream before each launch.
+enum {
+  kFlexcWorkNext = 0,         // items handed out so far beyond the first of each CTA
+  kFlexcWorkNonFinite = 1,    // warps (16 rows of an item each) whose output was not finite
+  kFlexcWorkspaceHeader = 4,  // then, for each item, how many of its warps those were
+};
+
+struct flexc_hopper_arguments {
+  struct flexc_tensor_map q_map, k_map, v_map, out_map;
+
+  // Lengths of this call; positions that mods see are offset + row or column. q_len > 0: with q_len = 0
+  // nothing is launched. kv_len = 0 is allowed; the maps of k and v then describe any readable memory.
+  int q_len, kv_len;
+  int batch, heads;
+  long long q_offset, kv_offset;
+
+  // 1 where k (v) has as many batches as q, 0 where its only one is shared by all.
+  int k_batched, v_batched;
+
+  // scale * log2(e) in f32, for the score class identity. Positive and finite: the host launches another member of the family otherwise.
+  float scale_log2;
+
+  // Where not null: f32 [batch, heads, q_len], strides in elements, the last one 1.
+  float* lse;
+  long long lse_batch_stride, lse_head_stride;
+
+  // Work. An item is a tile of M query rows of one (b, h). Items come in groups of (b, h) pairs whose keys and values fit in L2 together; in a group,
+  // q-blocks are the slow index, and run downwards where descending is set, so that the longest rows of a causal mask come first.
+  unsigned int items;        // batch * heads * q_blocks, below 2^31
+  unsigned int q_blocks;     // ceil(q_len / M)
+  unsigned int group_heads;  // (b, h) pairs a group, 1 ... batch * heads
+  int descending;
+  struct flexc_divisor divide_by_group_items;   // by group_heads * q_blocks
+  struct flexc_divisor divide_by_group_heads;   // by group_heads
+  struct flexc_divisor divide_by_last_heads;    // by the (b, h) pairs of the last group
+  struct flexc_divisor divide_by_heads;         // by heads
+  struct flexc_divisor divide_by_heads_per_kv;  // by heads / kv_heads
+  unsigned int* workspace;                      // kFlexcWorkspaceHeader + items words
+
+  // Always 0. The compiler does not know it, which is what it is for (primitives.cuh, opaque values).
+  unsigned int zero;
+
+  // The same tensors for code that reads single rows (the careful path): pointers, and strides in elements of {row, head, batch}; batch strides are 0
+  // where the only batch is shared.
+  const void *q, *k, *v;
+  void* out;
+  long long q_strides[3], k_strides[3], v_strides[3], out_strides[3];
+};

@@ -1,0 +1,122 @@
+// The producer's warpgroup: warp 0 takes items and brings Q, K and V by TMA; warps 1 to 3 fill the table of columns, where a variant has one.
+#pragma once
+#include "templates/hopper/schedule.cuh"
+
+namespace flexc::device {
+
+/// Waits until the buffer of use `it` is free, and starts the loads of one tile of K or V.
+template <u32 kBytes, u32 kPanelBytes>
+FLEXC_DEVICE void load_tile(Site wait_site, Site expect_site, Site load_site, u32 full, u32 empty, u32 parity, u32 to, const void* map, i32 row,
+                            i32 head, i32 batch) {
+  mbarrier_wait(wait_site, empty, parity ^ 1);
+  if (lane_index() == 0) {
+    mbarrier_arrive_expect_tx(expect_site, full, kBytes);
+    FLEXC_NO_UNROLL
+    for (u32 panel = 0; panel < kBytes / kPanelBytes; ++panel) {
+      tma_load(load_site, to + panel * kPanelBytes, map, full, static_cast<i32>(panel * kPanelColumns), row, head, batch);
+    }
+  }
+}
+
+template <class Config, class Hooks>
+FLEXC_DEVICE void produce(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, Barriers barriers) {
+  u32 it = 0;     // tiles loaded so far: the use number of both rings
+  u32 items = 0;  // items begun so far
+  u32 number = block_index();
+  while (number < arguments.items) {
+    // The next item's number is asked for now: the answer takes as long as a few tiles, and is needed after them.
+    u32 next = 0;
+    if (lane_index() == 0) next = block_count() + atomic_add(SITE(take_item), arguments.workspace + kFlexcWorkNext, 1);
+
+    const Coordinates at = coordinates_of(arguments, number);
+    const TileRanges ranges = tile_ranges<Config, Hooks>(arguments, params, at);
+    const i32 kv_head = static_cast<i32>(divide(static_cast<u32>(at.head), arguments.divide_by_heads_per_kv));
+    const i32 k_batch = arguments.k_batched ? at.batch : 0, v_batch = arguments.v_batched ? at.batch : 0;
+
+    const auto load_k = [&](u32 use, i32 tile) {
+      const u32 stage = ring_stage(SITE(produce_k_stage), use);
+      load_tile<Config::kKBytes, Config::kKvPanelBytes>(
+          SITE(wait_k_empty), SITE(expect_k), SITE(load_k), barriers.k_full(stage), barriers.k_empty(stage), ring_parity(SITE(produce_k_parity), use),
+          kSharedBase + Config::kKOffset + stage * Config::kKBytes, &arguments.k_map, tile * static_cast<i32>(Config::kN), kv_head, k_batch);
+    };
+    const auto load_v = [&](u32 use, i32 tile) {
+      const u32 stage = ring_stage(SITE(produce_v_stage), use);
+      load_tile<Config::kVBytes, Config::kKvPanelBytes>(
+          SITE(wait_v_empty), SITE(expect_v), SITE(load_v), barriers.v_full(stage), barriers.v_empty(stage), ring_parity(SITE(produce_v_parity), use),
+          kSharedBase + Config::kVOffset + stage * Config::kVBytes, &arguments.v_map, tile * static_cast<i32>(Config::kN), kv_head, v_batch);
+    };
+
+    // K's first tile goes ahead of Q, which may still be in use; then the order in which consumers wait: K of tile t + 1, V of tile t.
+    load_k(it, ranges.template tile<Hooks>(0));
+    mbarrier_wait(SITE(wait_q_empty), barriers.q_empty(), (items & 1) ^ 1);
+    if (lane_index() == 0) {
+      write_item(barriers, {number, at, ranges});
+      mbarrier_arrive_expect_tx(SITE(expect_q), barriers.q_full(), Config::kQBytes);
+      FLEXC_NO_UNROLL
+      for (u32 panel = 0; panel < Config::kD / kPanelColumns; ++panel) {
+        tma_load(SITE(load_q), kSharedBase + Config::kQOffset + panel * Config::kQPanelBytes, &arguments.q_map, barriers.q_full(),
+                 static_cast<i32>(panel * kPanelColumns), at.q_block * static_cast<i32>(Config::kM), at.head, at.batch);
+      }
+    }
+    FLEXC_NO_UNROLL
+    for (u32 t = 0; static_cast<i32>(t) < ranges.count; ++t) {
+      if (static_cast<i32>(t) + 1 < ranges.count) load_k(it + 1, ranges.template tile<Hooks>(t + 1));
+      load_v(it, ranges.template tile<Hooks>(t));
+      ++it;
+    }
+    ++items;
+    number = shuffle_index(SITE(share_number), next, 0);
+  }
+  mbarrier_wait(SITE(wait_q_empty_last), barriers.q_empty(), (items & 1) ^ 1);
+  if (lane_index() == 0) {
+    write_item(barriers, {kNoMoreItems, {}, {}});  // whole: consumers read all of it, also where there was no item before
+    mbarrier_arrive(SITE(arrive_end), barriers.q_full());
+  }
+}
+
+/// The kv_side table of a tile in shared memory: 32-bit words as [word][column].
+template <class Config>
+struct SharedTable {
+  u32 address;
+  FLEXC_DEVICE u32 word(int word, int column) const {
+    return shared_load(SITE(read_table), address + (static_cast<u32>(word) * Config::kN + static_cast<u32>(column)) * 4);
+  }
+  FLEXC_DEVICE void set(int word, int column, u32 bits) {
+    shared_store(SITE(write_table), address + (static_cast<u32>(word) * Config::kN + static_cast<u32>(column)) * 4, bits);
+  }
+};
+
+template <class Config>
+FLEXC_DEVICE SharedTable<Config> table_of_stage(u32 stage) {
+  return {kSharedBase + Config::kTableOffset + stage * Config::kTableBytes};
+}
+
+/// What warps 1 to 3 do: for each tile that the producer loads, the table of its columns. A table shares its ring with V, whose buffer a consumer
+/// frees last.
+template <class Config, class Hooks>
+FLEXC_DEVICE void fill_tables(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, Barriers barriers, u32 fill_thread) {
+  using Position = typename Hooks::Position;
+  u32 it = 0;
+  for (u32 items = 0;; ++items) {
+    mbarrier_wait(SITE(fill_wait_item), barriers.q_full(), items & 1);
+    const Item item = read_item(barriers);
+    if (item.number == kNoMoreItems) return;
+    mbarrier_arrive_if(SITE(fill_release_item), barriers.q_empty(), lane_index() == 0);
+    const auto head = Hooks::head(params, item.at.batch, item.at.head);
+    FLEXC_NO_UNROLL
+    for (u32 t = 0; static_cast<i32>(t) < item.ranges.count; ++t, ++it) {
+      const u32 stage = ring_stage(SITE(fill_stage), it);
+      mbarrier_wait(SITE(fill_wait_empty), barriers.v_empty(stage), ring_parity(SITE(fill_parity), it) ^ 1);
+      SharedTable<Config> table = table_of_stage<Config>(stage);
+      const i32 base = item.ranges.template tile<Hooks>(t) * static_cast<i32>(Config::kN);
+      FLEXC_NO_UNROLL
+      for (u32 column = fill_thread; column < Config::kN; column += kFillWarps * 32) {
+        Hooks::kv_side(params, head, static_cast<Position>(arguments.kv_offset + base + static_cast<i32>(column)), table, static_cast<int>(column));
+      }
+      warp_sync(SITE(fill_done));
+      mbarrier_arrive_if(SITE(fill_arrive), barriers.table_full(stage), lane_index() == 0);
+    }
+  }
+}
+
+}  // namespace flexc::device

@@ -1,0 +1,184 @@
+// What a consumer thread knows about its rows and columns, and the masks and scores of a tile in its registers.
+//
+// A thread of a warpgroup owns parts of two rows, r and r + 8, and of each the columns 8 j + 2 c + e with c = lane % 4, e = 0, 1. Element
+// 4 j + 2 i + e of its scores is row i, column 8 j + 2 c + e. `k = 2 j + e` numbers a row's columns in the thread, 0 to N / 4 - 1.
+#pragma once
+#include "templates/hopper/produce.cuh"
+
+namespace flexc::device {
+
+inline constexpr u32 kBitsPerGroup = 6;  // bit_group
+
+/// The thread's first column of a tile: 2 c.
+FLEXC_DEVICE i32 first_column() { return static_cast<i32>(lane_index() & 3) * 2; }
+
+/// How many of the thread's columns, counted from key 0, lie below key `limit`.
+FLEXC_DEVICE i32 own_columns_below(i32 limit, i32 first) {
+  const i32 x = limit - first;
+  const i32 rest = x & 7;
+  return 2 * (x >> 3) + (rest < 2 ? rest : 2);
+}
+
+/// A thread's rows within an item.
+template <class Config, class Hooks>
+struct Rows {
+  using Position = typename Hooks::Position;
+  static constexpr bool kBandIsOwn = Hooks::kHasBand;  // limits differ from row to row
+  static constexpr u32 kLimitRows = kBandIsOwn ? 2 : 1;
+  typename Hooks::Row side[2];
+  i32 below_lo0[kLimitRows], below_hi0[kLimitRows], below_lo1[kLimitRows], below_hi1[kLimitRows];  // own_columns_below of the limits
+
+  /// `row` is the thread's first row in the sequence of this call. Rows beyond the end repeat the last one; they are never stored.
+  FLEXC_DEVICE void begin(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, const Coordinates& at, i32 row) {
+    const auto head = Hooks::head(params, at.batch, at.head);
+    FLEXC_UNROLL
+    for (u32 i = 0; i < 2; ++i) {
+      const i32 own = row + static_cast<i32>(8 * i) < arguments.q_len ? row + static_cast<i32>(8 * i) : arguments.q_len - 1;
+      side[i] = Hooks::q_side(params, head, static_cast<Position>(arguments.q_offset + own));
+    }
+    FLEXC_UNROLL
+    for (u32 i = 0; i < kLimitRows; ++i) {
+      const ColumnLimits limits = limits_of_row<Hooks>(arguments, params, side[i]);
+      const i32 first = first_column();
+      below_lo0[i] = own_columns_below(limits.lo0, first), below_hi0[i] = own_columns_below(limits.hi0, first);
+      below_lo1[i] = own_columns_below(limits.lo1, first), below_hi1[i] = own_columns_below(limits.hi1, first);
+    }
+  }
+};
+
+/// The lowest max(count, 0) bits.
+FLEXC_DEVICE u32 bits_below(Site site, i32 count) { return low_bits(site, static_cast<u32>(count > 0 ? count : 0)); }
+
+/// Sets the scores of removed pairs of a tile to -inf. 32 columns of a row are one word of keep bits; six bits at a time become predicates.
+template <class Config, class Hooks>
+FLEXC_DEVICE void mask_tile(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, const Rows<Config, Hooks>& rows, i32 tile,
+                            const SharedTable<Config>& table, float (&scores)[Config::kScores]) {
+  using Position = typename Hooks::Position;
+  constexpr u32 kColumns = Config::kN / 4;  // a row's in this thread
+  const i32 before = tile * static_cast<i32>(kColumns);
+  const float removed = float_of(0xff800000u);
+  FLEXC_UNROLL
+  for (u32 i = 0; i < 2; ++i) {
+    const u32 limits = i % Rows<Config, Hooks>::kLimitRows;
+    FLEXC_UNROLL
+    for (u32 word = 0; word * 32 < kColumns; ++word) {
+      constexpr u32 kAll = 32;
+      const u32 columns = kColumns - word * 32 < kAll ? kColumns - word * 32 : kAll;
+      const i32 from = before + static_cast<i32>(word * 32);
+      u32 keep = bits_below(SITE(limit_hi0), rows.below_hi0[limits] - from);
+      if constexpr (Hooks::kHasBand) {
+        keep &= ~bits_below(SITE(limit_lo0), rows.below_lo0[limits] - from);
+        if constexpr (kTwoIntervals<Hooks>)
+          keep |= bits_below(SITE(limit_hi1), rows.below_hi1[limits] - from) & ~bits_below(SITE(limit_lo1), rows.below_lo1[limits] - from);
+      }
+      if constexpr (Hooks::kHasMask) {
+        const Position base = static_cast<Position>(arguments.kv_offset + tile * static_cast<i32>(Config::kN));
+        const i32 first = first_column() + static_cast<i32>(word * 64) * 2;
+        const auto column_of = [first](int k) { return first + 8 * (k >> 1) + (k & 1); };
+        // Four columns a turn: all 32 at once would take more registers than a large mask leaves.
+        constexpr u32 kTurn = 4;
+        u32 asked = 0;
+        FLEXC_NO_UNROLL
+        for (u32 turn = 0; turn < columns; turn += kTurn) {
+          u32 bits = 0;
+          FLEXC_UNROLL
+          for (u32 k = 0; k < kTurn; ++k) {
+            const int column = column_of(static_cast<int>(turn + k));
+            bits |= static_cast<u32>(Hooks::keep(params, rows.side[i], static_cast<Position>(base + column), table, column)) << k;
+          }
+          asked |= bits << turn;
+        }
+        keep &= asked;
+      }
+      FLEXC_UNROLL
+      for (u32 k = 0; k < columns; ++k) {
+        const u32 index = word * 32 + k;  // the row's column in the thread
+        float& score = scores[4 * (index / 2) + 2 * i + index % 2];
+        u32 group;
+        switch (k / kBitsPerGroup) {
+          case 0:
+            group = bit_group<0>(keep);
+            break;
+          case 1:
+            group = bit_group<1>(keep);
+            break;
+          case 2:
+            group = bit_group<2>(keep);
+            break;
+          case 3:
+            group = bit_group<3>(keep);
+            break;
+          case 4:
+            group = bit_group<4>(keep);
+            break;
+          default:
+            group = bit_group<5>(keep);
+            break;
+        }
+        score = (group & (2u << k % kBitsPerGroup)) != 0 ? score : removed;
+      }
+    }
+  }
+}
+
+/// How a tile's elements become log2-domain logits: logit2 = x * factor + row for each of the thread's two rows. `row` is the thread's own.
+struct Logits {
+  float factor[2], row[2];
+};
+
+/// General scores: each element becomes its modified score.
+template <class Config, class Hooks>
+FLEXC_DEVICE void modify_scores(const typename Hooks::Params& params, const Rows<Config, Hooks>& rows, typename Hooks::Position base,
+                                const SharedTable<Config>& table, float (&scores)[Config::kScores]) {
+  using Position = typename Hooks::Position;
+  const i32 first = first_column();
+  FLEXC_UNROLL
+  for (u32 k = 0; k < Config::kN / 4; ++k) {
+    const i32 column = first + static_cast<i32>(8 * (k / 2) + k % 2);
+    FLEXC_UNROLL
+    for (u32 i = 0; i < 2; ++i) {
+      float& score = scores[4 * (k / 2) + 2 * i + k % 2];
+      score = Hooks::logit2(params, rows.side[i], static_cast<Position>(base + column), table, column, score);
+    }
+  }
+}
+
+/// The score stage of a tile, by class. The elements change in place; what is the same for a row comes back.
+template <class Config, class Hooks>
+FLEXC_DEVICE Logits score_tile(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, const Rows<Config, Hooks>& rows,
+                               i32 tile, const SharedTable<Config>& table, float (&scores)[Config::kScores]) {
+  using Position = typename Hooks::Position;
+  if constexpr (Hooks::kScoreClass == ScoreClass::kIdentity) {
+    return {{arguments.scale_log2, arguments.scale_log2}, {0.0f, 0.0f}};
+  } else {
+    const Position base = static_cast<Position>(arguments.kv_offset + tile * static_cast<i32>(Config::kN));
+    if constexpr (Hooks::kScoreClass == ScoreClass::kAffine) {
+      // acc * factor + row + slope * i = (acc + slope / factor * i) * factor + row, with i known at compile time: one fused operation an element.
+      Logits logits;
+      float ratio[2];
+      bool fits = true;
+      FLEXC_UNROLL
+      for (u32 i = 0; i < 2; ++i) {
+        const Affine affine = Hooks::affine(params, rows.side[i], static_cast<Position>(base + first_column()), Position(1));
+        logits.factor[i] = affine.factor, logits.row[i] = affine.row;
+        ratio[i] = affine.slope * rcp_approx(affine.factor);
+        // Comparisons with infinity are false for NaN, so this asks for finite numbers and a positive factor.
+        constexpr float kLimit = 1e30f;
+        fits = fits && affine.factor > 1.0f / kLimit && affine.factor < kLimit && affine.row > -kLimit && affine.row < kLimit && ratio[i] > -kLimit &&
+               ratio[i] < kLimit;
+      }
+      if (!warp_any(SITE(affine_vote), !fits)) {
+        FLEXC_UNROLL
+        for (u32 index = 0; index < Config::kScores; ++index) {
+          const u32 i = index / 2 % 2;
+          scores[index] = fma_rn(ratio[i], static_cast<float>(8 * (index / 4) + index % 2), scores[index]);
+        }
+        return logits;
+      }
+    }
+    modify_scores<Config, Hooks>(params, rows, base, table, scores);
+    return {{1.0f, 1.0f}, {0.0f, 0.0f}};
+  }
+}
+
+}  // namespace flexc::device

@@ -1,0 +1,189 @@
+// Which work a CTA does: items (a tile of query rows of one head) and, of each, the tiles of keys to visit.
+#pragma once
+#include "templates/hopper/control.cuh"
+#include "templates/hopper/launch.h"
+
+namespace flexc::device {
+
+FLEXC_DEVICE u32 divide(u32 numerator, const flexc_divisor& divisor) {
+  return static_cast<u32>(static_cast<u64>(numerator) * divisor.magic >> divisor.shift);
+}
+
+/// An item's coordinates.
+struct Coordinates {
+  i32 batch, head, q_block;
+};
+
+/// Item number -> coordinates (launch.h): groups of heads, in a group the q-blocks of all its heads, longest rows first.
+FLEXC_DEVICE Coordinates coordinates_of(const flexc_hopper_arguments& arguments, u32 item) {
+  const u32 group = divide(item, arguments.divide_by_group_items);
+  const u32 in_group = item - group * arguments.divide_by_group_items.value;
+  const u32 first = group * arguments.group_heads;
+  const bool last = first + arguments.group_heads > static_cast<u32>(arguments.batch) * arguments.heads;
+  const flexc_divisor& by_heads = last ? arguments.divide_by_last_heads : arguments.divide_by_group_heads;
+  const u32 place = divide(in_group, by_heads);
+  const u32 pair = first + in_group - place * by_heads.value;
+  const u32 batch = divide(pair, arguments.divide_by_heads);
+  const u32 q_block = arguments.descending ? arguments.q_blocks - 1 - place : place;
+  return {static_cast<i32>(batch), static_cast<i32>(pair - batch * arguments.heads), static_cast<i32>(q_block)};
+}
+
+/// Whether a band may have a second interval: hooks that never do may say `kBandIntervals = 1`.
+template <class...>
+using Void = void;
+template <class Hooks, class = void>
+struct BandIntervals {
+  static constexpr int kCount = 2;
+};
+template <class Hooks>
+struct BandIntervals<Hooks, Void<decltype(Hooks::kBandIntervals)>> {
+  static constexpr int kCount = Hooks::kBandIntervals;
+};
+template <class Hooks>
+inline constexpr bool kTwoIntervals = Hooks::kHasBand && BandIntervals<Hooks>::kCount > 1;
+
+/// The tiles of keys that an item visits, as numbers: [first0, first0 + count0), then from first1 on, `count` in all, at least one. A tile in one of
+/// the two full ranges is kept whole by all rows; all others are masked. Tiles ascend.
+struct TileRanges {
+  i32 count, count0, first0, first1;
+  i32 full0_begin, full0_end, full1_begin, full1_end;
+
+  template <class Hooks>
+  FLEXC_DEVICE i32 tile(u32 t) const {
+    if constexpr (!Hooks::kHasBand) return static_cast<i32>(t);
+    if constexpr (!kTwoIntervals<Hooks>) return static_cast<i32>(t) + first0;
+    return static_cast<i32>(t) + (static_cast<i32>(t) < count0 ? first0 : first1 - count0);
+  }
+  template <class Hooks>
+  FLEXC_DEVICE bool full(i32 tile) const {
+    if constexpr (Hooks::kHasMask) return false;
+    if constexpr (!Hooks::kHasBand) return tile < full0_end;
+    // One comparison an interval: below its beginning the difference is a large unsigned number.
+    const bool in0 = static_cast<u32>(tile - full0_begin) < static_cast<u32>(full0_end - full0_begin);
+    if constexpr (!kTwoIntervals<Hooks>) return in0;
+    return in0 | (static_cast<u32>(tile - full1_begin) < static_cast<u32>(full1_end - full1_begin));
+  }
+};
+
+/// A row's kept columns as numbers of this call's keys: the band's positions less the offset, cut to [0, kv_len].
+struct ColumnLimits {
+  i32 lo0, hi0, lo1, hi1;
+};
+
+template <class Position>
+FLEXC_DEVICE i32 column_of(Position position, Position offset, i32 kv_len) {
+  if (position <= offset) return 0;
+  const Position column = position - offset;  // no overflow: offset is not negative
+  return column >= kv_len ? kv_len : static_cast<i32>(column);
+}
+
+template <class Hooks>
+FLEXC_DEVICE ColumnLimits limits_of_row(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params,
+                                        const typename Hooks::Row& row) {
+  if constexpr (!Hooks::kHasBand) {
+    return {0, arguments.kv_len, 0, 0};
+  } else {
+    using Position = typename Hooks::Position;
+    const auto band = Hooks::band(params, row);
+    const Position offset = static_cast<Position>(arguments.kv_offset);
+    return {column_of<Position>(band.lo0, offset, arguments.kv_len), column_of<Position>(band.hi0, offset, arguments.kv_len),
+            column_of<Position>(band.lo1, offset, arguments.kv_len), column_of<Position>(band.hi1, offset, arguments.kv_len)};
+  }
+}
+
+/// The tiles of an item, by one warp together: the union of its rows' limits says what is visited, their intersection what is full.
+template <class Config, class Hooks>
+FLEXC_DEVICE TileRanges tile_ranges(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, const Coordinates& at) {
+  constexpr i32 kN = Config::kN;
+  const i32 kv_len = arguments.kv_len;
+  if constexpr (!Hooks::kHasBand) {
+    const i32 tiles = (kv_len + kN - 1) / kN;
+    const i32 full = Hooks::kHasMask ? 0 : kv_len / kN;
+    return {tiles > 0 ? tiles : 1, tiles > 0 ? tiles : 1, 0, 0, 0, full, 0, 0};
+  } else {
+    using Position = typename Hooks::Position;
+    const auto head = Hooks::head(params, at.batch, at.head);
+    // Empty intervals leave the union as it is and make the intersection empty.
+    i32 least_lo0 = kv_len, most_hi0 = 0, most_lo0 = 0, least_hi0 = kv_len;
+    i32 least_lo1 = kv_len, most_hi1 = 0, most_lo1 = 0, least_hi1 = kv_len;
+    FLEXC_NO_UNROLL
+    for (u32 first = 0; first < Config::kM; first += 32) {
+      i32 row = at.q_block * static_cast<i32>(Config::kM) + static_cast<i32>(first + lane_index());
+      row = row < arguments.q_len ? row : arguments.q_len - 1;
+      const auto side = Hooks::q_side(params, head, static_cast<Position>(arguments.q_offset + row));
+      const ColumnLimits limits = limits_of_row<Hooks>(arguments, params, side);
+      if (limits.lo0 < limits.hi0) {
+        least_lo0 = limits.lo0 < least_lo0 ? limits.lo0 : least_lo0;
+        most_hi0 = limits.hi0 > most_hi0 ? limits.hi0 : most_hi0;
+      }
+      if (limits.lo1 < limits.hi1) {
+        least_lo1 = limits.lo1 < least_lo1 ? limits.lo1 : least_lo1;
+        most_hi1 = limits.hi1 > most_hi1 ? limits.hi1 : most_hi1;
+      }
+      most_lo0 = limits.lo0 > most_lo0 ? limits.lo0 : most_lo0;
+      least_hi0 = limits.hi0 < least_hi0 ? limits.hi0 : least_hi0;
+      most_lo1 = limits.lo1 > most_lo1 ? limits.lo1 : most_lo1;
+      least_hi1 = limits.hi1 < least_hi1 ? limits.hi1 : least_hi1;
+    }
+    least_lo0 = warp_minimum(SITE(union_lo0), least_lo0), most_hi0 = warp_maximum(SITE(union_hi0), most_hi0);
+    least_lo1 = warp_minimum(SITE(union_lo1), least_lo1), most_hi1 = warp_maximum(SITE(union_hi1), most_hi1);
+    most_lo0 = warp_maximum(SITE(inner_lo0), most_lo0), least_hi0 = warp_minimum(SITE(inner_hi0), least_hi0);
+    most_lo1 = warp_maximum(SITE(inner_lo1), most_lo1), least_hi1 = warp_minimum(SITE(inner_hi1), least_hi1);
+
+    TileRanges ranges;
+    ranges.first0 = least_lo0 / kN;
+    ranges.count0 = most_hi0 > least_lo0 ? (most_hi0 + kN - 1) / kN - ranges.first0 : 0;
+    const i32 end0 = ranges.first0 + ranges.count0;
+    // The second range starts where the first ends if they meet; where there is no first, it is the only one.
+    const bool second = most_hi1 > least_lo1;
+    const i32 begin1 = second ? least_lo1 / kN : 0, end1 = second ? (most_hi1 + kN - 1) / kN : 0;
+    ranges.first1 = ranges.count0 > 0 && begin1 < end0 ? end0 : begin1;
+    const i32 count1 = end1 > ranges.first1 ? end1 - ranges.first1 : 0;
+    ranges.count = ranges.count0 + count1;
+    if (ranges.count == 0) ranges.count = ranges.count0 = 1, ranges.first0 = 0;  // nothing is kept: one masked tile, so that there is always one
+    const bool asks = Hooks::kHasMask;                                           // a pair's own mask leaves no tile known to be full
+    const auto not_before = [](i32 end, i32 begin) { return end > begin ? end : begin; };
+    ranges.full0_begin = (most_lo0 + kN - 1) / kN, ranges.full0_end = not_before(asks ? 0 : least_hi0 / kN, ranges.full0_begin);
+    ranges.full1_begin = (most_lo1 + kN - 1) / kN, ranges.full1_end = not_before(asks ? 0 : least_hi1 / kN, ranges.full1_begin);
+    return ranges;
+  }
+}
+
+// An item as the producer hands it over, in words of shared memory.
+inline constexpr u32 kNoMoreItems = 0xffffffffu;
+struct Item {
+  u32 number;  // kNoMoreItems: the CTA is done
+  Coordinates at;
+  TileRanges ranges;
+};
+
+FLEXC_DEVICE void write_item(Barriers barriers, const Item& item) {
+  const u32 words[12] = {item.number,
+                         static_cast<u32>(item.at.batch),
+                         static_cast<u32>(item.at.head),
+                         static_cast<u32>(item.at.q_block),
+                         static_cast<u32>(item.ranges.count),
+                         static_cast<u32>(item.ranges.count0),
+                         static_cast<u32>(item.ranges.first0),
+                         static_cast<u32>(item.ranges.first1),
+                         static_cast<u32>(item.ranges.full0_begin),
+                         static_cast<u32>(item.ranges.full0_end),
+                         static_cast<u32>(item.ranges.full1_begin),
+                         static_cast<u32>(item.ranges.full1_end)};
+  FLEXC_UNROLL
+  for (u32 i = 0; i < 12; ++i) shared_store(SITE(write_item), barriers.item(i), words[i]);
+}
+
+/// Read by a whole warp, after q_full's phase; the shuffles tell the compiler that the words are the same in all lanes.
+FLEXC_DEVICE Item read_item(Barriers barriers) {
+  i32 words[12];
+  FLEXC_UNROLL
+  for (u32 i = 0; i < 12; ++i) {
+    words[i] = static_cast<i32>(shuffle_index(SITE(share_item), shared_load(SITE(read_item), barriers.item(i)), 0));
+  }
+  warp_sync(SITE(item_read));  // one lane lets go of the item for all
+  return {
+      static_cast<u32>(words[0]), {words[1], words[2], words[3]}, {words[4], words[5], words[6], words[7], words[8], words[9], words[10], words[11]}};
+}
+
+}  // namespace flexc::device

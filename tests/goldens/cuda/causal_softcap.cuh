@@ -1,0 +1,79 @@
+// Mods of an attention variant by flexc 0.1.0, for the kernels of its templates. The same variant gives the same bytes.
+//   variant  causal_softcap (gallery)
+//   normal form  2b389fa9d4b9229b095570e8560453f3
+//   options  64-bit positions, hooks interface 1
+//   score    general
+//   mask     pair by pair
+#include "templates/hooks.cuh"
+
+namespace flexc::mods {
+
+struct Hooks {
+  static constexpr int kInterface = 1;
+  static_assert(kInterface == kHooksInterface, "another version of the templates");
+  static constexpr ScoreClass kScoreClass = ScoreClass::kGeneral;
+  static constexpr bool kHasMask = true, kHasBand = false, kHasGradient = false;
+  static constexpr bool kScoreReadsColumns = false, kMaskReadsColumns = false;
+  static constexpr int kColumnWords = 0;
+  using Position = i64;
+
+  struct Params {
+    Problem problem;
+    float scale_log2e, scale;
+    Word<float> p0;  // f32
+    Word<float> v1;  // launch level
+    Word<float> v2;  // launch level
+  };
+  static_assert(sizeof(Params) == 9 * sizeof(u64), "words without gaps");
+
+#if !defined(__CUDACC__)
+  /// The host's part: what depends on no coordinate.
+  static void fill_launch(Params& params) {
+    const float v0 = div_rn(1.0f, params.p0.value);
+    const float v1 = v0 * params.scale;
+    const float v2 = params.p0.value * kLog2E;
+    params.v1.value = v1;
+    params.v2.value = v2;
+  }
+#endif
+
+  struct Head {
+    i64 b, h;
+  };
+  FLEXC_HOOK static Head head(const Params&, int batch, int query_head) {
+    Head head{};
+    head.b = batch;
+    head.h = query_head;
+    return head;
+  }
+
+  struct Row {
+    Head head;
+    Position q;
+  };
+  FLEXC_HOOK static Row q_side(const Params&, const Head& head, Position q) {
+    Row row{};
+    row.head = head;
+    row.q = q;
+    return row;
+  }
+
+  template <class Table>
+  FLEXC_HOOK static float logit2(const Params& params, const Row&, Position, const Table&, int, float acc) {
+    const float v3 = acc * params.v1.value;
+    const float v4 = tanh_unit(v3);
+    return v4 * params.v2.value;
+  }
+
+  template <class Table>
+  FLEXC_HOOK static bool keep(const Params&, const Row& row, Position kv, const Table&, int) {
+    const bool v5 = row.q >= kv;
+    return v5;
+  }
+
+  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }
+  template <class Table>
+  FLEXC_HOOK static float dlogit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);
+};
+
+}  // namespace flexc::mods

@@ -1,0 +1,79 @@
+// Mods of an attention variant by flexc 0.1.0, for the kernels of its templates. The same variant gives the same bytes.
+//   variant  vision_cross_attention (gallery)
+//   normal form  cbc96da9735b0abe6839f5d536c52495
+//   options  64-bit positions, hooks interface 1
+//   score    identity
+//   mask     pair by pair
+#include "templates/hooks.cuh"
+
+namespace flexc::mods {
+
+struct Hooks {
+  static constexpr int kInterface = 1;
+  static_assert(kInterface == kHooksInterface, "another version of the templates");
+  static constexpr ScoreClass kScoreClass = ScoreClass::kIdentity;
+  static constexpr bool kHasMask = true, kHasBand = false, kHasGradient = false;
+  static constexpr bool kScoreReadsColumns = false, kMaskReadsColumns = true;
+  static constexpr int kColumnWords = 2;
+  using Position = i64;
+
+  struct Params {
+    Problem problem;
+    float scale_log2e, scale;
+    Capture<2> c0;  // i32[n0, 2]
+    Capture<1> c1;  // i32[KV]
+  };
+  static_assert(sizeof(Params) == 14 * sizeof(u64), "words without gaps");
+
+#if !defined(__CUDACC__)
+  /// The host's part: what depends on no coordinate.
+  static void fill_launch(Params&) {
+  }
+#endif
+
+  struct Head {
+    i64 b, h;
+  };
+  FLEXC_HOOK static Head head(const Params&, int batch, int query_head) {
+    Head head{};
+    head.b = batch;
+    head.h = query_head;
+    return head;
+  }
+
+  struct Row {
+    Head head;
+    Position q;
+  };
+  FLEXC_HOOK static Row q_side(const Params&, const Head& head, Position q) {
+    Row row{};
+    row.head = head;
+    row.q = q;
+    return row;
+  }
+
+  template <class Table>
+  FLEXC_HOOK static void kv_side(const Params& params, const Head&, Position kv, Table& table, int column) {
+    const i64 v0 = gather_i32(params.c1, kv);
+    const i64 v1 = gather_i32(params.c0, v0, 0ll);
+    table.set(0, column, static_cast<u32>(v1));
+    const i64 v2 = gather_i32(params.c0, v0, 1ll);
+    table.set(1, column, static_cast<u32>(v2));
+  }
+
+  template <class Table>
+  FLEXC_HOOK static bool keep(const Params&, const Row& row, Position, const Table& table, int column) {
+    const i64 v3 = sign_extend(table.word(0, column));
+    const bool v4 = row.q >= v3;
+    const i64 v5 = sign_extend(table.word(1, column));
+    const bool v6 = row.q < v5;
+    const bool v7 = v4 & v6;
+    return v7;
+  }
+
+  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }
+  template <class Table>
+  FLEXC_HOOK static float dlogit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);
+};
+
+}  // namespace flexc::mods

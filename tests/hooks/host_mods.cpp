@@ -1,0 +1,87 @@
+#include "tests/hooks/host_mods.h"
+
+#include <dlfcn.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <utility>
+
+#include "compiler/host/hook_params.h"
+#include "compiler/stages.h"
+
+namespace flexc {
+namespace {
+
+std::unexpected<Error> failed(std::string message) { return std::unexpected(Error{ErrorKind::Internal, std::move(message)}); }
+
+std::string read(const std::filesystem::path& path) {
+  std::stringstream content;
+  content << std::ifstream(path).rdbuf();
+  return content.str();
+}
+
+/// A folder that goes with the object.
+struct Folder {
+  std::filesystem::path path;
+  Folder() {
+    std::string name = (std::filesystem::temp_directory_path() / "flexc-mods-XXXXXX").string();
+    if (mkdtemp(name.data()) != nullptr) path = name;
+  }
+  ~Folder() {
+    std::error_code ignored;
+    if (!path.empty()) std::filesystem::remove_all(path, ignored);
+  }
+  Folder(const Folder&) = delete;
+  Folder& operator=(const Folder&) = delete;
+};
+
+}  // namespace
+
+std::vector<std::uint64_t> EmittedMod::params(const dsl::NormalForm& form, const dsl::Environment& environment, std::span<const std::int64_t> fresh, double scale) const {
+  std::vector<std::uint64_t> words = pack_hook_params(hooks, form, environment, fresh, scale);
+  code->fill_launch(words.data());
+  return words;
+}
+
+HostMods::HostMods(HostMods&& other) noexcept : mods_(std::move(other.mods_)), library_(std::exchange(other.library_, nullptr)) {}
+
+HostMods::~HostMods() {
+  if (library_ != nullptr) dlclose(library_);
+}
+
+Result<HostMods> HostMods::compile(std::span<const dsl::NormalForm> forms, void (*edit)(std::string& text), compiler::Member member) {
+  HostMods result;
+  std::string text = "#define FLEXC_EMITTED_MODS 1\n#include \"tests/hooks/host_entry.h\"\n", table;
+  for (std::size_t i = 0; i < forms.size(); ++i) {
+    compiler::CudaHookOptions options;
+    options.struct_name = "Hooks" + std::to_string(i);
+    options.with_include = false;
+    options.member = member;
+    auto hooks = compiler::emit_cuda_hooks(forms[i], options);
+    if (!hooks) return std::unexpected(hooks.error());
+    text += hooks->text;
+    table += "  flexc_test::Entry<flexc::mods::" + options.struct_name + ">::table(),\n";
+    result.mods_.push_back({std::move(*hooks), nullptr});
+  }
+  text += "extern \"C\" const flexc_test::HostMod flexc_host_mods[] = {\n" + table + "};\n";
+  if (edit != nullptr) edit(text);
+
+  const Folder folder;
+  if (folder.path.empty()) return failed("no temporary folder");
+  const std::string source = (folder.path / "mods.cpp").string(), library = (folder.path / "mods.so").string(), log = (folder.path / "log").string();
+  std::ofstream(source) << text;
+  // The strict cone holds as long as nothing is contracted, and as long as the compiler keeps to IEEE 754.
+  const std::string command = std::string("'" FLEXC_HOST_CXX "' -std=c++17 -O1 -ffp-contract=off -Wall -Wextra -Werror -fPIC -shared -I '" FLEXC_SOURCE_DIR "' '") + source + "' -o '" + library +
+                              "' > '" + log + "' 2>&1";
+  if (std::system(command.c_str()) != 0) return failed("the host's compiler rejects the emitted mods:\n" + read(log).substr(0, 4000));
+  result.library_ = dlopen(library.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (result.library_ == nullptr) return failed(std::string("dlopen: ") + dlerror());
+  const auto* mods = static_cast<const flexc_test::HostMod*>(dlsym(result.library_, "flexc_host_mods"));
+  if (mods == nullptr) return failed("the library has no table");
+  for (std::size_t i = 0; i < forms.size(); ++i) result.mods_[i].code = mods + i;
+  return result;
+}
+
+}  // namespace flexc

@@ -1,0 +1,146 @@
+#include "forward_problem.h"
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+
+#include "templates/model/numbers.h"
+
+namespace hopper_model {
+namespace {
+
+constexpr double kLog2E = 1.4426950408889634;
+constexpr uint16_t kUntouched = 0xfffe;  // a NaN that no conversion gives
+
+}  // namespace
+
+const ForwardKernel& forward_kernel(const std::string& name) {
+  const auto& all = forward_kernels();
+  return *std::find_if(all.begin(), all.end(), [&](const ForwardKernel& kernel) { return kernel.name == name; });
+}
+
+float ForwardProblem::widen(uint16_t bits) const {
+  return kernel_.element == flexc::device::Element::kBf16 ? model::bf16_to_f32(bits) : model::f16_to_f32(bits);
+}
+uint16_t ForwardProblem::narrow(double value) const {
+  const auto single = static_cast<float>(value);
+  return kernel_.element == flexc::device::Element::kBf16 ? model::f32_to_bf16(single) : model::f32_to_f16(single);
+}
+
+ForwardProblem::ForwardProblem(const ForwardKernel& kernel, int batch, int heads, int kv_heads, int q_len, int kv_len, uint64_t seed)
+    : kernel_(kernel) {
+  shape_.batch = batch;
+  shape_.heads = heads;
+  shape_.kv_heads = kv_heads;
+  shape_.q_len = q_len;
+  shape_.kv_len = kv_len;
+  shape_.head_dim = static_cast<int>(kernel.d);
+  shape_.value_dim = static_cast<int>(kernel.dv);
+  shape_.tile_m = kernel.m;
+  shape_.tile_n = kernel.n;
+  std::mt19937_64 generator(seed);
+  std::normal_distribution<double> normal;
+  const auto fill = [&](std::vector<uint16_t>& values, size_t count) {
+    values.resize(count);
+    for (uint16_t& value : values) value = narrow(normal(generator));
+  };
+  fill(q_, size_t(batch) * heads * q_len * kernel.d);
+  fill(k_, size_t(batch) * kv_heads * kv_len * kernel.d);
+  fill(v_, size_t(batch) * kv_heads * kv_len * kernel.dv);
+  out_.resize(size_t(batch) * heads * q_len * kernel.dv);
+  lse_.resize(size_t(batch) * heads * q_len);
+}
+
+model::LaunchResult ForwardProblem::run(model::LaunchOptions options) {
+  const auto tensor = [](void* data, int dim, int length, int heads) {
+    return model::ForwardTensor{data, dim, int64_t{dim} * length, int64_t{dim} * length * heads};
+  };
+  std::fill(out_.begin(), out_.end(), kUntouched);
+  std::fill(lse_.begin(), lse_.end(), std::nanf(""));
+  KernelArguments arguments{model::plan_forward(shape_, tensor(q_.data(), shape_.head_dim, shape_.q_len, shape_.heads),
+                                                tensor(k_.data(), shape_.head_dim, shape_.kv_len, shape_.kv_heads),
+                                                tensor(v_.data(), shape_.value_dim, shape_.kv_len, shape_.kv_heads),
+                                                tensor(out_.data(), shape_.value_dim, shape_.q_len, shape_.heads), kernel_.descending, 0)};
+  flexc_hopper_arguments& a = arguments.arguments;
+  a.scale_log2 = static_cast<float>(kLog2E / std::sqrt(static_cast<double>(kernel_.d)));
+  a.lse = lse_.data();
+  a.lse_head_stride = shape_.q_len;
+  a.lse_batch_stride = int64_t{shape_.q_len} * shape_.heads;
+  workspace_.assign(kFlexcWorkspaceHeader + a.items, 0);
+  a.workspace = workspace_.data();
+  options.threads = kernel_.threads;
+  options.shared_bytes = kernel_.shared_bytes;
+  return simulator_.launch(options, kernel_.entry, &arguments);
+}
+
+const ForwardProblem::Reference& ForwardProblem::reference() {
+  if (!reference_.out.empty()) return reference_;
+  const int q_len = shape_.q_len, kv_len = shape_.kv_len;
+  const double scale = 1 / std::sqrt(static_cast<double>(kernel_.d));
+  reference_.out.assign(out_.size(), 0);
+  reference_.rounded_out.assign(out_.size(), 0);
+  reference_.lse.assign(lse_.size(), 0);
+  std::vector<double> s(kv_len), rounded(kv_len);
+  for (int b = 0; b < shape_.batch; ++b) {
+    for (int h = 0; h < shape_.heads; ++h) {
+      const size_t kv_row = (size_t(b) * shape_.kv_heads + h / (shape_.heads / shape_.kv_heads)) * kv_len;
+      for (int q = 0; q < q_len; ++q) {
+        const size_t row = (size_t(b) * shape_.heads + h) * q_len + q;
+        double most = -INFINITY, most_rounded = -INFINITY;
+        for (int kv = 0; kv < kv_len; ++kv) {
+          double dot = 0;
+          for (uint32_t d = 0; d < kernel_.d; ++d)
+            dot += static_cast<double>(widen(q_[row * kernel_.d + d])) * widen(k_[(kv_row + kv) * kernel_.d + d]);
+          const bool kept = kernel_.keep(b, h, q, kv);
+          s[kv] = kept ? kernel_.score(dot * scale, b, h, q, kv) : -INFINITY;
+          rounded[kv] = kept ? double{widen(narrow(kernel_.score(widen(narrow(dot * scale)), b, h, q, kv)))} : -INFINITY;
+          most = std::max(most, s[kv]);
+          most_rounded = std::max(most_rounded, static_cast<double>(rounded[kv]));
+        }
+        double sum = 0, sum_rounded = 0;
+        for (int kv = 0; kv < kv_len; ++kv) {
+          s[kv] = most == -INFINITY ? 0 : std::exp(s[kv] - most);
+          rounded[kv] = most == -INFINITY ? 0 : std::exp(rounded[kv] - most_rounded);
+          sum += s[kv];
+          sum_rounded += rounded[kv];
+        }
+        reference_.lse[row] = most + std::log(sum);
+        for (uint32_t d = 0; d < kernel_.dv; ++d) {
+          double value = 0, value_rounded = 0;
+          for (int kv = 0; kv < kv_len; ++kv) {
+            const double v = widen(v_[(kv_row + kv) * kernel_.dv + d]);
+            value += s[kv] * v;
+            value_rounded += widen(narrow(rounded[kv] / (sum_rounded > 0 ? sum_rounded : 1))) * v;
+          }
+          reference_.out[row * kernel_.dv + d] = sum > 0 ? value / sum : 0;
+          reference_.rounded_out[row * kernel_.dv + d] = widen(narrow(value_rounded));
+        }
+      }
+    }
+  }
+  return reference_;
+}
+
+std::string ForwardProblem::judge() {
+  const Reference& wanted = reference();
+  double error = 0, rounded_error = 0, tolerance = 0;
+  for (size_t i = 0; i < out_.size(); ++i) {
+    const double value = widen(out_[i]);
+    if (!std::isfinite(value)) return "element " + std::to_string(i) + " of the output is not finite";
+    error = std::max(error, std::abs(value - wanted.out[i]));
+    rounded_error = std::max(rounded_error, std::abs(wanted.rounded_out[i] - wanted.out[i]));
+    const double there = widen(narrow(static_cast<double>(widen(narrow(wanted.out[i]))) + 0.3));
+    tolerance = std::max(tolerance, 2 * std::abs(static_cast<double>(widen(narrow(there - 0.3))) - widen(narrow(wanted.out[i]))));
+  }
+  if (error > 2 * rounded_error + tolerance) {
+    return "the error " + std::to_string(error) + " is more than twice " + std::to_string(rounded_error) + " plus " + std::to_string(tolerance);
+  }
+  for (size_t i = 0; i < lse_.size(); ++i) {
+    const bool same =
+        std::isinf(wanted.lse[i]) ? lse_[i] == wanted.lse[i] : std::abs(lse_[i] - wanted.lse[i]) <= 1e-4 * std::max(1.0, std::abs(wanted.lse[i]));
+    if (!same) return "lse " + std::to_string(i) + " is " + std::to_string(lse_[i]) + ", not " + std::to_string(wanted.lse[i]);
+  }
+  return {};
+}
+
+}  // namespace hopper_model

@@ -1,0 +1,61 @@
+// Attention problems for the forward kernel on the model, and what their answers are judged by.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "templates/hopper/launch.h"
+#include "templates/hopper/tile.h"
+#include "templates/model/forward_plan.h"
+#include "templates/model/simulator.h"
+
+namespace hopper_model {
+
+namespace model = flexc::model;
+
+// A compiled kernel: its tile, and what a thread runs. `arguments` is a KernelArguments.
+struct KernelArguments {
+  flexc_hopper_arguments arguments;
+};
+struct ForwardKernel {
+  const char* name;
+  flexc::device::Element element;
+  uint32_t m, n, d, dv, threads, shared_bytes;
+  model::KernelEntry entry;
+  bool descending;
+  // The mod as f64: the modified score of a pair, and whether it is kept.
+  double (*score)(double score, int b, int h, int q, int kv);
+  bool (*keep)(int b, int h, int q, int kv);
+};
+const std::vector<ForwardKernel>& forward_kernels();
+const ForwardKernel& forward_kernel(const std::string& name);
+
+class ForwardProblem {
+ public:
+  ForwardProblem(const ForwardKernel& kernel, int batch, int heads, int kv_heads, int q_len, int kv_len, uint64_t seed = 1);
+
+  // Runs the kernel; the output, and lse, are in out() and lse().
+  model::LaunchResult run(model::LaunchOptions options);
+  const std::vector<uint16_t>& out() const { return out_; }
+  const std::vector<float>& lse() const { return lse_; }
+  // Empty, or how the output misses the field's rule (FlashAttention-3's: at most twice the error of the same computation in the tested type).
+  std::string judge();
+
+ private:
+  struct Reference {
+    std::vector<double> out, lse, rounded_out;
+  };
+  const Reference& reference();
+  float widen(uint16_t bits) const;
+  uint16_t narrow(double value) const;
+
+  const ForwardKernel& kernel_;
+  model::ForwardShape shape_;
+  std::vector<uint16_t> q_, k_, v_, out_;
+  std::vector<float> lse_;
+  std::vector<unsigned> workspace_;
+  Reference reference_;
+  model::Simulator simulator_;
+};
+
+}  // namespace hopper_model

@@ -1,0 +1,102 @@
+// RELIABILITY 17: falsifies a causal D128 kernel call by call, and counts how many of the mutants the model notices. A mutant is noticed if some run
+// of it ends with a report or gives other bits than the right kernel. Every survivor has to have an explanation below; the exit status is 1 where one
+// has none, or where fewer than nine in ten are noticed.
+//   hopper_mutants [-v]     -v prints each mutant
+#include <cstdio>
+#include <cstring>
+
+#include "forward_problem.h"
+
+using namespace hopper_model;
+using model::Change;
+
+namespace {
+
+struct Explanation {
+  const char* site;  // "": any
+  Change change;
+  const char* why;
+};
+constexpr Explanation kExplanations[] = {
+    {"q_descriptor", Change::LeadingPlus, "PTX does not use the leading offset of a K-major operand with a swizzle"},
+    {"q_descriptor", Change::LeadingMinus, "PTX does not use the leading offset of a K-major operand with a swizzle"},
+    {"k_descriptor", Change::LeadingPlus, "PTX does not use the leading offset of a K-major operand with a swizzle"},
+    {"k_descriptor", Change::LeadingMinus, "PTX does not use the leading offset of a K-major operand with a swizzle"},
+    {"raise_registers", Change::Drop, "how many registers the code needs is ptxas's knowledge: the static gates compare it with the share"},
+    {"raise_registers", Change::RegistersMinus8,
+     "how many registers the code needs is ptxas's knowledge: the static gates compare it with the share"},
+    {"lower_registers", Change::RegistersMinus8,
+     "how many registers the code needs is ptxas's knowledge: the static gates compare it with the share"},
+    {"pv_fence", Change::Drop, "qk_fence, which follows the last writes of P and of the output, covers them too"},
+    {"take_turn", Change::Drop, "the turns are for speed: who is not made to wait computes the same"},
+    {"limit_lo0", Change::LimitMinus, "causal rows begin at key 0, and no limit is below that"},
+    {"table_stage", Change::RingDepthMinusOne, "this variant has no table of columns"},
+};
+
+const char* explanation(const std::string& site, Change change) {
+  for (const Explanation& each : kExplanations) {
+    if (each.change == change && site == each.site) return each.why;
+  }
+  return nullptr;
+}
+
+constexpr model::Policy kPolicies[] = {model::Policy::Latest, model::Policy::Earliest, model::Policy::Random};
+constexpr uint64_t kSeeds = 3;
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const bool verbose = argc > 1 && std::strcmp(argv[1], "-v") == 0;
+  // One CTA does several items of several tiles, so that every ring goes round and every buffer is used again.
+  ForwardProblem problem(forward_kernel("causal D128"), 1, 1, 1, 300, 400);
+  model::LaunchOptions options;
+  options.record_sites = true;
+  const auto right = problem.run(options);
+  if (!right.reports.empty() || !problem.judge().empty()) {
+    std::printf("the kernel itself fails: %s\n", right.reports.empty() ? problem.judge().c_str() : right.reports[0].text.c_str());
+    return 1;
+  }
+  const auto out = problem.out();
+  const auto lse = problem.lse();
+  // A mutant that goes round in circles is noticed by the steps it takes.
+  options.record_sites = false;
+  options.most_steps = 20 * right.steps;
+
+  unsigned total = 0, detected = 0, explained = 0, unexplained = 0;
+  for (const auto& site : right.sites) {
+    for (Change change : model::changes_of(site.kind)) {
+      ++total;
+      std::string how;
+      options.mutation = {site.name, change};
+      for (uint64_t seed = 0; seed < kSeeds && how.empty(); ++seed) {
+        for (model::Policy policy : kPolicies) {
+          options.seed = seed;
+          options.policy = policy;
+          const auto result = problem.run(options);
+          if (!result.reports.empty()) {
+            how = std::string(model::fault_name(result.reports[0].fault)) + ": " + result.reports[0].text;
+          } else if (std::memcmp(problem.out().data(), out.data(), out.size() * sizeof(out[0])) != 0 ||
+                     std::memcmp(problem.lse().data(), lse.data(), lse.size() * sizeof(lse[0])) != 0) {
+            how = "another result";
+          }
+          if (!how.empty()) break;
+        }
+      }
+      const char* why = how.empty() ? explanation(site.name, change) : nullptr;
+      how.empty() ? ++(why != nullptr ? explained : unexplained) : ++detected;
+      if (verbose || (how.empty() && why == nullptr)) {
+        std::printf("%-11s %s, %s: %s\n",
+                    !how.empty()     ? "detected"
+                    : why != nullptr ? "explained"
+                                     : "UNEXPLAINED",
+                    site.name.c_str(), model::change_name(change),
+                    !how.empty()     ? how.substr(0, 160).c_str()
+                    : why != nullptr ? why
+                                     : "no run noticed");
+      }
+    }
+  }
+  std::printf("mutants: total %u, detected %u (%.1f %%), explained %u, unexplained %u\n", total, detected, 100.0 * detected / total, explained,
+              unexplained);
+  return unexplained == 0 && detected * 10 >= total * 9 ? 0 : 1;
+}
