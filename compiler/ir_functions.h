@@ -12,6 +12,7 @@ struct IrFunctions {
   Result<CudaHooks> (*emit_cuda_hooks)(const dsl::NormalForm& form, const CudaHookOptions& options);
   Result<CudaKernels> (*emit_cuda_kernels)(const dsl::NormalForm& form, const CudaHookOptions& options, DType dtype, unsigned head_dim);
   Result<RowMember> (*compile_row_member)(const dsl::NormalForm& form, Member member, std::optional<CpuLevel> level);
+  Result<std::vector<std::byte>> (*compile_tile_program)(const dsl::NormalForm& form);
 };
 
 /// Name of the symbol, an IrFunctions, that libflexc_ir.so exports.

@@ -30,6 +30,15 @@ void add_stages(mlir::OpPassManager& passes, Target target) {
 void build_pipeline(mlir::OpPassManager& passes) { add_stages(passes, Target::Cpu); }
 void build_cuda_pipeline(mlir::OpPassManager& passes) { add_stages(passes, Target::Cuda); }
 
+void build_tile_pipeline(mlir::OpPassManager& passes) {
+  passes.addPass(create_negations_inward());      // De Morgan's rules change nothing that follows
+  passes.addPass(create_simplify());
+  passes.addPass(create_negations_inward());      // negations that simplification uncovered
+  passes.addPass(create_propagate_equalities());  // a == b & f(b) reads a: relations that ranges cannot see
+  passes.addPass(create_expand_rows());
+  passes.addPass(create_simplify());
+}
+
 void build_plain_pipeline(mlir::OpPassManager& passes) {
   passes.addPass(create_expand_rows());
   passes.addPass(create_expand_math());
@@ -42,6 +51,7 @@ void register_dialects(mlir::DialectRegistry& registry) {
 void register_all() {
   register_passes();
   mlir::PassPipelineRegistration<>("flexc-pipeline", "The stages of compiler/pipeline.cpp", build_pipeline);
+  mlir::PassPipelineRegistration<>("flexc-tile-pipeline", "The stages before a tile program", build_tile_pipeline);
   mlir::PassPipelineRegistration<>("flexc-cuda-pipeline", "The stages for CUDA", build_cuda_pipeline);
   mlir::PassPipelineRegistration<>("flexc-plain-pipeline", "The stages that emission needs, and no others", build_plain_pipeline);
 }

@@ -16,7 +16,10 @@ void build_cuda_pipeline(mlir::OpPassManager& passes);
 /// Only what emission cannot do without (`--flexc-plain-pipeline`): what optimised code is compared with.
 void build_plain_pipeline(mlir::OpPassManager& passes);
 
-/// Passes and the pipeline, by name.
+/// The shorter pipeline before a tile program (`--flexc-tile-pipeline`): functions keep their names, and nothing is hoisted.
+void build_tile_pipeline(mlir::OpPassManager& passes);
+
+/// Passes and the pipelines, by name.
 void register_all();
 
 }  // namespace flexc::compiler

@@ -3,6 +3,7 @@
 #include "compiler/emit/cuda/emitter.h"
 #include "compiler/emit/cuda/tiles.h"
 #include "compiler/emit/llvm/emitter.h"
+#include "compiler/emit/tile_program/tile_program.h"
 #include "compiler/import/import.h"
 #include "compiler/passes/ranges.h"
 #include "compiler/pipeline.h"
@@ -29,6 +30,13 @@ class Session {
   Result<void> verify() {
     if (mlir::succeeded(mlir::verify(*module_))) return {};
     return failure("the imported IR does not verify");
+  }
+
+  Result<tile::Program> tile_program() {
+    mlir::PassManager passes(&context_);
+    build_tile_pipeline(passes);
+    if (!mlir::succeeded(passes.run(*module_))) return failure("a pass failed");
+    return emit_tile_program(*module_);
   }
 
   using Pipeline = void (*)(mlir::OpPassManager&);
@@ -105,12 +113,27 @@ Result<std::string> emit_stage(const dsl::NormalForm& form, std::string_view sta
       if (auto done = session.run(build_pipeline); !done) return std::unexpected(done.error());
     return session.text(locations);
   }
-  if (stage != "llvm" && stage != "asm") return std::unexpected(Error{ErrorKind::Usage, "unknown stage '" + std::string(stage) + "': expected ir, opt, llvm or asm"});
+  if (stage == "tile") {
+    Session session(form, Member::Wide);
+    if (auto done = session.verify(); !done) return std::unexpected(done.error());
+    const auto program = session.tile_program();
+    if (!program) return std::unexpected(program.error());
+    return tile::print(*program);
+  }
+  if (stage != "llvm" && stage != "asm") return std::unexpected(Error{ErrorKind::Usage, "unknown stage '" + std::string(stage) + "': expected ir, opt, tile, llvm or asm"});
   const auto target = level_or_host(level);
   if (!target) return std::unexpected(target.error());
   auto session = lowered(form, member, *target);
   if (!session) return std::unexpected(session.error());
   return stage == "llvm" ? print_llvm_ir((*session)->module(), *target) : print_assembly((*session)->module(), *target);
+}
+
+Result<std::vector<std::byte>> compile_tile_program(const dsl::NormalForm& form) {
+  Session session(form, Member::Wide);
+  if (auto done = session.verify(); !done) return std::unexpected(done.error());
+  const auto program = session.tile_program();
+  if (!program) return std::unexpected(program.error());
+  return tile::serialize(*program);
 }
 
 Result<CudaHooks> emit_cuda_hooks(const dsl::NormalForm& form, const CudaHookOptions& options) {

@@ -16,11 +16,14 @@
 
 namespace flexc::compiler {
 
-/// `stage` "ir" (as imported), "opt" (after the pipeline), "llvm" or "asm" (for this machine, or for `level`), of the narrow member
+/// `stage` "ir" (as imported), "opt" (after the pipeline), "tile" (the mask_mod's tile program), "llvm" or "asm" (for this machine, or for `level`), of the narrow member
 /// unless told otherwise. With `locations`, ir and opt say of each operation where it was written, as `flexc-opt
 /// -mlir-print-debuginfo` does. Another stage is an error of kind Usage.
 Result<std::string> emit_stage(const dsl::NormalForm& form, std::string_view stage, std::optional<CpuLevel> level = std::nullopt, Member member = Member::Narrow,
                                bool locations = false);
+
+/// The mask_mod as a tile program, in the bytes of runtime/tile/program.h. A variant without one keeps every pair.
+Result<std::vector<std::byte>> compile_tile_program(const dsl::NormalForm& form);
 
 /// The mods as one relocatable object, which runtime/loader maps, and what it assumes of a call.
 struct RowMember {

@@ -233,8 +233,8 @@ class Graph:
         """The instructions of one iteration: from the loop's header to its back edge, by the fewest or the most instructions."""
         header, body = loop
         spins = set()
-        for other, inner in self.loops:  # wait loops retry out of line; one pass through the inline try is what counts
-            if other != header and inner < body and not any(i.base() == 'HGMMA' for b in inner for i in self.blocks[b]):
+        for other, inner in self.loops:  # wait loops retry out of line; the inline try is what counts. Other nested loops count one turn.
+            if other != header and inner < body and any('TRYWAIT' in i.opcode for b in inner for i in self.blocks[b]):
                 spins |= inner
         order, seen = [], set()
 

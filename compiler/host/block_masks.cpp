@@ -1,6 +1,5 @@
 #include "compiler/host/block_masks.h"
 
-#include <algorithm>
 #include <chrono>
 #include <limits>
 
@@ -8,16 +7,14 @@
 
 #include "compiler/host/arguments.h"
 #include "compiler/host/bindings.h"
+#include "compiler/host/ir_library.h"
 #include "flexc/dsl/evaluate.h"
+#include "runtime/tile/classify.h"
 
 namespace flexc {
 namespace {
 
 std::unexpected<Error> input_error(std::string message) { return std::unexpected(Error{ErrorKind::Input, std::move(message)}); }
-
-bool reads(const dsl::Body& body, dsl::Op op) {
-  return std::ranges::any_of(body.nodes, [op](const dsl::Node& node) { return node.op == op; });
-}
 
 Result<void> check_mask_shape(const MaskShape& shape) {
   if (shape.batch < 1 || shape.heads < 1) return input_error(fmt::format("a block mask needs at least one batch and one head; {} and {} were asked for", shape.batch, shape.heads));
@@ -33,9 +30,51 @@ Result<void> check_mask_shape(const MaskShape& shape) {
   return {};
 }
 
+tile::Refine refine_of(MaskShape::Refine refine) {
+  switch (refine) {
+    case MaskShape::Refine::None: return tile::Refine::None;
+    case MaskShape::Refine::Default: return tile::Refine::Default;
+    case MaskShape::Refine::Exact: return tile::Refine::Exact;
+  }
+  return tile::Refine::Default;
+}
+
+tile::Launch launch_of(const dsl::Environment& environment, const std::vector<std::int64_t>& fresh) {
+  tile::Launch launch;
+  launch.captures = environment.captures;
+  for (const dsl::ParamValue& value : environment.params) launch.params.push_back({value.integer, value.real});
+  const dsl::Problem& problem = environment.problem;
+  launch.symbols = {problem.batch, problem.heads, problem.kv_heads, problem.q_total, problem.kv_total};
+  launch.fresh_dims = fresh;
+  return launch;
+}
+
 }  // namespace
 
-Result<BlockMask> build_block_mask(const dsl::NormalForm& form, const MaskShape& shape, const Captures& captures, MaskReport* report) {
+Result<const tile::Program*> MaskBuilder::program() const {
+  const std::lock_guard lock(mutex_);
+  if (program_) return program_.get();
+  if (!form_->mask) {  // every pair is kept: nothing to compile
+    auto everything = std::make_unique<tile::Program>();
+    for (const dsl::CaptureInfo& info : form_->captures) everything->captures.push_back({info.dtype, static_cast<std::uint32_t>(info.dims.size())});
+    everything->params = static_cast<std::uint32_t>(form_->params.size());
+    everything->fresh_dims = static_cast<std::uint32_t>(form_->fresh_dims.size());
+    everything->instructions = {{tile::Opcode::ConstB, 1, 0, 0}};
+    program_ = std::move(everything);
+    return program_.get();
+  }
+  const auto functions = ir_functions();
+  if (!functions) return std::unexpected(functions.error());
+  const auto bytes = (*functions)->compile_tile_program(*form_);
+  if (!bytes) return std::unexpected(bytes.error());
+  auto program = tile::deserialize(*bytes);
+  if (!program) return std::unexpected(Error{ErrorKind::Internal, "the compiled tile program cannot be read: " + program.error().message});
+  program_ = std::make_unique<const tile::Program>(std::move(*program));
+  return program_.get();
+}
+
+Result<BlockMask> MaskBuilder::build(const MaskShape& shape, const Captures& captures, MaskReport* report) const {
+  const dsl::NormalForm& form = *form_;
   if (auto status = check_mask_shape(shape); !status) return std::unexpected(status.error());
   const auto q_total = total_length("q", shape.q_offset, shape.q_len, shape.q_total);
   if (!q_total) return std::unexpected(q_total.error());
@@ -46,29 +85,26 @@ Result<BlockMask> build_block_mask(const dsl::NormalForm& form, const MaskShape&
   if (!environment) return std::unexpected(environment.error());
   const auto fresh = dsl::bind_dims(form, *environment);
   if (!fresh) return std::unexpected(fresh.error());
+  const auto compiled = program();
+  if (!compiled) return std::unexpected(compiled.error());
+  const tile::Launch launch = launch_of(*environment, *fresh);
+  if (auto status = tile::check_launch(**compiled, launch); !status) return std::unexpected(status.error());
 
-  const auto start = std::chrono::steady_clock::now();
   BlockMask frame;
+  frame.batches = shape.batch, frame.heads = shape.heads;
   frame.q_len = shape.q_len, frame.kv_len = shape.kv_len;
   frame.q_offset = shape.q_offset, frame.kv_offset = shape.kv_offset;
   frame.block_q = shape.block_q, frame.block_kv = shape.block_kv;
-  std::int64_t kept = 0;
-  BlockMask mask;
-  if (!form.mask) {
-    const auto tiles = static_cast<std::size_t>(frame.q_blocks() * frame.kv_blocks());
-    mask = BlockMask::from_dense(frame, std::vector<std::uint8_t>(tiles, static_cast<std::uint8_t>(TileKind::Full)));
-    kept = frame.q_len * frame.kv_len;
-  } else {
-    // A dimension that the mask does not read is stored once.
-    if (reads(*form.mask, dsl::Op::BatchIndex)) frame.batches = shape.batch;
-    if (reads(*form.mask, dsl::Op::HeadIndex)) frame.heads = shape.heads;
-    dsl::Evaluator evaluator(*form.mask, form, *environment, *fresh);
-    mask = brute_force_block_mask(
-        frame, [&](std::int64_t b, std::int64_t h, std::int64_t q_idx, std::int64_t kv_idx) { return evaluator.mask(b, h, q_idx, kv_idx); }, &kept);
-  }
-  if (report) {
-    report->kept_pairs = kept;
+  const auto start = std::chrono::steady_clock::now();
+  tile::ClassifyReport found;
+  auto mask = tile::classify(**compiled, launch, frame, {.refine = refine_of(shape.refine)}, &found);
+  if (mask && report) {
     report->build_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    report->kept_pairs = found.kept_pairs;
+    report->evaluations = found.effort.evaluations;
+    report->pair_evaluations = found.effort.pair_evaluations;
+    report->method = std::string(tile::name_of(found.method));
+    report->budget_exhausted = found.budget_exhausted;
   }
   return mask;
 }

@@ -35,6 +35,9 @@ struct RowBindings {
   }
 };
 
+/// Positions and lengths that affine rows take.
+constexpr std::int64_t kAffineLimit = std::int64_t{1} << 48;
+
 /// A call that passed all checks, and what the mods read in it.
 struct BoundCall {
   CallShape shape;
@@ -72,7 +75,7 @@ class CpuKernel final : public Kernel, public CpuFamily {
   int compiled() const override { return members_->compiled(); }
 
   Result<BlockMask> block_mask(const MaskShape& shape, const Captures& captures, MaskReport* report) const override {
-    return build_block_mask(*form_, shape, captures, report);
+    return masks_.build(shape, captures, report);
   }
 
  private:
@@ -115,7 +118,12 @@ class CpuKernel final : public Kernel, public CpuFamily {
       call.sink = static_cast<const float*>(arguments.sink.data);
       call.sink_stride = arguments.sink.strides[0];
     }
-    call.module = *module;
+    // Sums of an affine row are exact while positions are below 2^48 (docs/contracts.md); beyond, its general form serves.
+    flexc_row_module general = **module;
+    const auto is_far = [](std::int64_t position) { return position <= -kAffineLimit || position >= kAffineLimit; };
+    const bool far = is_far(call.q_total) || is_far(call.kv_total) || is_far(call.q_offset) || is_far(call.kv_offset);
+    if (far && general.score_class == FLEXC_SCORE_AFFINE) general.score_class = FLEXC_SCORE_GENERAL;
+    call.module = &general;
     call.captures = bindings.captures.data();
     call.params = bindings.params.data();
     call.fresh_dims = bound.fresh.data();
@@ -168,6 +176,7 @@ class CpuKernel final : public Kernel, public CpuFamily {
   }
 
   std::shared_ptr<const dsl::NormalForm> form_;
+  MaskBuilder masks_{form_};
   CompileOptions options_;
   std::unique_ptr<RowMembers> members_;
   mutable std::mutex mutex_;

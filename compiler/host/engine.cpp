@@ -3,6 +3,7 @@
 #include "compiler/host/cpu_kernel.h"
 #include "compiler/host/dump.h"
 #include "compiler/host/kernel_table.h"
+#include "compiler/host/model_kernel.h"
 #include "compiler/host/oracle_kernel.h"
 #include "compiler/host/row_compiler.h"
 #include "compiler/host/variant_impl.h"
@@ -16,8 +17,8 @@ std::optional<Error> missing_device(Device::Kind kind) {
   switch (kind) {
     case Device::Kind::Auto:
     case Device::Kind::Oracle:
-    case Device::Kind::Cpu: return std::nullopt;
-    case Device::Kind::Model: return Error{ErrorKind::Environment, "device model: this build has no Hopper kernels and no host model; use device cpu or oracle"};
+    case Device::Kind::Cpu:
+    case Device::Kind::Model: return std::nullopt;
     case Device::Kind::Cuda: {
       const DriverProbe driver = probe_cuda_driver();
       const LibraryProbe nvrtc = probe_nvrtc();
@@ -90,7 +91,9 @@ std::expected<std::shared_ptr<const Kernel>, CompileError> Engine::compile(const
 KernelTable::Made Engine::Impl::make(std::shared_ptr<const dsl::NormalForm> form, const CompileOptions& call, Device::Kind kind) const {
   if (kind == Device::Kind::Oracle)  // its one stage is the normal form
     if (auto dumped = dump_normal_form(dump_directory(options), *form); !dumped) return std::unexpected(CompileError{std::move(dumped.error()), {}});
-  auto kernel = kind == Device::Kind::Oracle ? make_oracle_kernel(std::move(form), call) : make_cpu_kernel(std::move(form), call, row_compiler);
+  auto kernel = kind == Device::Kind::Oracle  ? make_oracle_kernel(std::move(form), call)
+                : kind == Device::Kind::Model ? make_model_kernel(std::move(form), call)
+                                              : make_cpu_kernel(std::move(form), call, row_compiler);
   if (!kernel) return std::unexpected(CompileError{std::move(kernel.error()), {}});
   return std::move(*kernel);
 }

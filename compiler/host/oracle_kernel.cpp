@@ -61,11 +61,12 @@ class OracleKernel final : public Kernel {
   }
 
   Result<BlockMask> block_mask(const MaskShape& shape, const Captures& captures, MaskReport* report) const override {
-    return build_block_mask(*form_, shape, captures, report);
+    return masks_.build(shape, captures, report);
   }
 
  private:
   std::shared_ptr<const dsl::NormalForm> form_;
+  MaskBuilder masks_{form_};
   CompileOptions options_;
 };
 

@@ -141,9 +141,9 @@ std::expected<std::string, CompileError> Variant::emit(std::string_view stage) c
   if (stage == "ast") return dsl::print_ast(*impl_->program);
   const auto print = [stage](const dsl::NormalForm& form) -> std::expected<std::string, CompileError> {
     if (stage == "normal") return form.text;
-    static constexpr std::string_view kStages[] = {"ir", "opt", "llvm", "asm"};
+    static constexpr std::string_view kStages[] = {"ir", "opt", "tile", "llvm", "asm"};
     if (std::ranges::find(kStages, stage) == std::end(kStages))
-      return std::unexpected(CompileError{{ErrorKind::Usage, "a variant has the stages ast, normal, ir, opt, llvm and asm, not `" + std::string(stage) + "`"}, {}});
+      return std::unexpected(CompileError{{ErrorKind::Usage, "a variant has the stages ast, normal, ir, opt, tile, llvm and asm, not `" + std::string(stage) + "`"}, {}});
     const auto functions = ir_functions();
     if (!functions) return std::unexpected(CompileError{functions.error(), {}});
     auto text = (*functions)->emit_stage(form, stage, std::nullopt, compiler::Member::Narrow);

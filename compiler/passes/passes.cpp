@@ -7,6 +7,7 @@ namespace flexc::compiler {
 void register_passes() {
   mlir::registerPass(create_simplify);
   mlir::registerPass(create_propagate_equalities);
+  mlir::registerPass(create_negations_inward);
   mlir::registerPass(create_expand_rows);
   mlir::registerPass(create_recognise_bands);
   mlir::registerPass(create_classify_score);

@@ -11,6 +11,8 @@ namespace flexc::compiler {
 std::unique_ptr<mlir::Pass> create_simplify();
 /// In a conjunction, a == b lets every other term read a for b.
 std::unique_ptr<mlir::Pass> create_propagate_equalities();
+/// Conditions in negation normal form, for tile programs.
+std::unique_ptr<mlir::Pass> create_negations_inward();
 /// Rows become reductions over an index, so that every value is a scalar.
 std::unique_ptr<mlir::Pass> create_expand_rows();
 /// mask_mod becomes at most two intervals of kv positions a row, flex.band, and what they do not say.

@@ -8,8 +8,8 @@ namespace flexc::device {
 struct Barriers {
   u32 base;  // kSharedBase + kControlOffset, in a form that the compiler takes for unknown: then offsets fold into the barrier instructions
 
-  FLEXC_DEVICE u32 q_full() const { return base; }         // Q and the item; arrivals: the producer
-  FLEXC_DEVICE u32 q_empty() const { return base + 8; }    // kQReaders
+  FLEXC_DEVICE u32 q_full() const { return base; }       // Q and the item; arrivals: the producer
+  FLEXC_DEVICE u32 q_empty() const { return base + 8; }  // kQReaders
   FLEXC_DEVICE u32 k_full(u32 stage) const { return base + 16 + stage * 8; }
   FLEXC_DEVICE u32 k_empty(u32 stage) const { return base + 32 + stage * 8; }  // arrivals: the consumer warps
   FLEXC_DEVICE u32 v_full(u32 stage) const { return base + 48 + stage * 8; }

@@ -1,9 +1,9 @@
 // The Hopper forward kernel: out = softmax(score_mod(scale * Q K^T) under mask_mod) V, for sm_90a.
 //
 // A CTA is one producer warpgroup and two or three consumer warpgroups of 64 query rows each. It takes items (a tile of query rows of one head) until
-// there are no more. The producer brings Q once an item and K and V tile by tile through rings of two buffers. A consumer warpgroup keeps the scores S
-// and the output O in registers; while its softmax runs, its own product of the tile before and the other warpgroup's products keep the tensor cores
-// busy. README.md tells why it is written the way it is.
+// there are no more. The producer brings Q once an item and K and V tile by tile through rings of two buffers. A consumer warpgroup keeps the scores
+// S and the output O in registers; while its softmax runs, its own product of the tile before and the other warpgroup's products keep the tensor
+// cores busy. README.md tells why it is written the way it is.
 #pragma once
 #include "templates/hopper/epilogue.cuh"
 
@@ -11,9 +11,13 @@ namespace flexc::device {
 
 /// Choices that change no result; the emitter sets them, and a GPU decides which are best.
 struct ForwardOptions {
-  Pin pin = Pin::kSleep;
-  bool take_turns = true;  // warpgroups issue their products in turn (ping-pong)
+  Pin pin = Pin::kStore;
+  bool take_turns = true;  // warpgroups issue their products in turn (ping-pong), so that one's softmax meets the other's products
 };
+
+/// With head dimensions above 128 the products outlast the softmax anyway, and turns would only cost.
+template <class Config>
+inline constexpr bool kTakesTurns = Config::kOptions.take_turns && Config::kD <= 128;
 
 /// One consumer warpgroup's part of the kernel.
 template <class Config, class Hooks>
@@ -41,13 +45,11 @@ struct Consumer {
 
   /// Waits for its turn to issue products, and passes it on.
   FLEXC_DEVICE void take_turn() const {
-    if constexpr (Config::kOptions.take_turns) named_barrier_sync(SITE(take_turn), kTurnBarrier + group, 2 * kWarpgroupThreads);
+    if constexpr (kTakesTurns<Config>) named_barrier_sync(SITE(take_turn), kTurnBarrier + group, 2 * kWarpgroupThreads);
   }
   FLEXC_DEVICE void pass_turn() const {
-    if constexpr (Config::kOptions.take_turns) {
-      const u32 next = group + 1 == Config::kConsumers ? 0 : group + 1;
-      named_barrier_arrive(SITE(pass_turn), kTurnBarrier + next, 2 * kWarpgroupThreads);
-    }
+    const u32 next = group + 1 == Config::kConsumers ? 0 : group + 1;
+    if constexpr (kTakesTurns<Config>) named_barrier_arrive(SITE(pass_turn), kTurnBarrier + next, 2 * kWarpgroupThreads);
   }
 
   /// S becomes exponentials: the score stage, the mask where the tile needs one, online softmax.
@@ -60,13 +62,13 @@ struct Consumer {
     const Logits logits = score_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
     if (!item.ranges.template full<Hooks>(tile)) mask_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
     if constexpr (Config::kSlots > 0) warp_sync(SITE(table_read));  // one lane lets go of the table for all, together with V
-    softmax_tile<Config>(logits, arguments.zero, state, scores, rescale);
+    softmax_tile<Config, Hooks::kScoreClass == ScoreClass::kAffine>(logits, arguments.zero, state, scores, rescale);
   }
 
   /// All items of the CTA.
   FLEXC_DEVICE void run() const {
     u32 it = 0;  // the tile in hand, counted over items: V's buffer is it's, K's that of it + 1
-    if (Config::kOptions.take_turns && group + 1 == Config::kConsumers) pass_turn();  // the first turn is warpgroup 0's
+    if (kTakesTurns<Config> && group + 1 == Config::kConsumers) pass_turn();  // the first turn is warpgroup 0's
     FLEXC_NO_UNROLL
     for (u32 items = 0;; ++items) {
       mbarrier_wait(SITE(wait_q), barriers.q_full(), items & 1);
@@ -83,7 +85,7 @@ struct Consumer {
       store_item<Config>(arguments, barriers, item, group, warp, row, state, output);
     }
     // The turn that warpgroup 0 was passed last.
-    if (Config::kOptions.take_turns && group == 0) take_turn();
+    if (kTakesTurns<Config> && group == 0) take_turn();
     if (first_lane() && warp == 0) tma_store_wait(SITE(store_done));
   }
 

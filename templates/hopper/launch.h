@@ -50,16 +50,16 @@ struct flexc_hopper_arguments {
 
   // Work. An item is a tile of M query rows of one (b, h). Items come in groups of (b, h) pairs whose keys and values fit in L2 together; in a group,
   // q-blocks are the slow index, and run downwards where descending is set, so that the longest rows of a causal mask come first.
-  unsigned int items;                            // batch * heads * q_blocks, below 2^31
-  unsigned int q_blocks;                         // ceil(q_len / M)
-  unsigned int group_heads;                      // (b, h) pairs a group, 1 ... batch * heads
+  unsigned int items;        // batch * heads * q_blocks, below 2^31
+  unsigned int q_blocks;     // ceil(q_len / M)
+  unsigned int group_heads;  // (b, h) pairs a group, 1 ... batch * heads
   int descending;
-  struct flexc_divisor divide_by_group_items;    // by group_heads * q_blocks
-  struct flexc_divisor divide_by_group_heads;    // by group_heads
-  struct flexc_divisor divide_by_last_heads;     // by the (b, h) pairs of the last group
-  struct flexc_divisor divide_by_heads;          // by heads
-  struct flexc_divisor divide_by_heads_per_kv;   // by heads / kv_heads
-  unsigned int* workspace;                       // kFlexcWorkspaceHeader + items words
+  struct flexc_divisor divide_by_group_items;   // by group_heads * q_blocks
+  struct flexc_divisor divide_by_group_heads;   // by group_heads
+  struct flexc_divisor divide_by_last_heads;    // by the (b, h) pairs of the last group
+  struct flexc_divisor divide_by_heads;         // by heads
+  struct flexc_divisor divide_by_heads_per_kv;  // by heads / kv_heads
+  unsigned int* workspace;                      // kFlexcWorkspaceHeader + items words
 
   // Always 0. The compiler does not know it, which is what it is for (primitives.cuh, opaque values).
   unsigned int zero;

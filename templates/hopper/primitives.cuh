@@ -68,14 +68,13 @@ FLEXC_DEVICE void mbarrier_init(Site, u32 barrier, u32 count) {
   asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(barrier), "r"(count) : "memory");
 }
 /// After the inits and before block_sync, by the thread that made them: makes them visible to the other threads and to TMA (async proxy).
-FLEXC_DEVICE void mbarrier_init_fence(Site) {
-  asm volatile("fence.mbarrier_init.release.cluster;\n\tfence.proxy.async.shared::cta;" ::: "memory");
-}
+FLEXC_DEVICE void mbarrier_init_fence(Site) { asm volatile("fence.mbarrier_init.release.cluster;\n\tfence.proxy.async.shared::cta;" ::: "memory"); }
 /// One arrival; release: what the thread did before it is seen by whoever sees the phase complete.
 FLEXC_DEVICE void mbarrier_arrive(Site, u32 barrier) { asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory"); }
 /// The same for the lanes whose `predicate` holds, as a predicated instruction: no branch, so that the loop around it stays uniform.
 FLEXC_DEVICE void mbarrier_arrive_if(Site, u32 barrier, bool predicate) {
-  asm volatile("{\n\t.reg .pred p;\n\tsetp.ne.u32 p, %1, 0;\n\t@p mbarrier.arrive.shared::cta.b64 _, [%0];\n\t}" ::"r"(barrier), "r"(static_cast<u32>(predicate))
+  asm volatile("{\n\t.reg .pred p;\n\tsetp.ne.u32 p, %1, 0;\n\t@p mbarrier.arrive.shared::cta.b64 _, [%0];\n\t}" ::"r"(barrier),
+               "r"(static_cast<u32>(predicate))
                : "memory");
 }
 /// One arrival that announces `bytes` more to come from TMA in this phase. Before the loads that bring them.
@@ -86,14 +85,14 @@ FLEXC_DEVICE void mbarrier_arrive_expect_tx(Site, u32 barrier, u32 bytes) {
 /// at once. What TMA wrote under this phase may then be read by the thread (generic proxy) and by wgmma (async proxy).
 FLEXC_DEVICE void mbarrier_wait(Site, u32 barrier, u32 parity) {
   asm volatile(
-      "{\n\t.reg .pred done;\n\tretry:\n\tmbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n\t@done bra.uni finished;\n\tbra.uni retry;\n\t"
+      "{\n\t.reg .pred done;\n\tretry:\n\tmbarrier.try_wait.parity.shared::cta.b64 done, [%0], %1;\n\t@done bra finished;\n\tbra retry;\n\t"
       "finished:\n\t}" ::"r"(barrier),
       "r"(parity)
       : "memory");
 }
 
-// A ring of kStages buffers, used in turn: the buffer of use number `it`, and the parity of its phase. The consumer waits for `ring_parity(it)` of the
-// "full" barrier, the producer for `ring_parity(it) ^ 1` of the "empty" one.
+// A ring of kStages buffers, used in turn: the buffer of use number `it`, and the parity of its phase. The consumer waits for `ring_parity(it)` of
+// the "full" barrier, the producer for `ring_parity(it) ^ 1` of the "empty" one.
 FLEXC_DEVICE u32 ring_stage(Site, u32 it) { return it & 1; }
 FLEXC_DEVICE u32 ring_parity(Site, u32 it) { return it >> 1 & 1; }
 static_assert(kStages == 2, "ring_stage and ring_parity are written for two stages");
@@ -109,11 +108,11 @@ FLEXC_DEVICE void tma_load(Site, u32 to, const void* map, u32 barrier, i32 colum
                "r"(barrier), "r"(column), "r"(row), "r"(head), "r"(batch)
                : "memory");
 }
-/// One thread starts the copy of a box from shared memory to the tensor; what lies outside of it is not written. Before it: async_proxy_fence by every
-/// thread that wrote the box, then a barrier among them.
+/// One thread starts the copy of a box from shared memory to the tensor; what lies outside of it is not written. Before it: async_proxy_fence by
+/// every thread that wrote the box, then a barrier among them.
 FLEXC_DEVICE void tma_store(Site, const void* map, u32 from, i32 column, i32 row, i32 head, i32 batch) {
-  asm volatile("cp.async.bulk.tensor.4d.global.shared::cta.bulk_group [%0, {%2, %3, %4, %5}], [%1];" ::"l"(map), "r"(from), "r"(column), "r"(row), "r"(head),
-               "r"(batch)
+  asm volatile("cp.async.bulk.tensor.4d.global.shared::cta.bulk_group [%0, {%2, %3, %4, %5}], [%1];" ::"l"(map), "r"(from), "r"(column), "r"(row),
+               "r"(head), "r"(batch)
                : "memory");
 }
 /// Closes the thread's group of stores.
@@ -132,7 +131,8 @@ FLEXC_DEVICE void async_proxy_fence(Site) { asm volatile("fence.proxy.async.shar
 /// The descriptor of an operand in shared memory with 128-byte swizzle: where it starts (1024-byte aligned, or a row of a panel that is a multiple of
 /// 8), the stride between groups of 8 rows, and the leading stride, all in bytes (tile.h).
 FLEXC_DEVICE u64 make_descriptor(Site, u32 address, u32 leading_bytes, u32 stride_bytes) {
-  return (address >> 4 & 0x3fff) | static_cast<u64>(leading_bytes >> 4 & 0x3fff) << 16 | static_cast<u64>(stride_bytes >> 4 & 0x3fff) << 32 | 1ull << 62;
+  return (address >> 4 & 0x3fff) | static_cast<u64>(leading_bytes >> 4 & 0x3fff) << 16 | static_cast<u64>(stride_bytes >> 4 & 0x3fff) << 32 |
+         1ull << 62;
 }
 /// Orders the registers that the warpgroup wrote (accumulators, P) before the products that follow. Before the first product, and whenever such a
 /// register was written since; after the mbarrier_wait for the product's operands, not before it (ptxas serialises otherwise: C7519).
@@ -148,8 +148,8 @@ FLEXC_DEVICE void wgmma_wait(Site, float (&accumulator)[kCount]) {
   for (unsigned i = 0; i < kCount; ++i) asm volatile("" : "+f"(accumulator[i])::"memory");
 }
 
-/// scores = Q K^T for the warpgroup's 64 rows and the tile's N keys, in Config's shapes and steps (tile.h): Config::kQkSteps wgmma of m64 n(N) k16, the
-/// first of which overwrites the scores. `q` and `k` are the descriptors of the first steps' operands. Asynchronous: fence before, commit after.
+/// scores = Q K^T for the warpgroup's 64 rows and the tile's N keys, in Config's shapes and steps (tile.h): Config::kQkSteps wgmma of m64 n(N) k16,
+/// the first of which overwrites the scores. `q` and `k` are the descriptors of the first steps' operands. Asynchronous: fence before, commit after.
 /// Element i of the scores of thread t (of 128) is row 16 * (t / 32) + t % 32 / 4 + 8 * (i / 2 % 2), column 8 * (i / 4) + 2 * (t % 4) + i % 2.
 ///
 /// The definitions of both products are one asm statement each, printed by compiler/emit/cuda/gemm_source.h for the one Config of a translation unit.
@@ -163,9 +163,13 @@ FLEXC_DEVICE void pv_gemm(Site, float (&output)[Config::kOutputs], const u32 (&p
 
 /// Moves the warpgroup's share of registers, up or down; all of its warps call it together. Up waits until the CTA's pool has them.
 template <u32 kRegisters>
-FLEXC_DEVICE void raise_registers(Site) { asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(kRegisters)); }
+FLEXC_DEVICE void raise_registers(Site) {
+  asm volatile("setmaxnreg.inc.sync.aligned.u32 %0;" ::"n"(kRegisters));
+}
 template <u32 kRegisters>
-FLEXC_DEVICE void lower_registers(Site) { asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(kRegisters)); }
+FLEXC_DEVICE void lower_registers(Site) {
+  asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(kRegisters));
+}
 
 // ----------------------------------------------------------------------------------------------------------------- shared memory
 
@@ -208,11 +212,11 @@ FLEXC_DEVICE float maximum(float a, float b) { return fmaxf(a, b); }
 
 // The approximate units, flushing subnormals. Errors as PTX documents them: ex2 and lg2 2 ulp (lg2 absolute 2^-22 in (0.5, 2)), rcp 1 ulp, sqrt and
 // rsqrt 2^-22.9 relative, tanh 2^-11 relative.
-#define FLEXC_APPROXIMATE(name, instruction)                \
-  FLEXC_DEVICE float name(float x) {                        \
-    float y;                                                \
-    asm(instruction " %0, %1;" : "=f"(y) : "f"(x));         \
-    return y;                                               \
+#define FLEXC_APPROXIMATE(name, instruction)        \
+  FLEXC_DEVICE float name(float x) {                \
+    float y;                                        \
+    asm(instruction " %0, %1;" : "=f"(y) : "f"(x)); \
+    return y;                                       \
   }
 FLEXC_APPROXIMATE(ex2_approx, "ex2.approx.ftz.f32")
 FLEXC_APPROXIMATE(lg2_approx, "lg2.approx.ftz.f32")
@@ -240,8 +244,8 @@ FLEXC_DEVICE u32 low_bits(Site, u32 count) {
   asm("bmsk.clamp.b32 %0, 0, %1;" : "=r"(word) : "r"(count));
   return word;
 }
-/// Bits 6 * kGroup to 6 * kGroup + 5 of a word, moved to bits 1 to 6, where one instruction (R2P 0x7e) turns them into predicates. In asm, because the
-/// compiler would merge the shifts of several groups into places that R2P cannot reach.
+/// Bits 6 * kGroup to 6 * kGroup + 5 of a word, moved to bits 1 to 6, where one instruction (R2P 0x7e) turns them into predicates. In asm, because
+/// the compiler would merge the shifts of several groups into places that R2P cannot reach.
 template <unsigned kGroup>
 FLEXC_DEVICE u32 bit_group(u32 word) {
   u32 group;
@@ -268,7 +272,8 @@ FLEXC_DEVICE void pin(Site, float sum) {
   if constexpr (kPin == Pin::kSleep) {
     asm volatile("{\n\t.reg .pred never;\n\tsetp.lt.f32 never, %0, 0fBF800000;\n\t@never nanosleep.u32 20;\n\t}" ::"f"(sum) : "memory");
   } else if constexpr (kPin == Pin::kStore) {
-    asm volatile("{\n\t.reg .pred never;\n\tsetp.lt.f32 never, %0, 0fBF800000;\n\t@never st.volatile.shared.f32 [%1], %0;\n\t}" ::"f"(sum), "r"(kSharedBase)
+    asm volatile("{\n\t.reg .pred never;\n\tsetp.lt.f32 never, %0, 0fBF800000;\n\t@never st.volatile.shared.f32 [%1], %0;\n\t}" ::"f"(sum),
+                 "r"(kSharedBase + kControlSpare)
                  : "memory");
   }
 }

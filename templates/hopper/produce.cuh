@@ -6,7 +6,8 @@ namespace flexc::device {
 
 /// Waits until the buffer of use `it` is free, and starts the loads of one tile of K or V.
 template <u32 kBytes, u32 kPanelBytes>
-FLEXC_DEVICE void load_tile(Site wait_site, Site expect_site, Site load_site, u32 full, u32 empty, u32 parity, u32 to, const void* map, i32 row, i32 head, i32 batch) {
+FLEXC_DEVICE void load_tile(Site wait_site, Site expect_site, Site load_site, u32 full, u32 empty, u32 parity, u32 to, const void* map, i32 row,
+                            i32 head, i32 batch) {
   mbarrier_wait(wait_site, empty, parity ^ 1);
   if (lane_index() == 0) {
     mbarrier_arrive_expect_tx(expect_site, full, kBytes);
@@ -34,15 +35,15 @@ FLEXC_DEVICE void produce(const flexc_hopper_arguments& arguments, const typenam
 
     const auto load_k = [&](u32 use, i32 tile) {
       const u32 stage = ring_stage(SITE(produce_k_stage), use);
-      load_tile<Config::kKBytes, Config::kKvPanelBytes>(SITE(wait_k_empty), SITE(expect_k), SITE(load_k), barriers.k_full(stage), barriers.k_empty(stage),
-                                                        ring_parity(SITE(produce_k_parity), use), kSharedBase + Config::kKOffset + stage * Config::kKBytes,
-                                                        &arguments.k_map, tile * static_cast<i32>(Config::kN), kv_head, k_batch);
+      load_tile<Config::kKBytes, Config::kKvPanelBytes>(
+          SITE(wait_k_empty), SITE(expect_k), SITE(load_k), barriers.k_full(stage), barriers.k_empty(stage), ring_parity(SITE(produce_k_parity), use),
+          kSharedBase + Config::kKOffset + stage * Config::kKBytes, &arguments.k_map, tile * static_cast<i32>(Config::kN), kv_head, k_batch);
     };
     const auto load_v = [&](u32 use, i32 tile) {
       const u32 stage = ring_stage(SITE(produce_v_stage), use);
-      load_tile<Config::kVBytes, Config::kKvPanelBytes>(SITE(wait_v_empty), SITE(expect_v), SITE(load_v), barriers.v_full(stage), barriers.v_empty(stage),
-                                                        ring_parity(SITE(produce_v_parity), use), kSharedBase + Config::kVOffset + stage * Config::kVBytes,
-                                                        &arguments.v_map, tile * static_cast<i32>(Config::kN), kv_head, v_batch);
+      load_tile<Config::kVBytes, Config::kKvPanelBytes>(
+          SITE(wait_v_empty), SITE(expect_v), SITE(load_v), barriers.v_full(stage), barriers.v_empty(stage), ring_parity(SITE(produce_v_parity), use),
+          kSharedBase + Config::kVOffset + stage * Config::kVBytes, &arguments.v_map, tile * static_cast<i32>(Config::kN), kv_head, v_batch);
     };
 
     // K's first tile goes ahead of Q, which may still be in use; then the order in which consumers wait: K of tile t + 1, V of tile t.
@@ -68,7 +69,7 @@ FLEXC_DEVICE void produce(const flexc_hopper_arguments& arguments, const typenam
   }
   mbarrier_wait(SITE(wait_q_empty_last), barriers.q_empty(), (items & 1) ^ 1);
   if (lane_index() == 0) {
-    shared_store(SITE(write_end), barriers.item(0), kNoMoreItems);
+    write_item(barriers, {kNoMoreItems, {}, {}});  // whole: consumers read all of it, also where there was no item before
     mbarrier_arrive(SITE(arrive_end), barriers.q_full());
   }
 }

@@ -23,7 +23,7 @@ FLEXC_DEVICE i32 own_columns_below(i32 limit, i32 first) {
 template <class Config, class Hooks>
 struct Rows {
   using Position = typename Hooks::Position;
-  static constexpr bool kBandIsOwn = Hooks::kHasBand;                           // limits differ from row to row
+  static constexpr bool kBandIsOwn = Hooks::kHasBand;  // limits differ from row to row
   static constexpr u32 kLimitRows = kBandIsOwn ? 2 : 1;
   typename Hooks::Row side[2];
   i32 below_lo0[kLimitRows], below_hi0[kLimitRows], below_lo1[kLimitRows], below_hi1[kLimitRows];  // own_columns_below of the limits
@@ -68,17 +68,25 @@ FLEXC_DEVICE void mask_tile(const flexc_hopper_arguments& arguments, const typen
       u32 keep = bits_below(SITE(limit_hi0), rows.below_hi0[limits] - from);
       if constexpr (Hooks::kHasBand) {
         keep &= ~bits_below(SITE(limit_lo0), rows.below_lo0[limits] - from);
-        if constexpr (kTwoIntervals<Hooks>) keep |= bits_below(SITE(limit_hi1), rows.below_hi1[limits] - from) & ~bits_below(SITE(limit_lo1), rows.below_lo1[limits] - from);
+        if constexpr (kTwoIntervals<Hooks>)
+          keep |= bits_below(SITE(limit_hi1), rows.below_hi1[limits] - from) & ~bits_below(SITE(limit_lo1), rows.below_lo1[limits] - from);
       }
       if constexpr (Hooks::kHasMask) {
         const Position base = static_cast<Position>(arguments.kv_offset + tile * static_cast<i32>(Config::kN));
         const i32 first = first_column() + static_cast<i32>(word * 64) * 2;
         const auto column_of = [first](int k) { return first + 8 * (k >> 1) + (k & 1); };
+        // Four columns a turn: all 32 at once would take more registers than a large mask leaves.
+        constexpr u32 kTurn = 4;
         u32 asked = 0;
-        FLEXC_UNROLL
-        for (u32 k = 0; k < columns; ++k) {
-          const int column = column_of(static_cast<int>(k));
-          asked |= static_cast<u32>(Hooks::keep(params, rows.side[i], static_cast<Position>(base + column), table, column)) << k;
+        FLEXC_NO_UNROLL
+        for (u32 turn = 0; turn < columns; turn += kTurn) {
+          u32 bits = 0;
+          FLEXC_UNROLL
+          for (u32 k = 0; k < kTurn; ++k) {
+            const int column = column_of(static_cast<int>(turn + k));
+            bits |= static_cast<u32>(Hooks::keep(params, rows.side[i], static_cast<Position>(base + column), table, column)) << k;
+          }
+          asked |= bits << turn;
         }
         keep &= asked;
       }
@@ -88,12 +96,24 @@ FLEXC_DEVICE void mask_tile(const flexc_hopper_arguments& arguments, const typen
         float& score = scores[4 * (index / 2) + 2 * i + index % 2];
         u32 group;
         switch (k / kBitsPerGroup) {
-          case 0: group = bit_group<0>(keep); break;
-          case 1: group = bit_group<1>(keep); break;
-          case 2: group = bit_group<2>(keep); break;
-          case 3: group = bit_group<3>(keep); break;
-          case 4: group = bit_group<4>(keep); break;
-          default: group = bit_group<5>(keep); break;
+          case 0:
+            group = bit_group<0>(keep);
+            break;
+          case 1:
+            group = bit_group<1>(keep);
+            break;
+          case 2:
+            group = bit_group<2>(keep);
+            break;
+          case 3:
+            group = bit_group<3>(keep);
+            break;
+          case 4:
+            group = bit_group<4>(keep);
+            break;
+          default:
+            group = bit_group<5>(keep);
+            break;
         }
         score = (group & (2u << k % kBitsPerGroup)) != 0 ? score : removed;
       }
@@ -101,7 +121,7 @@ FLEXC_DEVICE void mask_tile(const flexc_hopper_arguments& arguments, const typen
   }
 }
 
-/// How a tile's elements become log2-domain logits: logit2 = x * factor + row for each of the thread's two rows.
+/// How a tile's elements become log2-domain logits: logit2 = x * factor + row for each of the thread's two rows. `row` is the thread's own.
 struct Logits {
   float factor[2], row[2];
 };
@@ -125,8 +145,8 @@ FLEXC_DEVICE void modify_scores(const typename Hooks::Params& params, const Rows
 
 /// The score stage of a tile, by class. The elements change in place; what is the same for a row comes back.
 template <class Config, class Hooks>
-FLEXC_DEVICE Logits score_tile(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, const Rows<Config, Hooks>& rows, i32 tile,
-                               const SharedTable<Config>& table, float (&scores)[Config::kScores]) {
+FLEXC_DEVICE Logits score_tile(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, const Rows<Config, Hooks>& rows,
+                               i32 tile, const SharedTable<Config>& table, float (&scores)[Config::kScores]) {
   using Position = typename Hooks::Position;
   if constexpr (Hooks::kScoreClass == ScoreClass::kIdentity) {
     return {{arguments.scale_log2, arguments.scale_log2}, {0.0f, 0.0f}};
@@ -144,8 +164,8 @@ FLEXC_DEVICE Logits score_tile(const flexc_hopper_arguments& arguments, const ty
         ratio[i] = affine.slope * rcp_approx(affine.factor);
         // Comparisons with infinity are false for NaN, so this asks for finite numbers and a positive factor.
         constexpr float kLimit = 1e30f;
-        fits = fits && affine.factor > 1.0f / kLimit && affine.factor < kLimit && affine.row > -kLimit && affine.row < kLimit &&
-               ratio[i] > -kLimit && ratio[i] < kLimit;
+        fits = fits && affine.factor > 1.0f / kLimit && affine.factor < kLimit && affine.row > -kLimit && affine.row < kLimit && ratio[i] > -kLimit &&
+               ratio[i] < kLimit;
       }
       if (!warp_any(SITE(affine_vote), !fits)) {
         FLEXC_UNROLL

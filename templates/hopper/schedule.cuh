@@ -29,12 +29,18 @@ FLEXC_DEVICE Coordinates coordinates_of(const flexc_hopper_arguments& arguments,
 }
 
 /// Whether a band may have a second interval: hooks that never do may say `kBandIntervals = 1`.
+template <class...>
+using Void = void;
+template <class Hooks, class = void>
+struct BandIntervals {
+  static constexpr int kCount = 2;
+};
 template <class Hooks>
-constexpr auto band_intervals(int) -> decltype(Hooks::kBandIntervals) { return Hooks::kBandIntervals; }
+struct BandIntervals<Hooks, Void<decltype(Hooks::kBandIntervals)>> {
+  static constexpr int kCount = Hooks::kBandIntervals;
+};
 template <class Hooks>
-constexpr int band_intervals(long) { return 2; }
-template <class Hooks>
-inline constexpr bool kTwoIntervals = Hooks::kHasBand && band_intervals<Hooks>(0) > 1;
+inline constexpr bool kTwoIntervals = Hooks::kHasBand && BandIntervals<Hooks>::kCount > 1;
 
 /// The tiles of keys that an item visits, as numbers: [first0, first0 + count0), then from first1 on, `count` in all, at least one. A tile in one of
 /// the two full ranges is kept whole by all rows; all others are masked. Tiles ascend.
@@ -72,7 +78,8 @@ FLEXC_DEVICE i32 column_of(Position position, Position offset, i32 kv_len) {
 }
 
 template <class Hooks>
-FLEXC_DEVICE ColumnLimits limits_of_row(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, const typename Hooks::Row& row) {
+FLEXC_DEVICE ColumnLimits limits_of_row(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params,
+                                        const typename Hooks::Row& row) {
   if constexpr (!Hooks::kHasBand) {
     return {0, arguments.kv_len, 0, 0};
   } else {
@@ -134,7 +141,7 @@ FLEXC_DEVICE TileRanges tile_ranges(const flexc_hopper_arguments& arguments, con
     const i32 count1 = end1 > ranges.first1 ? end1 - ranges.first1 : 0;
     ranges.count = ranges.count0 + count1;
     if (ranges.count == 0) ranges.count = ranges.count0 = 1, ranges.first0 = 0;  // nothing is kept: one masked tile, so that there is always one
-    const bool asks = Hooks::kHasMask;  // a pair's own mask leaves no tile known to be full
+    const bool asks = Hooks::kHasMask;                                           // a pair's own mask leaves no tile known to be full
     const auto not_before = [](i32 end, i32 begin) { return end > begin ? end : begin; };
     ranges.full0_begin = (most_lo0 + kN - 1) / kN, ranges.full0_end = not_before(asks ? 0 : least_hi0 / kN, ranges.full0_begin);
     ranges.full1_begin = (most_lo1 + kN - 1) / kN, ranges.full1_end = not_before(asks ? 0 : least_hi1 / kN, ranges.full1_begin);
@@ -175,9 +182,8 @@ FLEXC_DEVICE Item read_item(Barriers barriers) {
     words[i] = static_cast<i32>(shuffle_index(SITE(share_item), shared_load(SITE(read_item), barriers.item(i)), 0));
   }
   warp_sync(SITE(item_read));  // one lane lets go of the item for all
-  return {static_cast<u32>(words[0]),
-          {words[1], words[2], words[3]},
-          {words[4], words[5], words[6], words[7], words[8], words[9], words[10], words[11]}};
+  return {
+      static_cast<u32>(words[0]), {words[1], words[2], words[3]}, {words[4], words[5], words[6], words[7], words[8], words[9], words[10], words[11]}};
 }
 
 }  // namespace flexc::device

@@ -9,38 +9,41 @@
 
 namespace flexc::device {
 
-inline constexpr unsigned kPanelColumns = 64;    // of 2-byte elements
+inline constexpr unsigned kPanelColumns = 64;  // of 2-byte elements
 inline constexpr unsigned kPanelRowBytes = 128;
-inline constexpr unsigned kWarpgroupRows = 64;   // rows of a wgmma
+inline constexpr unsigned kWarpgroupRows = 64;  // rows of a wgmma
 inline constexpr unsigned kWarpgroupThreads = 128;
-inline constexpr unsigned kGemmK = 16;           // the depth of one wgmma on 2-byte elements
-inline constexpr unsigned kStages = 2;           // of the rings of K and V tiles
-inline constexpr unsigned kSharedBase = 0x400;   // where dynamic shared memory begins: CUDA keeps the first KiB; the kernel checks it
-inline constexpr unsigned kSharedLimit = 232448; // 227 KiB, the most a CTA may have
+inline constexpr unsigned kGemmK = 16;            // the depth of one wgmma on 2-byte elements
+inline constexpr unsigned kStages = 2;            // of the rings of K and V tiles
+inline constexpr unsigned kSharedBase = 0x400;    // where dynamic shared memory begins: CUDA keeps the first KiB; the kernel checks it
+inline constexpr unsigned kControlSpare = 252;    // a word of the first 256 bytes, which hold the barriers, that nothing uses
+inline constexpr unsigned kSharedLimit = 232448;  // 227 KiB, the most a CTA may have
 
 enum class Element : int { kBf16, kF16 };
 
+#if !defined(__CUDACC__)  // the generator's and the model's: on the device the steps are in the printed text
 // Matrix products. Shared-memory descriptors count in units of 16 bytes; steps are added to the whole 64-bit descriptor of the tile's base.
 // S = Q K^T: A is Q, B is K, both K-major: four steps of 16 columns fit into a panel's row. O += P V: A is P in registers, B is V (MN-major,
 // "transposed"): a step is 16 rows of V.
 constexpr unsigned qk_descriptor_step(unsigned panel_bytes, unsigned step) { return step / 4 * (panel_bytes / 16) + step % 4 * 2; }
 constexpr unsigned pv_descriptor_step(unsigned step) { return step * (kGemmK * kPanelRowBytes / 16); }
+#endif
 
 // What is chosen for a member of a variant's family. Emitted code defines `struct Config : Tile<...>` or passes Tile<...> itself.
 template <Element kElementType, unsigned kTileM, unsigned kTileN, unsigned kHeadDim, unsigned kValueDim, unsigned kTableSlots = 0>
 struct Tile {
   static constexpr Element kElement = kElementType;
-  static constexpr unsigned kM = kTileM;           // query rows a CTA: 64 a consumer warpgroup
-  static constexpr unsigned kN = kTileN;           // keys a tile
+  static constexpr unsigned kM = kTileM;  // query rows a CTA: 64 a consumer warpgroup
+  static constexpr unsigned kN = kTileN;  // keys a tile
   static constexpr unsigned kD = kHeadDim;
   static constexpr unsigned kDV = kValueDim;
   static constexpr unsigned kSlots = kTableSlots;  // 4-byte words a column of the kv_side table
   static constexpr unsigned kConsumers = kM / kWarpgroupRows;
   static constexpr unsigned kThreads = (kConsumers + 1) * kWarpgroupThreads;
 
-  // Registers. The launch bound's share of 65,536, in steps of 8, is what a CTA gets: 168 a thread at 384 threads, 128 at 512. setmaxnreg moves them from
-  // the producer to the consumers, and the sum may not grow: 40 + 2 * 232 = 3 * 168, 32 + 3 * 160 = 4 * 128. (32 and 240 would be 1,024 registers more
-  // than the CTA has, and the last warpgroup would wait for them for ever.)
+  // Registers. The launch bound's share of 65,536, in steps of 8, is what a CTA gets: 168 a thread at 384 threads, 128 at 512. setmaxnreg moves them
+  // from the producer to the consumers, and the sum may not grow: 40 + 2 * 232 = 3 * 168, 32 + 3 * 160 = 4 * 128. (32 and 240 would be 1,024
+  // registers more than the CTA has, and the last warpgroup would wait for them for ever.)
   static constexpr unsigned kProducerRegisters = kConsumers == 2 ? 40 : 32;
   static constexpr unsigned kConsumerRegisters = kConsumers == 2 ? 232 : kConsumers == 3 ? 160 : 255;
 
@@ -55,8 +58,8 @@ struct Tile {
   static constexpr unsigned kKBytes = kKvPanelBytes * (kD / kPanelColumns);   // a stage
   static constexpr unsigned kVBytes = kKvPanelBytes * (kDV / kPanelColumns);  // a stage
   static constexpr unsigned kOutBytes = kQPanelBytes * (kDV / kPanelColumns);
-  static constexpr unsigned kTableBytes = kSlots * kN * 4;                    // a stage; [slot][column]
-  static constexpr unsigned kControlBytes = 256;                              // barriers and the current item
+  static constexpr unsigned kTableBytes = kSlots * kN * 4;  // a stage; [slot][column]
+  static constexpr unsigned kControlBytes = 256;            // barriers and the current item
 
   static constexpr unsigned kControlOffset = 0;
   static constexpr unsigned kTableOffset = kControlOffset + kControlBytes;

@@ -14,17 +14,27 @@ float widen(MmaElement element, uint32_t bits) {
   return element == MmaElement::Bf16 ? bf16_to_f32(half) : f16_to_f32(half);
 }
 
-// c[64][n] += a[64][16] b[16][n], products exact in f32, summed in f32 from k = 0 up. The hardware's order differs; tolerances cover that.
-#if defined(__GNUC__) && !defined(__clang__)
-__attribute__((optimize("O3")))
+// c[64][n] += a[64][16] b[16][n], products exact in f32, summed in f32 from k = 0 up. The hardware's order differs; tolerances cover that. Without
+// contraction, so that wider vectors give the same bits.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+__attribute__((target_clones("avx2", "default"), optimize("O3")))
 #endif
 void multiply(float* __restrict c, const float* __restrict a, const float* __restrict b, int n) {
+  constexpr int kAtOnce = 4;  // of the depth, so that a sum stays in a register for as long
+  static_assert(kMmaK % kAtOnce == 0);
   for (int row = 0; row < kMmaM; ++row) {
     float* out = c + row * n;
-    for (int k = 0; k < kMmaK; ++k) {
-      const float left = a[row * kMmaK + k];
-      const float* right = b + k * n;
-      for (int column = 0; column < n; ++column) out[column] += left * right[column];
+    for (int k = 0; k < kMmaK; k += kAtOnce) {
+      const float* left = a + row * kMmaK + k;
+      const float *b0 = b + k * n, *b1 = b0 + n, *b2 = b1 + n, *b3 = b2 + n;
+      for (int column = 0; column < n; ++column) {
+        float sum = out[column];
+        sum += left[0] * b0[column];
+        sum += left[1] * b1[column];
+        sum += left[2] * b2[column];
+        sum += left[3] * b3[column];
+        out[column] = sum;
+      }
     }
   }
 }

@@ -160,10 +160,13 @@ void LaunchRun::report_deadlock() {
               " wait for " + what;
     }
     for (const auto& [address, slot] : cta->barriers) {
-      const auto waits_here = [address = address](const Thread& thread) { return thread.state == Thread::State::Waiting && thread.wait_detail == address; };
+      const auto waits_here = [address = address](const Thread& thread) {
+        return thread.state == Thread::State::Waiting && thread.wait_detail == address;
+      };
       if (std::none_of(cta->threads.begin(), cta->threads.end(), waits_here)) continue;
-      text += "; mbarrier " + std::to_string(address) + ": phase " + std::to_string(slot.barrier.phase) + ", " + std::to_string(slot.barrier.pending) + " of " +
-              std::to_string(slot.barrier.expected) + " arrivals and " + std::to_string(slot.barrier.bytes) + " bytes missing";
+      text += "; mbarrier " + std::to_string(address) + ": phase " + std::to_string(slot.barrier.phase) + ", " +
+              std::to_string(slot.barrier.pending) + " of " + std::to_string(slot.barrier.expected) + " arrivals and " +
+              std::to_string(slot.barrier.bytes) + " bytes missing";
     }
   }
   report(Fault::Deadlock, std::move(text));

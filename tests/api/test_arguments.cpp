@@ -213,7 +213,7 @@ TEST_CASE("the checked mode names capture and index") {
 TEST_CASE("devices that are not here are the environment's fault") {
   Engine engine;
   const Variant variant = test::parsed(kCausal);
-  for (const auto& [device, word] : {std::pair(Device::cuda(), "CUDA back end"), std::pair(Device::model(), "host model")}) {
+  for (const auto& [device, word] : {std::pair(Device::cuda(), "CUDA back end")}) {
     const auto kernel = engine.compile(variant, {.device = device});
     REQUIRE_FALSE(kernel.has_value());
     CHECK(kernel.error().error.kind == ErrorKind::Environment);
@@ -224,4 +224,17 @@ TEST_CASE("devices that are not here are the environment's fault") {
   CHECK((*engine.compile(variant, {}))->device().kind == (cpu_works ? Device::Kind::Cpu : Device::Kind::Oracle));
   CHECK(engine.compile(variant, {.dtype = i32}).error().error.kind == ErrorKind::Usage);
   CHECK(engine.compile(variant, {.head_dim = 0}).error().error.kind == ErrorKind::Input);
+}
+
+TEST_CASE("the host model says what the Hopper kernel does not take") {
+  Engine engine;
+  const Variant variant = test::parsed(kCausal);
+  const auto wide = engine.compile(variant, {.dtype = f32, .device = Device::model()});
+  REQUIRE_FALSE(wide.has_value());
+  CHECK(wide.error().error.kind == ErrorKind::Usage);
+  CHECK_THAT(wide.error().error.message, Contains("bf16"));
+  const auto odd = engine.compile(variant, {.dtype = bf16, .head_dim = 80, .device = Device::model()});
+  REQUIRE_FALSE(odd.has_value());
+  CHECK(odd.error().error.kind == ErrorKind::Input);
+  CHECK_THAT(odd.error().error.message, Contains("64, 128 and 256"));
 }

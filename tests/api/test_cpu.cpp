@@ -55,6 +55,27 @@ TEST_CASE("affine scores whose row terms are not finite equal the oracle's") {
   }
 }
 
+TEST_CASE("affine scores at positions where their integers wrap equal the oracle's") {
+  constexpr std::string_view kText =
+      "tensor slopes: f32[H]\n"
+      "def score_mod(score, b, h, q_idx, kv_idx):\n    return score + slopes[h] * (2 * kv_idx - q_idx)\n";
+  const auto cpu = cpu_kernel(kText);
+  if (!cpu) return;
+  const auto oracle = test::compiled(kText);
+  Tensor slopes(f32, {4});
+  for (int h = 0; h < 4; ++h) slopes.as<float>()[h] = 1e-18f * static_cast<float>(h + 1);
+  // 2 kv_idx passes 2^63 in the middle of the row, and the weights with it.
+  Call a({.q_len = 20}), b({.q_len = 20});
+  for (Call* call : {&a, &b}) {
+    call->arguments.captures.set("slopes", slopes.view());
+    call->arguments.kv_offset = (std::int64_t{1} << 62) - 5;
+  }
+  REQUIRE(cpu->run(a.arguments).has_value());
+  REQUIRE(oracle->run(b.arguments).has_value());
+  CHECK(differences(a.out, b.out) == 0);
+  CHECK(differences(a.lse, b.lse) == 0);
+}
+
 TEST_CASE("a window far from a tile's first column loses nothing to steep slopes") {
   // The kept scores are small; the distances to the tile's first column are not, and neither is their product with the slope.
   constexpr std::string_view kText =
@@ -93,13 +114,17 @@ TEST_CASE("threads and block masks change no bit") {
   const auto cpu = cpu_kernel(kText);
   if (!cpu) return;
   const test::Shape shape{.batch = 1, .heads = 4, .kv_heads = 2, .q_len = 300, .kv_len = 300};
-  Call one(shape), two(shape), masked(shape);
+  Call one(shape), two(shape), proved(shape), usual(shape), exact(shape);
   two.arguments.threads = 2;
-  const auto mask = cpu->block_mask({.batch = 1, .heads = 4, .q_len = 300, .kv_len = 300, .block_q = 32, .block_kv = 32}, {});
-  REQUIRE(mask.has_value());
-  masked.arguments.mask = &*mask;
-  for (Call* call : {&one, &two, &masked}) REQUIRE(cpu->run(call->arguments).has_value());
-  for (const Call* call : {&two, &masked}) {
+  std::vector<BlockMask> masks;
+  for (const auto refine : {MaskShape::Refine::None, MaskShape::Refine::Default, MaskShape::Refine::Exact}) {
+    auto mask = cpu->block_mask({.batch = 1, .heads = 4, .q_len = 300, .kv_len = 300, .block_q = 32, .block_kv = 32, .refine = refine}, {});
+    REQUIRE(mask.has_value());
+    masks.push_back(std::move(*mask));
+  }
+  proved.arguments.mask = &masks[0], usual.arguments.mask = &masks[1], exact.arguments.mask = &masks[2];
+  for (Call* call : {&one, &two, &proved, &usual, &exact}) REQUIRE(cpu->run(call->arguments).has_value());
+  for (const Call* call : {&two, &proved, &usual, &exact}) {
     CHECK(std::memcmp(one.out.as<float>(), call->out.as<float>(), one.out.byte_count()) == 0);
     CHECK(std::memcmp(one.lse.as<float>(), call->lse.as<float>(), one.lse.byte_count()) == 0);
   }

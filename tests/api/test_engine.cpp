@@ -86,7 +86,7 @@ TEST_CASE("a batch of 1 in k and v serves every batch") {
 TEST_CASE("block masks: counts, kept pairs, uniform dimensions stored once, offsets") {
   const auto kernel = compiled(kCausal);
   MaskReport report;
-  MaskShape shape{.batch = 3, .heads = 4, .q_len = 2048, .kv_len = 2048};
+  MaskShape shape{.batch = 3, .heads = 4, .q_len = 2048, .kv_len = 2048, .refine = MaskShape::Refine::Exact};
   const auto mask = kernel->block_mask(shape, {}, &report);
   REQUIRE(mask.has_value());
   CHECK(mask->batches == 1);
@@ -94,6 +94,14 @@ TEST_CASE("block masks: counts, kept pairs, uniform dimensions stored once, offs
   CHECK(mask->counts() == BlockMask::Counts{120, 16, 120});
   CHECK(report.kept_pairs == 2048 * 2049 / 2);
   CHECK(report.build_s > 0);
+  shape.refine = MaskShape::Refine::None;
+  const auto proved = kernel->block_mask(shape, {}, &report);
+  REQUIRE(proved.has_value());
+  CHECK(proved->runs == mask->runs);
+  CHECK(report.kept_pairs == -1);
+  CHECK(report.pair_evaluations == 0);
+  CHECK(report.evaluations == 31);  // a function of q - k: one tile a diagonal
+  CHECK(report.method == "diagonal");
 
   const auto by_head = compiled("def mask_mod(b, h, q, k):\n    return q - k < 16 * (h + 1)\n")->block_mask({.batch = 3, .heads = 4, .q_len = 64, .kv_len = 64, .block_q = 16, .block_kv = 16}, {});
   REQUIRE(by_head.has_value());
@@ -104,7 +112,7 @@ TEST_CASE("block masks: counts, kept pairs, uniform dimensions stored once, offs
   REQUIRE(late.has_value());
   CHECK(late->counts() == BlockMask::Counts{0, 1, 3});
 
-  const auto everything = compiled("def score_mod(score, b, h, q, k):\n    return score\n")->block_mask({.batch = 2, .q_len = 100, .kv_len = 130, .block_q = 64, .block_kv = 64}, {}, &report);
+  const auto everything = compiled("def score_mod(score, b, h, q, k):\n    return score\n")->block_mask({.batch = 2, .q_len = 100, .kv_len = 130, .block_q = 64, .block_kv = 64, .refine = MaskShape::Refine::Exact}, {}, &report);
   REQUIRE(everything.has_value());
   CHECK(everything->counts() == BlockMask::Counts{0, 0, 6});
   CHECK(report.kept_pairs == 13000);

@@ -56,7 +56,7 @@ TEST_CASE("compile-time values are Python's") {
 TEST_CASE("a row to the power of zero is a row of ones") {
   const std::string row = "tensor t: i64[n, 4]\n";
   CHECK(of("score + sum(t[q_idx] ** 0)", row) == of("score + sum(t[q_idx] * 0 + 1)", row));
-  CHECK(of("score + q_idx ** 0") == of("score + 1"));
+  CHECK(of("score + q_idx ** 0").find("const_i64 1\n") != std::string::npos);
 }
 
 TEST_CASE("a compile-time integer that does not fit in 64 bits is an error where it meets a run-time integer, and converted at a float") {

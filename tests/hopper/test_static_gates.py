@@ -1,6 +1,7 @@
 """The Hopper kernel, compiled with NVRTC for a matrix of tiles and approved mods, passes the static gates (tools/sass_gates.py).
 
-test_static_gates.py PRINT_PRODUCTS --set fast|nightly|negative. The negative set compiles kernels with a planted fault (no pin; a tile that cannot fit
+test_static_gates.py PRINT_PRODUCTS --set fast|nightly|slots|negative. The set "slots" also holds issue slots a score element of a full tile, with the
+mask branch compiled in, against limits, where NVRTC is of the pinned version (tools/cuda_versions.txt). The negative set compiles kernels with a planted fault (no pin; a tile that cannot fit
 into the registers), which must be rejected. Exit 77 (skipped) without NVRTC or nvdisasm.
 """
 import argparse
@@ -24,12 +25,15 @@ SKIPPED = 77
 OPTIONS = ["--gpu-architecture=sm_90a", "--std=c++17", "--fmad=false", "--no-cache", "--ptxas-options=-v"]
 # (variant, element, M, N, D, pin); mods are the approved ones of tests/goldens/cuda, and `causal_band`, causal as a band, below.
 SETS = {
-    "fast": [("noop", "bf16", 192, 128, 64, "kSleep"), ("causal_band", "bf16", 128, 128, 128, "kSleep"), ("alibi", "f16", 128, 128, 128, "kStore")],
-    "nightly": [(v, e, m, n, d, "kSleep") for v in ("noop", "causal_band") for e in ("bf16", "f16")
+    "fast": [("noop", "bf16", 192, 128, 64, "kStore"), ("causal_band", "bf16", 128, 128, 128, "kStore"), ("alibi", "f16", 128, 128, 128, "kSleep")],
+    "nightly": [(v, e, m, n, d, "kStore") for v in ("noop", "causal_band") for e in ("bf16", "f16")
                 for m, n, d in ((192, 128, 64), (128, 128, 128), (128, 176, 128), (128, 64, 256), (128, 80, 256))] +
-               [(v, "bf16", 128, 128, 128, p) for v in ("alibi", "softcap") for p in ("kSleep", "kStore")],
-    "negative": [("noop", "bf16", 128, 128, 128, "kNone"), ("noop", "bf16", 192, 256, 64, "kSleep")],
+               [(v, "bf16", 128, 128, 128, p) for v in ("alibi", "softcap") for p in ("kStore", "kSleep")],
+    "slots": [("causal_band", "bf16", 192, 128, 64, "kStore"), ("causal_band", "bf16", 128, 128, 128, "kStore"),
+              ("causal_band", "bf16", 128, 176, 128, "kStore"), ("causal_band", "bf16", 128, 64, 256, "kStore")],
+    "negative": [("noop", "bf16", 128, 128, 128, "kNone"), ("noop", "bf16", 192, 192, 64, "kStore")],
 }
+SLOT_LIMITS = {(192, 128, 64): 6.4, (128, 128, 128): 6.5, (128, 176, 128): 6.1, (128, 64, 256): 9.0}
 CAUSAL_BAND = """
 #include "templates/hooks.cuh"
 namespace flexc::mods {
@@ -72,7 +76,7 @@ def source_of(tool, variant, element, m, n, d, pin):
 #include "templates/hopper/forward.cuh"
 namespace flexc::device {{
 struct Config : Tile<Element::{kind}, {m}, {n}, {d}, {d}, {words}> {{
-  static constexpr ForwardOptions kOptions{{Pin::{pin}, {"true" if d <= 128 else "false"}}};
+  static constexpr ForwardOptions kOptions{{Pin::{pin}, true}};
 }};
 }}  // namespace flexc::device
 FLEXC_KERNEL(flexc::device::Config::kThreads)
@@ -117,7 +121,11 @@ def main():
     if nvrtc is None:
         print("skipped: no NVRTC (set FLEXC_NVRTC to libnvrtc.so)")
         return SKIPPED
-    failed = 0
+    major, minor = ctypes.c_int(), ctypes.c_int()
+    nvrtc.nvrtcVersion(ctypes.byref(major), ctypes.byref(minor))
+    pinned = re.search(r"nvidia-cuda-nvrtc==(\d+)\.(\d+)", (ROOT / "tools" / "cuda_versions.txt").read_text())
+    counts = options.set == "slots" and (str(major.value), str(minor.value)) == pinned.groups()
+    failed, figures = 0, []
     for variant, element, m, n, d, pin in SETS[options.set]:
         name = f"{variant} {element} {m}x{n} D{d} {pin}"
         try:
@@ -136,12 +144,20 @@ def main():
             for kernel, items in sass_gates.parse(sass_gates.disassemble(nvdisasm, path)).items():
                 report = sass_gates.judge(kernels.get(kernel), items, gates)
                 sass_gates.show(name, report)
-                failed += not all(passed for _, passed, _ in report["gates"])
+                slots = report["loop"]["slots_per_element"] if report["loop"] else float("inf")
+                figures.append(f"{m}x{n} D{d} {slots:.2f}")
+                high = counts and slots > SLOT_LIMITS[m, n, d]
+                if high:
+                    print(f"  FAIL  slots     {slots:.2f} an element, at most {SLOT_LIMITS[m, n, d]}")
+                failed += high or not all(passed for _, passed, _ in report["gates"])
     total = len(SETS[options.set])
     if options.set == "negative":
         print(f"rejected {failed} of {total} faulty kernels")
         return 0 if failed == total else 1
-    print(f"{total - failed} of {total} kernels pass")
+    if options.set == "slots":
+        print(f"slots an element: {', '.join(figures)}" + ("" if counts else " (not judged: another NVRTC)"))
+    else:
+        print(f"{total - failed} of {total} kernels pass")
     return 1 if failed else 0
 
 

@@ -1,6 +1,6 @@
-// RELIABILITY 17: falsifies a causal D128 kernel call by call, and counts how many of the mutants the model notices. A mutant is noticed if some run of it
-// ends with a report or gives other bits than the right kernel. Every survivor has to have an explanation below; the exit status is 1 where one has none, or
-// where fewer than nine in ten are noticed.
+// RELIABILITY 17: falsifies a causal D128 kernel call by call, and counts how many of the mutants the model notices. A mutant is noticed if some run
+// of it ends with a report or gives other bits than the right kernel. Every survivor has to have an explanation below; the exit status is 1 where one
+// has none, or where fewer than nine in ten are noticed.
 //   hopper_mutants [-v]     -v prints each mutant
 #include <cstdio>
 #include <cstring>
@@ -23,8 +23,10 @@ constexpr Explanation kExplanations[] = {
     {"k_descriptor", Change::LeadingPlus, "PTX does not use the leading offset of a K-major operand with a swizzle"},
     {"k_descriptor", Change::LeadingMinus, "PTX does not use the leading offset of a K-major operand with a swizzle"},
     {"raise_registers", Change::Drop, "how many registers the code needs is ptxas's knowledge: the static gates compare it with the share"},
-    {"raise_registers", Change::RegistersMinus8, "how many registers the code needs is ptxas's knowledge: the static gates compare it with the share"},
-    {"lower_registers", Change::RegistersMinus8, "how many registers the code needs is ptxas's knowledge: the static gates compare it with the share"},
+    {"raise_registers", Change::RegistersMinus8,
+     "how many registers the code needs is ptxas's knowledge: the static gates compare it with the share"},
+    {"lower_registers", Change::RegistersMinus8,
+     "how many registers the code needs is ptxas's knowledge: the static gates compare it with the share"},
     {"pv_fence", Change::Drop, "qk_fence, which follows the last writes of P and of the output, covers them too"},
     {"take_turn", Change::Drop, "the turns are for speed: who is not made to wait computes the same"},
     {"limit_lo0", Change::LimitMinus, "causal rows begin at key 0, and no limit is below that"},
@@ -83,11 +85,18 @@ int main(int argc, char** argv) {
       const char* why = how.empty() ? explanation(site.name, change) : nullptr;
       how.empty() ? ++(why != nullptr ? explained : unexplained) : ++detected;
       if (verbose || (how.empty() && why == nullptr)) {
-        std::printf("%-11s %s, %s: %s\n", !how.empty() ? "detected" : why != nullptr ? "explained" : "UNEXPLAINED", site.name.c_str(), model::change_name(change),
-                    !how.empty() ? how.substr(0, 160).c_str() : why != nullptr ? why : "no run noticed");
+        std::printf("%-11s %s, %s: %s\n",
+                    !how.empty()     ? "detected"
+                    : why != nullptr ? "explained"
+                                     : "UNEXPLAINED",
+                    site.name.c_str(), model::change_name(change),
+                    !how.empty()     ? how.substr(0, 160).c_str()
+                    : why != nullptr ? why
+                                     : "no run noticed");
       }
     }
   }
-  std::printf("mutants: total %u, detected %u (%.1f %%), explained %u, unexplained %u\n", total, detected, 100.0 * detected / total, explained, unexplained);
+  std::printf("mutants: total %u, detected %u (%.1f %%), explained %u, unexplained %u\n", total, detected, 100.0 * detected / total, explained,
+              unexplained);
   return unexplained == 0 && detected * 10 >= total * 9 ? 0 : 1;
 }

@@ -17,7 +17,6 @@ std::string describe(const model::LaunchResult& result) {
 }
 
 int seeds() {
-  if (const char* few = std::getenv("FLEXC_SEEDS")) return std::atoi(few);
   const char* nightly = std::getenv("FLEXC_NIGHTLY");
   return nightly != nullptr && nightly[0] == '1' ? 200 : 20;
 }
@@ -34,8 +33,7 @@ void holds(const char* name, int batch, int heads, int kv_heads, int q_len, int 
       options.policy = policy;
       const auto result = problem.run(options);
       INFO(name << ", " << model::policy_name(policy) << ", seed " << seed << ": " << describe(result));
-      CHECK(result.reports.empty());
-      if (!result.reports.empty()) return;
+      REQUIRE(result.reports.empty());
       if (first.empty()) {
         CHECK(problem.judge() == "");
         first = problem.out();
@@ -50,10 +48,10 @@ void holds(const char* name, int batch, int heads, int kv_heads, int q_len, int 
 }  // namespace
 
 TEST_CASE("forward kernels: no report, the reference's answer, the same bits under every schedule") {
-  holds("noop D64", 1, 2, 1, 200, 300, seeds());
-  holds("causal D64", 1, 2, 1, 200, 300, seeds());
-  holds("causal D128", 2, 2, 1, 200, 200, seeds());
-  holds("causal D128 f16", 1, 1, 1, 130, 300, seeds());
-  holds("noop D128", 1, 2, 2, 129, 360, seeds());
-  holds("causal D256", 1, 1, 1, 200, 200, seeds());
+  holds("noop D64", 1, 1, 1, 200, 300, seeds());
+  holds("causal D64", 1, 1, 1, 200, 200, seeds());
+  holds("causal D128", 1, 2, 1, 140, 140, seeds());
+  holds("causal D128 f16", 1, 1, 1, 130, 200, seeds());
+  holds("noop D128", 1, 1, 1, 129, 200, seeds());
+  holds("causal D256", 1, 1, 1, 130, 130, seeds());
 }

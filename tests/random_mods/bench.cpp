@@ -9,6 +9,7 @@
 #include <functional>
 #include <limits>
 
+#include "tests/ir/keep_row.h"
 #include "tests/random_mods/expectation.h"
 
 namespace random_mods {
@@ -206,9 +207,10 @@ Outputs run(const flexc_row_module& module, const flexc_row_launch& launch, cons
   if (module.score_row) module.score_row(&launch, &levels, &segment, s);
   if (module.affine_row) module.affine_row(&launch, &levels, &segment, &out.affine);
   if (module.mask_row) module.mask_row(&launch, &levels, &segment, keep);
+  if (module.mask_row && count % 64 != 0 && keep[count / 64] >> (count % 64) != 0) out.broken = "mask_row sets bits beyond the segment's end";
+  if (module.mask_row || module.band_row) keep_row(module, launch, levels, segment, keep);
   out.scores.assign(s, s + count);
   for (std::size_t i = 0; i < count; ++i) out.keep.push_back(keep[i / 64] >> (i % 64) & 1);
-  if (module.mask_row && count % 64 != 0 && keep[count / 64] >> (count % 64) != 0) out.broken = "mask_row sets bits beyond the segment's end";
   return out;
 }
 

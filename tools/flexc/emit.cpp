@@ -50,7 +50,6 @@ class EmitVerb final : public Verb {
     const auto start = std::chrono::steady_clock::now();
     const LoadedVariant loaded = load_variant(variant_);
     print_diagnostics(loaded.variant.warnings());
-    if (*stage_ == "tile") throw Failure(ErrorKind::Environment, "--stage tile: this build lacks the tile programs");
     if (std::ranges::find(kKernelStages, *stage_) != std::end(kKernelStages)) {
       const bool is_gallery = variant_.variant && find_gallery_entry(*variant_.variant);
       auto kernel = loaded.variant.emit_kernel(*stage_, {.dtype = dtype.value_or(bf16), .head_dim = head_dim, .in_child = true, .gallery_name = is_gallery ? *variant_.variant : ""});

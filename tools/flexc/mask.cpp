@@ -118,6 +118,9 @@ class MaskVerb final : public Verb {
     if (const auto kept = kept_share(mask_, report_)) json["kept"] = *kept;
     json["build_s"] = report_.build_s;
     json["bytes"] = mask_.bytes();
+    json["evaluations"] = report_.evaluations;
+    json["pair_evaluations"] = report_.pair_evaluations;
+    json["method"] = report_.method;
     print_result(json.dump() + "\n");
   }
 

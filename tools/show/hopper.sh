@@ -1,8 +1,13 @@
-# Claims about the Hopper kernel. It does not exist yet, and nothing has been run on a GPU.
-why="the Hopper kernel does not exist yet; not yet run on a GPU"
-unproven "static gates on every cubin: no spills, no local memory, no C75xx, overlap" "0 violations; overlap >= 90 %" "$why"
-unproven "issue slots a score element: D64 192x128; 128x128; 128x176; D256 128x64" "<= 6.4; 6.5; 6.1; 9.0" "$why"
-unproven "host model: no race, deadlock or poison; mutations detected" "20 seeds a kernel; every survivor explained" "$why"
+# Claims about the Hopper kernel. Nothing has been run on a GPU.
+why="not yet run on a GPU"
+claim "static gates on every cubin: no spills, no local memory, no C75xx, overlap" "0 violations; overlap >= 90 %" test_figure hopper.static_gates.nightly "kernels pass|skipped"
+claim "the gates reject a kernel without its pin, and one that spills" "all" test_figure hopper.static_gates.negative "rejected|skipped"
+claim "issue slots a score element: D64 192x128; 128x128; 128x176; D256 128x64" "<= 6.4; 6.5; 6.1; 9.0" test_figure hopper.static_gates.slots "slots an element|skipped"
+claim "host model: its primitives and layouts against tables typed from the PTX ISA; programs with planted faults are caught, their correct twins are silent" "0 reports in 200 seeds x 3 policies" tests '^hopper_model$'
+claim "host model: forward kernels D 64, 128, 256, noop and causal, equal float64 attention, without a report, the same bits under every schedule" "0 reports in 20 seeds x 3 policies" tests '^hopper_forward$'
+claim "host model: mutants of a causal D128 kernel" "unexplained 0; detected >= 90 %" test_figure hopper_mutants '^[0-9]*: mutants: '
+claim "flexc run --device model in bf16 and f16 equals the oracle" "2 ulp of the largest value" test_figure hopper_device_model 'device model: '
+claim "the comparison with the oracle sees a wrong reference" "all" test_figure hopper_device_model.negative 'device model: '
 unproven "forward bf16 D 64/128/256, 512 to 16k, against the better of FlashAttention-3 and cuDNN" ">= 1.0x" "$why"
 unproven "each variant, against min(own noop or causal at equal kept area, the bound of its SASS)" ">= 0.9x" "$why"
 unproven "each variant, against PyTorch FlexAttention (Triton; FLASH)" ">= 1.6x; >= 1.2x" "$why"

@@ -1,6 +1,40 @@
-# Claims about block sparsity from the expression. Masks are classified by brute force so far.
-claim "the brute-force block mask equals the mask at every pair" "0 tiles off" tests '^mask$'
-why="tile programs do not exist yet: masks are classified by evaluating every pair"
-unproven "no empty tile with a live pair, no full tile with a dead one, on 10,000 random masks" "0" "$why"
-unproven "refine=exact equals brute force" "equal" "$why"
-unproven "block mask at 1M x 1M tokens, block 128: bands; documents" "<= 1 ms and 1 MB; <= 20 ms" "$why"
+# Claims about block sparsity from the expression.
+claim "the brute-force block mask, which the proofs are judged by, equals the mask at every pair" "0 tiles off" tests '^mask$'
+claim "no empty tile with a live pair, no full tile with a dead one; refine=exact equals brute force: 10,000 random tile programs, edge values in every operation" "0 wrong" test_figure tile.programs 'random programs:'
+claim "the same from text: random masks with nested functions, captures sorted and not, against the oracle" "0 unsound" test_figure tile.random_masks 'random masks,'
+claim "unsound range functions planted in the interpreter are caught" "all, >= 25" test_figure tile.sabotage 'unsound range functions caught'
+claim "refine=none leaves 0 tiles undecided beyond the truly partial for the field's masks (<= 1 % unsorted documents, cross-attention); ten rewrites of each give the same map; goldens 46.875 % and 29.1015625 %" "0" tests '^tile\.field_masks$'
+claim "CPU output bitwise equal with no block mask, refine=none, default and exact" "equal" tests '^api$'
+# mask_cost MS BYTES EVALUATIONS_A_ROW VARIANT OPTION…: one mask at 1,048,576², block 128; the figure is its cost.
+mask_cost() {
+  local limit_ms=$1 limit_bytes=$2 limit_evaluations=$3
+  shift 3
+  if [ ! -x "$build/bin/flexc" ]; then echo "nothing is built: run tools/test.sh first"; return 77; fi
+  local json
+  json=$("$build/bin/flexc" mask "$@" --shape 1,2,1048576,1048576 --json) || return 1
+  python3 - "$json" "$limit_ms" "$limit_bytes" "$limit_evaluations" <<'PYTHON'
+import json, sys
+report, ms, size, evaluations = json.loads(sys.argv[1]), *map(float, sys.argv[2:])
+rows = 1048576 // 128
+print(f"{report['build_s'] * 1e3:.2f} ms, {report['bytes']} bytes, {report['evaluations'] / rows:.1f} evaluations and {report['pair_evaluations'] / rows:.1f} pairs a q-block ({report['method']})")
+sys.exit(report["build_s"] * 1e3 > ms or report["bytes"] > size or report["evaluations"] > evaluations * rows)
+PYTHON
+}
+# Documents of about 2,097 tokens: 500 of them.
+documents_cost() {
+  local folder status=0
+  folder=$(mktemp -d)
+  python3 -c 'import numpy, sys; numpy.save(sys.argv[1], (numpy.arange(1 << 20) * 500 >> 20).astype(numpy.int32))' "$folder/doc.npy" || { rm -rf "$folder"; echo "no NumPy"; return 77; }
+  mask_cost 20 1e9 1e9 document --capture "doc=$folder/doc.npy" || status=$?
+  rm -rf "$folder"
+  return $status
+}
+claim "1,048,576², block 128: causal" "<= 1 ms, 1 MB, 4 evaluations a q-block" mask_cost 1 1e6 4 causal
+claim "1,048,576², block 128: sliding window 1024" "<= 1 ms, 1 MB, 4 evaluations a q-block" mask_cost 1 1e6 4 sliding_window
+claim "1,048,576², block 128: prefix 512" "<= 1 ms, 1 MB, 4 evaluations a q-block" mask_cost 1 1e6 4 prefix_lm --param prefix=512
+claim "1,048,576², block 128: 500 documents" "<= 20 ms" documents_cost
+claim "1,048,576², block 128: NATTEN 13x13 on a 1024x1024 canvas" "<= 2 s" mask_cost 2000 1e9 1e9 natten --const WIDTH=1024 --const HEIGHT=1024 --const KERNEL_W=13 --const KERNEL_H=13
+unproven "beside PyTorch's create_block_mask, compiled, at 8k and 32k" "ratio" "PyTorch is no part of the tests' environment"
+unproven "CPU kept-pair rate of window 1024, prefix 512 and 4 documents" "within 15 % of causal's" "no flexc bench yet"
+unproven "masks of host captures are cached by a digest of what is read; one element changed is never stale" "0 of 1,000" "no mask cache yet: every mask is built anew"
+unproven "the tile program as a CUDA kernel for captures on the GPU" "equal to the host's" "there is no CUDA back end yet"

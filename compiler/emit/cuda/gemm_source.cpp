@@ -35,7 +35,8 @@ std::string instruction(const GemmShape& shape, unsigned width) {
 std::string assertion(const GemmShape& shape, const std::string& function) {
   const std::string element = shape.element == device::Element::kBf16 ? "kBf16" : "kF16";
   return "  static_assert(Config::kElement == Element::" + element + " && Config::kM == " + number(shape.m) + " && Config::kN == " + number(shape.n) +
-         " && Config::kD == " + number(shape.d) + " && Config::kDV == " + number(shape.dv) + ", \"" + function + " was printed for another tile\");\n";
+         " && Config::kD == " + number(shape.d) + " && Config::kDV == " + number(shape.dv) + ", \"" + function +
+         " was printed for another tile\");\n";
 }
 
 std::string qk_source(const GemmShape& shape) {
@@ -43,7 +44,8 @@ std::string qk_source(const GemmShape& shape) {
   const std::string q = "%" + number(scores), k = "%" + number(scores + 1);
   const unsigned steps = shape.d / device::kGemmK;
   std::string text = "#define FLEXC_SCORES " + register_list(0, scores) + "\n";
-  text += "template <class Config>\nFLEXC_DEVICE void qk_gemm(Site, float (&scores)[Config::kScores], u64 q, u64 k) {\n" + assertion(shape, "qk_gemm");
+  text +=
+      "template <class Config>\nFLEXC_DEVICE void qk_gemm(Site, float (&scores)[Config::kScores], u64 q, u64 k) {\n" + assertion(shape, "qk_gemm");
   text += "  asm volatile(\n      \"{\\n\\t.reg .pred zero;\\n\\t.reg .b64 a, b;\\n\\tsetp.ne.u32 zero, 0, 0;\\n\\t\"\n";
   for (unsigned step = 0; step < steps; ++step) {
     const unsigned a = device::qk_descriptor_step(shape.m * device::kPanelRowBytes, step);
@@ -55,7 +57,8 @@ std::string qk_source(const GemmShape& shape) {
     text += "      \"add.u64 a, " + q + ", " + number(a) + ";\\n\\tadd.u64 b, " + k + ", " + number(b) + ";\\n\\t\"\n";
     text += "      \"" + instruction(shape, shape.n) + "\" FLEXC_SCORES \", a, b, 1, 1, 1, 0, 0;\\n\\t\"\n";
   }
-  text += "      \"}\"\n      : " + operand_list("+f", "scores", scores) + "\n      : \"l\"(q), \"l\"(k)\n      : \"memory\");\n}\n#undef FLEXC_SCORES\n";
+  text +=
+      "      \"}\"\n      : " + operand_list("+f", "scores", scores) + "\n      : \"l\"(q), \"l\"(k)\n      : \"memory\");\n}\n#undef FLEXC_SCORES\n";
   return text;
 }
 
@@ -64,15 +67,17 @@ std::string pv_source(const GemmShape& shape) {
   const std::string v = "%" + number(outputs + packed);
   const unsigned steps = shape.n / device::kGemmK;
   std::string text = "#define FLEXC_OUTPUT " + register_list(0, outputs) + "\n";
-  text += "template <class Config>\nFLEXC_DEVICE void pv_gemm(Site, float (&output)[Config::kOutputs], const u32 (&packed)[Config::kPacked], u64 v) {\n" +
-          assertion(shape, "pv_gemm");
+  text +=
+      "template <class Config>\nFLEXC_DEVICE void pv_gemm(Site, float (&output)[Config::kOutputs], const u32 (&packed)[Config::kPacked], u64 v) {\n" +
+      assertion(shape, "pv_gemm");
   text += "  asm volatile(\n      \"{\\n\\t.reg .b64 b;\\n\\t\"\n";
   for (unsigned step = 0; step < steps; ++step) {
     const unsigned first = outputs + 4 * step;
     const std::string a = "{%" + number(first) + ",%" + number(first + 1) + ",%" + number(first + 2) + ",%" + number(first + 3) + "}";
     const unsigned b = device::pv_descriptor_step(step);
     if (b != 0) text += "      \"add.u64 b, " + v + ", " + number(b) + ";\\n\\t\"\n";
-    text += "      \"" + instruction(shape, shape.dv) + "\" FLEXC_OUTPUT \", " + a + ", " + (b == 0 ? v : std::string("b")) + ", 1, 1, 1, 1;\\n\\t\"\n";
+    text +=
+        "      \"" + instruction(shape, shape.dv) + "\" FLEXC_OUTPUT \", " + a + ", " + (b == 0 ? v : std::string("b")) + ", 1, 1, 1, 1;\\n\\t\"\n";
   }
   text += "      \"}\"\n      : " + operand_list("+f", "output", outputs) + "\n      : " + operand_list("r", "packed", packed) +
           ",\n        \"l\"(v)\n      : \"memory\");\n}\n#undef FLEXC_OUTPUT\n";

@@ -96,7 +96,7 @@ class Variant {
   /// Everything that can be said without the captures: the warnings, and for undeclared captures what follows from assuming
   /// f32 (a warning each, that says how to declare it; possibly errors).
   Diagnostics check() const;
-  /// `stage` "ast", "normal", "ir", "opt", "llvm" or "asm" (for this machine), as text. Undeclared captures are assumed f32.
+  /// `stage` "ast", "normal", "ir", "opt", "tile", "llvm" or "asm" (for this machine), as text. Undeclared captures are assumed f32.
   std::expected<std::string, CompileError> emit(std::string_view stage) const;
   /// `stage` "cuda", "ptx", "cubin" or "sass": a Hopper kernel (sm_90a) at any stage, and what is known of it. Environment where NVRTC (or, for
   /// sass, nvdisasm) is missing, or where no template takes the dtype and head dim. Undeclared captures are assumed f32.
@@ -160,7 +160,12 @@ struct MaskShape {
 
 struct MaskReport {
   std::int64_t kept_pairs = -1;  ///< −1 unless the refinement was exact
-  double build_s = 0;
+  double build_s = 0;            ///< proving, sampling and storing; compilation apart
+  std::int64_t evaluations = 0;       ///< of the mask over ranges of pairs
+  std::int64_t pair_evaluations = 0;  ///< of the mask at single pairs
+  /// "constant", "band" (one evaluation a block of rows), "diagonal" (one a diagonal) or "descent" (coarse regions first).
+  std::string method = {};
+  bool budget_exhausted = false;      ///< the search was ended; tiles that it did not reach are partial
 };
 
 /// One attention call. Shapes: q [B,H,Q,D], k [B or 1,HKV,KV,D], v [B or 1,HKV,KV,DV], out [B,H,Q,DV] in q's dtype (or f32);

@@ -2,11 +2,14 @@
 // RUN: flexc-opt "%s" --flexc-pipeline --split-input-file | FileCheck "%s"
 
 // As imported, everything that was written twice is there twice. Once the first simplify has made one value of equal ones,
-// propagate-equalities reads the row's document for the column's, and the offset of every column is gone.
-// CHECK-LABEL: flex.mask_mod
+// propagate-equalities reads the row's document for the column's, and the offset of every column is gone: it is the band's, and
+// the documents are all that is left to ask of a pair.
+// CHECK-LABEL: flex.band
+// CHECK: %[[DOC:.*]] = flex.gather @c0[%q_idx] : i64
+// CHECK-NEXT: flex.gather @c1[%[[DOC]]] : i64
+// CHECK-NOT: flex.gather
+// CHECK: flex.mask_mod
 // CHECK-COUNT-2: flex.gather @c0
-// CHECK-NOT: flex.gather @c0
-// CHECK: flex.gather @c1[{{.*}}] {flex.level = "q_side"}
 // CHECK-NOT: flex.gather
 // CHECK: flex.yield
 flex.variant {

@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Gallery entries through `flexc run --device model` in bf16 and f16 against the oracle on the same tensors; and what the device refuses.
+
+usage: run_device_model.py FLEXC [--all] [--negative]
+
+An output is a weighted mean of values: rounding P and the output costs at most half a unit in the last place of each, so the error is at most
+two units in the last place (relative) of the largest value. --negative compares each entry with another one's oracle, and passes if that is seen.
+"""
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+# Entry, shape B,H,HKV,Q,KV,D,DV, dtype, seed and policy of the schedule.
+RUNS = [
+    ("noop", "1,2,1,130,200,64,64", "bf16", 0, "random"),
+    ("causal", "2,2,1,150,150,128,128", "bf16", 1, "latest"),
+    ("causal", "1,1,1,257,257,128,128", "f16", 2, "earliest"),
+    ("sliding_window", "1,2,2,140,300,64,64", "bf16", 3, "random"),
+    ("alibi", "1,2,2,140,140,64,64", "bf16", 4, "random"),
+    ("softcap", "1,1,1,100,140,128,128", "bf16", 5, "random"),
+    ("document", "1,2,1,200,200,64,64", "bf16", 6, "latest"),
+    ("prefix_lm", "1,1,1,130,130,256,256", "bf16", 7, "random"),
+]
+EPSILON = {"bf16": 2.0**-8, "f16": 2.0**-11}
+
+
+class Failure(Exception):
+    pass
+
+
+def flexc(binary, folder, *arguments, status=0, **environment):
+    done = subprocess.run([binary, "run", *arguments], cwd=folder, capture_output=True, text=True, env={**os.environ, **environment}, timeout=600)
+    if done.returncode != status:
+        raise Failure(f"{' '.join(arguments)}: exit status {done.returncode}, not {status}: {done.stderr.strip()[:600]}")
+    return done.stderr
+
+
+def gallery(binary):
+    return [(name.stem, "1,2,1,130,200,64,64", "bf16", 0, "random") for name in sorted((Path(os.environ["FLEXC_ROOT"]) / "dsl/gallery").glob("*.flex"))]
+
+
+def compare(binary, folder, run, other=None):
+    entry, shape, dtype, seed, policy = run
+    random = ["--random", shape, "--seed", "5", "--dtype", dtype]
+    flexc(binary, folder, entry, *random, "--device", "model", "--out", "model.npy", "--lse", "model_lse.npy", FLEXC_MODEL_SEED=str(seed), FLEXC_MODEL_POLICY=policy)
+    flexc(binary, folder, other or entry, *random, "--device", "oracle", "--out", "oracle.npy", "--lse", "oracle_lse.npy")
+    out, expected = (np.load(folder / name).astype(np.float64) for name in ("model.npy", "oracle.npy"))
+    lse, expected_lse = (np.load(folder / name).astype(np.float64) for name in ("model_lse.npy", "oracle_lse.npy"))
+    largest = 5.0  # of |v|: standard normal, some ten thousand of them
+    if not np.isfinite(out).all():
+        raise Failure(f"{entry}: output not finite")
+    error, bound = np.abs(out - expected).max(), 2 * EPSILON[dtype] * largest
+    if error > bound:
+        raise Failure(f"{entry} {shape} {dtype}: error {error:.2e} above {bound:.2e}")
+    empty = np.isneginf(expected_lse)
+    if (np.isneginf(lse) != empty).any() or np.abs(lse - expected_lse)[~empty].max(initial=0) > 1e-3:
+        raise Failure(f"{entry} {shape} {dtype}: lse differs")
+    return error / bound
+
+
+def refusals(binary, folder):
+    random = ["--random", "1,1,1,8,8,64,64"]
+    checks = [
+        (2, ["causal", *random, "--device", "model"], {}, "bf16"),
+        (1, ["causal", "--random", "1,1,1,8,8,80,80", "--dtype", "bf16", "--device", "model"], {}, "64, 128 and 256"),
+        (1, ["causal", *random, "--dtype", "bf16", "--device", "model", "--max-scores", "m.npy"], {}, "max_scores"),
+        (3, ["causal", *random, "--dtype", "bf16", "--device", "model"], {"CXX": "no-such-compiler"}, "C++ compiler"),
+        (2, ["causal", *random, "--dtype", "bf16", "--device", "model"], {"FLEXC_MODEL_POLICY": "sometimes"}, "earliest, latest or random"),
+        (2, ["causal", *random, "--dtype", "bf16", "--device", "model"], {"FLEXC_MODEL_SEED": "x"}, "FLEXC_MODEL_SEED"),
+    ]
+    for status, arguments, environment, word in checks:
+        text = flexc(binary, folder, *arguments, status=status, **environment)
+        if word not in text:
+            raise Failure(f"{' '.join(arguments)}: `{word}` is not in: {text.strip()[:300]}")
+    return len(checks)
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("flexc")
+    parser.add_argument("--all", action="store_true")
+    parser.add_argument("--negative", action="store_true")
+    options = parser.parse_args()
+    binary = str(Path(options.flexc).resolve())
+    worst, failures = 0.0, 0
+    runs = gallery(binary) if options.all else RUNS
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if options.negative:
+            pairs = [(RUNS[1], "noop"), (RUNS[2], "noop"), (RUNS[4], "causal")]
+            for run, other in pairs:
+                try:
+                    compare(binary, folder, run, other)
+                except Failure:
+                    continue
+                print(f"{run[0]} passes for {other}")
+                return 1
+            print(f"device model: {len(pairs)} of {len(pairs)} wrong references were seen")
+            return 0
+        for run in runs:
+            try:
+                worst = max(worst, compare(binary, folder, run))
+            except Failure as failure:
+                failures += 1
+                print(failure)
+        refused = 0
+        try:
+            refused = refusals(binary, folder)
+        except Failure as failure:
+            failures += 1
+            print(failure)
+    print(f"device model: {len(runs) - failures} of {len(runs)} runs equal the oracle, worst {worst:.2f} of the bound; {refused} refusals")
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
