@@ -1,9 +1,9 @@
 // Mods of an attention variant by flexc 0.1.0, for the kernels of its templates. The same variant gives the same bytes.
 //   variant  attention_sinks (gallery)
-//   normal form  3ed85000f43a9e482dbb7e3fe7bff743
-//   options  64-bit positions, hooks interface 1
+//   form     3ed85000f43a9e482dbb7e3fe7bff743
+//   options  wide member, hooks interface 1
 //   score    identity
-//   mask     pair by pair
+//   mask     a band
 #include "templates/hooks.cuh"
 
 namespace flexc::mods {
@@ -12,7 +12,8 @@ struct Hooks {
   static constexpr int kInterface = 1;
   static_assert(kInterface == kHooksInterface, "another version of the templates");
   static constexpr ScoreClass kScoreClass = ScoreClass::kIdentity;
-  static constexpr bool kHasMask = true, kHasBand = false, kHasGradient = false;
+  static constexpr bool kHasMask = false, kHasBand = true, kHasGradient = false;
+  static constexpr int kBandIntervals = 2;
   static constexpr bool kScoreReadsColumns = false, kMaskReadsColumns = false;
   static constexpr int kColumnWords = 0;
   using Position = i64;
@@ -52,18 +53,20 @@ struct Hooks {
     return row;
   }
 
-  template <class Table>
-  FLEXC_HOOK static bool keep(const Params& params, const Row& row, Position kv, const Table&, int) {
-    const bool v0 = row.q >= kv;
-    const bool v1 = kv < params.p0.value;
-    const i64 v2 = wrap_sub(row.q, kv);
-    const bool v3 = v2 <= params.p1.value;
-    const bool v4 = v1 | v3;
-    const bool v5 = v0 & v4;
-    return v5;
+  FLEXC_HOOK static Band<Position> band(const Params& params, const Row& row) {
+    const i64 v0 = min_i(row.q, 9223372036854775806ll);
+    const i64 v1 = wrap_add(v0, 1ll);
+    const i64 v2 = wrap_sub(row.q, params.p1.value);
+    const i64 v3 = wrap_add(row.q, -9223372036854775807ll);
+    const bool v4 = v2 < v3;
+    const i64 v5 = v4 ? (-9223372036854775807ll - 1) : v3;
+    const i64 v6 = max_i(params.p0.value, v5);
+    const i64 v7 = min_i(v1, v6);
+    const i64 v8 = v4 ? v3 : 9223372036854775807ll;
+    const i64 v9 = min_i(v1, v8);
+    return two_intervals<Position>((-9223372036854775807ll - 1), v7, v2, v9);
   }
 
-  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }
   template <class Table>
   FLEXC_HOOK static float dlogit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);
 };

@@ -1,9 +1,9 @@
 // Mods of an attention variant by flexc 0.1.0, for the kernels of its templates. The same variant gives the same bytes.
 //   variant  causal_offset (gallery)
-//   normal form  6615be45387683a88e1a315733d7593b
-//   options  64-bit positions, hooks interface 1
+//   form     6615be45387683a88e1a315733d7593b
+//   options  wide member, hooks interface 1
 //   score    identity
-//   mask     pair by pair
+//   mask     a band
 #include "templates/hooks.cuh"
 
 namespace flexc::mods {
@@ -12,7 +12,8 @@ struct Hooks {
   static constexpr int kInterface = 1;
   static_assert(kInterface == kHooksInterface, "another version of the templates");
   static constexpr ScoreClass kScoreClass = ScoreClass::kIdentity;
-  static constexpr bool kHasMask = true, kHasBand = false, kHasGradient = false;
+  static constexpr bool kHasMask = false, kHasBand = true, kHasGradient = false;
+  static constexpr int kBandIntervals = 1;
   static constexpr bool kScoreReadsColumns = false, kMaskReadsColumns = false;
   static constexpr int kColumnWords = 0;
   using Position = i64;
@@ -46,24 +47,21 @@ struct Hooks {
   struct Row {
     Head head;
     Position q;
-    i64 v1;
   };
   FLEXC_HOOK static Row q_side(const Params&, const Head& head, Position q) {
     Row row{};
     row.head = head;
     row.q = q;
-    const i64 v1 = wrap_add(row.q, head.v0);
-    row.v1 = v1;
     return row;
   }
 
-  template <class Table>
-  FLEXC_HOOK static bool keep(const Params&, const Row& row, Position kv, const Table&, int) {
-    const bool v2 = row.v1 >= kv;
-    return v2;
+  FLEXC_HOOK static Band<Position> band(const Params&, const Row& row) {
+    const i64 v1 = wrap_add(row.q, row.head.v0);
+    const i64 v2 = min_i(v1, 9223372036854775806ll);
+    const i64 v3 = wrap_add(v2, 1ll);
+    return one_interval<Position>((-9223372036854775807ll - 1), v3);
   }
 
-  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }
   template <class Table>
   FLEXC_HOOK static float dlogit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);
 };

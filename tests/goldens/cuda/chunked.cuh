@@ -1,9 +1,9 @@
 // Mods of an attention variant by flexc 0.1.0, for the kernels of its templates. The same variant gives the same bytes.
 //   variant  chunked (gallery)
-//   normal form  ec72d7f26ae29ffb9b43dafcc958a352
-//   options  64-bit positions, hooks interface 1
+//   form     ec72d7f26ae29ffb9b43dafcc958a352
+//   options  wide member, hooks interface 1
 //   score    identity
-//   mask     pair by pair
+//   mask     inside a band, pair by pair
 #include "templates/hooks.cuh"
 
 namespace flexc::mods {
@@ -12,7 +12,8 @@ struct Hooks {
   static constexpr int kInterface = 1;
   static_assert(kInterface == kHooksInterface, "another version of the templates");
   static constexpr ScoreClass kScoreClass = ScoreClass::kIdentity;
-  static constexpr bool kHasMask = true, kHasBand = false, kHasGradient = false;
+  static constexpr bool kHasMask = true, kHasBand = true, kHasGradient = false;
+  static constexpr int kBandIntervals = 1;
   static constexpr bool kScoreReadsColumns = false, kMaskReadsColumns = false;
   static constexpr int kColumnWords = 0;
   using Position = i64;
@@ -56,16 +57,19 @@ struct Hooks {
     return row;
   }
 
+  FLEXC_HOOK static Band<Position> band(const Params&, const Row& row) {
+    const i64 v1 = min_i(row.q, 9223372036854775806ll);
+    const i64 v2 = wrap_add(v1, 1ll);
+    return one_interval<Position>((-9223372036854775807ll - 1), v2);
+  }
+
   template <class Table>
   FLEXC_HOOK static bool keep(const Params& params, const Row& row, Position kv, const Table&, int) {
-    const bool v1 = row.q >= kv;
-    const i64 v2 = floor_div(kv, params.d0);
-    const bool v3 = row.v0 == v2;
-    const bool v4 = v1 & v3;
+    const i64 v3 = floor_div(kv, params.d0);
+    const bool v4 = row.v0 == v3;
     return v4;
   }
 
-  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }
   template <class Table>
   FLEXC_HOOK static float dlogit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);
 };

@@ -1,9 +1,9 @@
 // Mods of an attention variant by flexc 0.1.0, for the kernels of its templates. The same variant gives the same bytes.
 //   variant  document_causal (gallery)
-//   normal form  7b7b2e9e1caa412b52761ecaf4576add
-//   options  64-bit positions, hooks interface 1
+//   form     7b7b2e9e1caa412b52761ecaf4576add
+//   options  wide member, hooks interface 1
 //   score    identity
-//   mask     pair by pair
+//   mask     inside a band, pair by pair
 #include "templates/hooks.cuh"
 
 namespace flexc::mods {
@@ -12,7 +12,8 @@ struct Hooks {
   static constexpr int kInterface = 1;
   static_assert(kInterface == kHooksInterface, "another version of the templates");
   static constexpr ScoreClass kScoreClass = ScoreClass::kIdentity;
-  static constexpr bool kHasMask = true, kHasBand = false, kHasGradient = false;
+  static constexpr bool kHasMask = true, kHasBand = true, kHasGradient = false;
+  static constexpr int kBandIntervals = 2;
   static constexpr bool kScoreReadsColumns = false, kMaskReadsColumns = true;
   static constexpr int kColumnWords = 1;
   using Position = i64;
@@ -45,39 +46,40 @@ struct Hooks {
     Head head;
     Position q;
     i64 v0;
-    i64 v2;
-    i64 v1;
   };
   FLEXC_HOOK static Row q_side(const Params& params, const Head& head, Position q) {
     Row row{};
     row.head = head;
     row.q = q;
     const i64 v0 = gather_i32(params.c0, row.q);
-    const i64 v1 = gather_i32(params.c1, v0);
-    const i64 v2 = wrap_sub(row.q, v1);
     row.v0 = v0;
-    row.v2 = v2;
-    row.v1 = v1;
     return row;
   }
 
   template <class Table>
   FLEXC_HOOK static void kv_side(const Params& params, const Head&, Position kv, Table& table, int column) {
-    const i64 v3 = gather_i32(params.c0, kv);
-    table.set(0, column, static_cast<u32>(v3));
+    const i64 v1 = gather_i32(params.c0, kv);
+    table.set(0, column, static_cast<u32>(v1));
+  }
+
+  FLEXC_HOOK static Band<Position> band(const Params& params, const Row& row) {
+    const i64 v2 = gather_i32(params.c0, row.q);
+    const i64 v3 = gather_i32(params.c1, v2);
+    const i64 v4 = wrap_add(v3, (-9223372036854775807ll - 1));
+    const i64 v5 = wrap_add(row.q, 1ll);
+    const bool v6 = v4 < v5;
+    const i64 v7 = v6 ? v5 : 9223372036854775807ll;
+    const i64 v8 = v6 ? (-9223372036854775807ll - 1) : v5;
+    return two_intervals<Position>(v4, v7, (-9223372036854775807ll - 1), v8);
   }
 
   template <class Table>
-  FLEXC_HOOK static bool keep(const Params&, const Row& row, Position kv, const Table& table, int column) {
-    const i64 v4 = sign_extend(table.word(0, column));
-    const bool v5 = row.v0 == v4;
-    const i64 v6 = wrap_sub(kv, row.v1);
-    const bool v7 = row.v2 >= v6;
-    const bool v8 = v5 & v7;
-    return v8;
+  FLEXC_HOOK static bool keep(const Params&, const Row& row, Position, const Table& table, int column) {
+    const i64 v9 = sign_extend(table.word(0, column));
+    const bool v10 = row.v0 == v9;
+    return v10;
   }
 
-  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }
   template <class Table>
   FLEXC_HOOK static float dlogit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);
 };

@@ -1,7 +1,7 @@
 // Mods of an attention variant by flexc 0.1.0, for the kernels of its templates. The same variant gives the same bytes.
 //   variant  draft_tree (gallery)
-//   normal form  04a7ad23e6d64b96d7fd1a19933a279b
-//   options  64-bit positions, hooks interface 1
+//   form     04a7ad23e6d64b96d7fd1a19933a279b
+//   options  wide member, hooks interface 1
 //   score    identity
 //   mask     pair by pair
 #include "templates/hooks.cuh"
@@ -13,6 +13,7 @@ struct Hooks {
   static_assert(kInterface == kHooksInterface, "another version of the templates");
   static constexpr ScoreClass kScoreClass = ScoreClass::kIdentity;
   static constexpr bool kHasMask = true, kHasBand = false, kHasGradient = false;
+  static constexpr int kBandIntervals = 1;
   static constexpr bool kScoreReadsColumns = false, kMaskReadsColumns = false;
   static constexpr int kColumnWords = 0;
   using Position = i64;
@@ -54,6 +55,8 @@ struct Hooks {
     return row;
   }
 
+  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }
+
   template <class Table>
   FLEXC_HOOK static bool keep(const Params& params, const Row& row, Position kv, const Table&, int) {
     const bool v1 = kv < params.v0.value;
@@ -63,7 +66,6 @@ struct Hooks {
     return v4;
   }
 
-  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }
   template <class Table>
   FLEXC_HOOK static float dlogit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);
 };

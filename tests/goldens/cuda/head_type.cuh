@@ -1,9 +1,9 @@
 // Mods of an attention variant by flexc 0.1.0, for the kernels of its templates. The same variant gives the same bytes.
 //   variant  head_type (gallery)
-//   normal form  97e9458f7786e7070ce59707e8e5e58d
-//   options  64-bit positions, hooks interface 1
+//   form     97e9458f7786e7070ce59707e8e5e58d
+//   options  wide member, hooks interface 1
 //   score    identity
-//   mask     pair by pair
+//   mask     a band
 #include "templates/hooks.cuh"
 
 namespace flexc::mods {
@@ -12,7 +12,8 @@ struct Hooks {
   static constexpr int kInterface = 1;
   static_assert(kInterface == kHooksInterface, "another version of the templates");
   static constexpr ScoreClass kScoreClass = ScoreClass::kIdentity;
-  static constexpr bool kHasMask = true, kHasBand = false, kHasGradient = false;
+  static constexpr bool kHasMask = false, kHasBand = true, kHasGradient = false;
+  static constexpr int kBandIntervals = 2;
   static constexpr bool kScoreReadsColumns = false, kMaskReadsColumns = false;
   static constexpr int kColumnWords = 0;
   using Position = i64;
@@ -34,13 +35,16 @@ struct Hooks {
   struct Head {
     i64 b, h;
     bool v0;
+    i64 v1;
   };
   FLEXC_HOOK static Head head(const Params& params, int batch, int query_head) {
     Head head{};
     head.b = batch;
     head.h = query_head;
     const bool v0 = gather_bool(params.c0, head.h);
+    const i64 v1 = v0 ? (-9223372036854775807ll - 1) : 0ll;
     head.v0 = v0;
+    head.v1 = v1;
     return head;
   }
 
@@ -55,17 +59,22 @@ struct Hooks {
     return row;
   }
 
-  template <class Table>
-  FLEXC_HOOK static bool keep(const Params& params, const Row& row, Position kv, const Table&, int) {
-    const bool v1 = row.q >= kv;
-    const i64 v2 = wrap_sub(row.q, kv);
-    const bool v3 = v2 <= params.p0.value;
-    const bool v4 = row.head.v0 ? v3 : true;
-    const bool v5 = v1 & v4;
-    return v5;
+  FLEXC_HOOK static Band<Position> band(const Params& params, const Row& row) {
+    const i64 v2 = wrap_sub(row.q, params.p0.value);
+    const i64 v3 = row.head.v0 ? v2 : (-9223372036854775807ll - 1);
+    const i64 v4 = min_i(row.q, 9223372036854775806ll);
+    const i64 v5 = wrap_add(v4, 1ll);
+    const i64 v6 = wrap_add(row.q, -9223372036854775807ll);
+    const bool v7 = v2 < v6;
+    const i64 v8 = v7 ? v6 : 9223372036854775807ll;
+    const i64 v9 = row.head.v0 ? v8 : 9223372036854775807ll;
+    const i64 v10 = min_i(v5, v9);
+    const i64 v11 = v7 ? (-9223372036854775807ll - 1) : v6;
+    const i64 v12 = row.head.v0 ? v11 : 0ll;
+    const i64 v13 = min_i(v5, v12);
+    return two_intervals<Position>(v3, v10, row.head.v1, v13);
   }
 
-  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }
   template <class Table>
   FLEXC_HOOK static float dlogit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);
 };

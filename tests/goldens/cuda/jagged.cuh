@@ -1,7 +1,7 @@
 // Mods of an attention variant by flexc 0.1.0, for the kernels of its templates. The same variant gives the same bytes.
 //   variant  jagged (gallery)
-//   normal form  9bf7ea82529fe4a26f64eff95de4b83d
-//   options  64-bit positions, hooks interface 1
+//   form     9bf7ea82529fe4a26f64eff95de4b83d
+//   options  wide member, hooks interface 1
 //   score    identity
 //   mask     pair by pair
 #include "templates/hooks.cuh"
@@ -13,6 +13,7 @@ struct Hooks {
   static_assert(kInterface == kHooksInterface, "another version of the templates");
   static constexpr ScoreClass kScoreClass = ScoreClass::kIdentity;
   static constexpr bool kHasMask = true, kHasBand = false, kHasGradient = false;
+  static constexpr int kBandIntervals = 1;
   static constexpr bool kScoreReadsColumns = false, kMaskReadsColumns = true;
   static constexpr int kColumnWords = 2;
   using Position = i64;
@@ -102,6 +103,8 @@ struct Hooks {
     table.set(1, column, high_word(v32));
   }
 
+  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }
+
   template <class Table>
   FLEXC_HOOK static bool keep(const Params&, const Row& row, Position, const Table& table, int column) {
     const i64 v33 = join_words(table.word(0, column), table.word(1, column));
@@ -109,7 +112,6 @@ struct Hooks {
     return v34;
   }
 
-  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }
   template <class Table>
   FLEXC_HOOK static float dlogit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);
 };

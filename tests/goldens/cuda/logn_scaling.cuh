@@ -1,9 +1,9 @@
 // Mods of an attention variant by flexc 0.1.0, for the kernels of its templates. The same variant gives the same bytes.
 //   variant  logn_scaling (gallery)
-//   normal form  d46f639e38a16f447b180a0c43d71278
-//   options  64-bit positions, hooks interface 1
+//   form     d46f639e38a16f447b180a0c43d71278
+//   options  wide member, hooks interface 1
 //   score    affine
-//   mask     pair by pair
+//   mask     a band
 #include "templates/hooks.cuh"
 
 namespace flexc::mods {
@@ -12,7 +12,8 @@ struct Hooks {
   static constexpr int kInterface = 1;
   static_assert(kInterface == kHooksInterface, "another version of the templates");
   static constexpr ScoreClass kScoreClass = ScoreClass::kAffine;
-  static constexpr bool kHasMask = true, kHasBand = false, kHasGradient = false;
+  static constexpr bool kHasMask = false, kHasBand = true, kHasGradient = false;
+  static constexpr int kBandIntervals = 1;
   static constexpr bool kScoreReadsColumns = false, kMaskReadsColumns = false;
   static constexpr int kColumnWords = 0;
   using Position = i64;
@@ -144,13 +145,12 @@ struct Hooks {
     return v77 * kLog2E;
   }
 
-  template <class Table>
-  FLEXC_HOOK static bool keep(const Params&, const Row& row, Position kv, const Table&, int) {
-    const bool v78 = row.q >= kv;
-    return v78;
+  FLEXC_HOOK static Band<Position> band(const Params&, const Row& row) {
+    const i64 v78 = min_i(row.q, 9223372036854775806ll);
+    const i64 v79 = wrap_add(v78, 1ll);
+    return one_interval<Position>((-9223372036854775807ll - 1), v79);
   }
 
-  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }
   template <class Table>
   FLEXC_HOOK static float dlogit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);
 };

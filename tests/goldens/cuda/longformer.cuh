@@ -1,7 +1,7 @@
 // Mods of an attention variant by flexc 0.1.0, for the kernels of its templates. The same variant gives the same bytes.
 //   variant  longformer (gallery)
-//   normal form  d368c1adace59d0953c8687e9298ef28
-//   options  64-bit positions, hooks interface 1
+//   form     d368c1adace59d0953c8687e9298ef28
+//   options  wide member, hooks interface 1
 //   score    identity
 //   mask     pair by pair
 #include "templates/hooks.cuh"
@@ -13,6 +13,7 @@ struct Hooks {
   static_assert(kInterface == kHooksInterface, "another version of the templates");
   static constexpr ScoreClass kScoreClass = ScoreClass::kIdentity;
   static constexpr bool kHasMask = true, kHasBand = false, kHasGradient = false;
+  static constexpr int kBandIntervals = 1;
   static constexpr bool kScoreReadsColumns = false, kMaskReadsColumns = true;
   static constexpr int kColumnWords = 1;
   using Position = i64;
@@ -61,6 +62,8 @@ struct Hooks {
     table.set(0, column, static_cast<u32>(v1));
   }
 
+  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }
+
   template <class Table>
   FLEXC_HOOK static bool keep(const Params& params, const Row& row, Position kv, const Table& table, int column) {
     const i64 v2 = wrap_sub(row.q, kv);
@@ -72,7 +75,6 @@ struct Hooks {
     return v7;
   }
 
-  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }
   template <class Table>
   FLEXC_HOOK static float dlogit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);
 };

@@ -1,7 +1,7 @@
 // Mods of an attention variant by flexc 0.1.0, for the kernels of its templates. The same variant gives the same bytes.
 //   variant  paged (gallery)
-//   normal form  df1d07a8bba8245f16e371d36c217900
-//   options  64-bit positions, hooks interface 1
+//   form     df1d07a8bba8245f16e371d36c217900
+//   options  wide member, hooks interface 1
 //   score    identity
 //   mask     pair by pair
 #include "templates/hooks.cuh"
@@ -13,6 +13,7 @@ struct Hooks {
   static_assert(kInterface == kHooksInterface, "another version of the templates");
   static constexpr ScoreClass kScoreClass = ScoreClass::kIdentity;
   static constexpr bool kHasMask = true, kHasBand = false, kHasGradient = false;
+  static constexpr int kBandIntervals = 1;
   static constexpr bool kScoreReadsColumns = false, kMaskReadsColumns = true;
   static constexpr int kColumnWords = 3;
   using Position = i64;
@@ -64,6 +65,8 @@ struct Hooks {
     table.set(2, column, high_word(v5));
   }
 
+  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }
+
   template <class Table>
   FLEXC_HOOK static bool keep(const Params&, const Row& row, Position, const Table& table, int column) {
     const bool v6 = table.word(0, column) != 0;
@@ -73,7 +76,6 @@ struct Hooks {
     return v9;
   }
 
-  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }
   template <class Table>
   FLEXC_HOOK static float dlogit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);
 };

@@ -1,9 +1,9 @@
 // Mods of an attention variant by flexc 0.1.0, for the kernels of its templates. The same variant gives the same bytes.
 //   variant  prefix_lm (gallery)
-//   normal form  f60ea419d5e3df00dc03fece68f54778
-//   options  64-bit positions, hooks interface 1
+//   form     f60ea419d5e3df00dc03fece68f54778
+//   options  wide member, hooks interface 1
 //   score    identity
-//   mask     pair by pair
+//   mask     a band
 #include "templates/hooks.cuh"
 
 namespace flexc::mods {
@@ -12,7 +12,8 @@ struct Hooks {
   static constexpr int kInterface = 1;
   static_assert(kInterface == kHooksInterface, "another version of the templates");
   static constexpr ScoreClass kScoreClass = ScoreClass::kIdentity;
-  static constexpr bool kHasMask = true, kHasBand = false, kHasGradient = false;
+  static constexpr bool kHasMask = false, kHasBand = true, kHasGradient = false;
+  static constexpr int kBandIntervals = 1;
   static constexpr bool kScoreReadsColumns = false, kMaskReadsColumns = false;
   static constexpr int kColumnWords = 0;
   using Position = i64;
@@ -51,15 +52,13 @@ struct Hooks {
     return row;
   }
 
-  template <class Table>
-  FLEXC_HOOK static bool keep(const Params& params, const Row& row, Position kv, const Table&, int) {
-    const bool v0 = kv < params.p0.value;
-    const bool v1 = row.q >= kv;
-    const bool v2 = v0 | v1;
-    return v2;
+  FLEXC_HOOK static Band<Position> band(const Params& params, const Row& row) {
+    const i64 v0 = min_i(row.q, 9223372036854775806ll);
+    const i64 v1 = wrap_add(v0, 1ll);
+    const i64 v2 = max_i(params.p0.value, v1);
+    return one_interval<Position>((-9223372036854775807ll - 1), v2);
   }
 
-  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }
   template <class Table>
   FLEXC_HOOK static float dlogit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);
 };

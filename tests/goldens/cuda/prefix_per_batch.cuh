@@ -1,9 +1,9 @@
 // Mods of an attention variant by flexc 0.1.0, for the kernels of its templates. The same variant gives the same bytes.
 //   variant  prefix_per_batch (gallery)
-//   normal form  72cecc5795705a4f75073c2d3a407c1a
-//   options  64-bit positions, hooks interface 1
+//   form     72cecc5795705a4f75073c2d3a407c1a
+//   options  wide member, hooks interface 1
 //   score    identity
-//   mask     pair by pair
+//   mask     a band
 #include "templates/hooks.cuh"
 
 namespace flexc::mods {
@@ -12,9 +12,10 @@ struct Hooks {
   static constexpr int kInterface = 1;
   static_assert(kInterface == kHooksInterface, "another version of the templates");
   static constexpr ScoreClass kScoreClass = ScoreClass::kIdentity;
-  static constexpr bool kHasMask = true, kHasBand = false, kHasGradient = false;
-  static constexpr bool kScoreReadsColumns = false, kMaskReadsColumns = true;
-  static constexpr int kColumnWords = 1;
+  static constexpr bool kHasMask = false, kHasBand = true, kHasGradient = false;
+  static constexpr int kBandIntervals = 1;
+  static constexpr bool kScoreReadsColumns = false, kMaskReadsColumns = false;
+  static constexpr int kColumnWords = 0;
   using Position = i64;
 
   struct Params {
@@ -54,21 +55,13 @@ struct Hooks {
     return row;
   }
 
-  template <class Table>
-  FLEXC_HOOK static void kv_side(const Params&, const Head& head, Position kv, Table& table, int column) {
-    const bool v1 = kv < head.v0;
-    table.set(0, column, static_cast<u32>(v1));
+  FLEXC_HOOK static Band<Position> band(const Params&, const Row& row) {
+    const i64 v1 = min_i(row.q, 9223372036854775806ll);
+    const i64 v2 = wrap_add(v1, 1ll);
+    const i64 v3 = max_i(row.head.v0, v2);
+    return one_interval<Position>((-9223372036854775807ll - 1), v3);
   }
 
-  template <class Table>
-  FLEXC_HOOK static bool keep(const Params&, const Row& row, Position kv, const Table& table, int column) {
-    const bool v2 = table.word(0, column) != 0;
-    const bool v3 = row.q >= kv;
-    const bool v4 = v2 | v3;
-    return v4;
-  }
-
-  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }
   template <class Table>
   FLEXC_HOOK static float dlogit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);
 };

@@ -1,9 +1,9 @@
 // Mods of an attention variant by flexc 0.1.0, for the kernels of its templates. The same variant gives the same bytes.
 //   variant  shared_prefix (gallery)
-//   normal form  dff200d4695de118e615132ac03f8172
-//   options  64-bit positions, hooks interface 1
+//   form     dff200d4695de118e615132ac03f8172
+//   options  wide member, hooks interface 1
 //   score    identity
-//   mask     pair by pair
+//   mask     inside a band, pair by pair
 #include "templates/hooks.cuh"
 
 namespace flexc::mods {
@@ -12,7 +12,8 @@ struct Hooks {
   static constexpr int kInterface = 1;
   static_assert(kInterface == kHooksInterface, "another version of the templates");
   static constexpr ScoreClass kScoreClass = ScoreClass::kIdentity;
-  static constexpr bool kHasMask = true, kHasBand = false, kHasGradient = false;
+  static constexpr bool kHasMask = true, kHasBand = true, kHasGradient = false;
+  static constexpr int kBandIntervals = 1;
   static constexpr bool kScoreReadsColumns = false, kMaskReadsColumns = false;
   static constexpr int kColumnWords = 0;
   using Position = i64;
@@ -58,19 +59,22 @@ struct Hooks {
     return row;
   }
 
+  FLEXC_HOOK static Band<Position> band(const Params&, const Row& row) {
+    const i64 v2 = min_i(row.q, 9223372036854775806ll);
+    const i64 v3 = wrap_add(v2, 1ll);
+    return one_interval<Position>((-9223372036854775807ll - 1), v3);
+  }
+
   template <class Table>
   FLEXC_HOOK static bool keep(const Params& params, const Row& row, Position kv, const Table&, int) {
-    const bool v2 = row.q >= kv;
-    const bool v3 = kv < params.p0.value;
-    const i64 v4 = wrap_sub(kv, params.p0.value);
-    const i64 v5 = floor_div(v4, params.d0);
-    const bool v6 = row.v1 == v5;
-    const bool v7 = v3 | v6;
-    const bool v8 = v2 & v7;
+    const bool v4 = kv < params.p0.value;
+    const i64 v5 = wrap_sub(kv, params.p0.value);
+    const i64 v6 = floor_div(v5, params.d0);
+    const bool v7 = row.v1 == v6;
+    const bool v8 = v4 | v7;
     return v8;
   }
 
-  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }
   template <class Table>
   FLEXC_HOOK static float dlogit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);
 };

@@ -1,9 +1,9 @@
 // Mods of an attention variant by flexc 0.1.0, for the kernels of its templates. The same variant gives the same bytes.
 //   variant  sliding_tile_2d (gallery)
-//   normal form  9f8585ca1122f85dffd9b622173b435d
-//   options  64-bit positions, hooks interface 1
+//   form     9f8585ca1122f85dffd9b622173b435d
+//   options  wide member, hooks interface 1
 //   score    identity
-//   mask     pair by pair
+//   mask     inside a band, pair by pair
 #include "templates/hooks.cuh"
 
 namespace flexc::mods {
@@ -12,7 +12,8 @@ struct Hooks {
   static constexpr int kInterface = 1;
   static_assert(kInterface == kHooksInterface, "another version of the templates");
   static constexpr ScoreClass kScoreClass = ScoreClass::kIdentity;
-  static constexpr bool kHasMask = true, kHasBand = false, kHasGradient = false;
+  static constexpr bool kHasMask = true, kHasBand = true, kHasGradient = false;
+  static constexpr int kBandIntervals = 1;
   static constexpr bool kScoreReadsColumns = false, kMaskReadsColumns = false;
   static constexpr int kColumnWords = 0;
   using Position = i64;
@@ -72,27 +73,29 @@ struct Hooks {
     return row;
   }
 
-  template <class Table>
-  FLEXC_HOOK static bool keep(const Params&, const Row& row, Position kv, const Table&, int) {
-    const bool v12 = kv < 1024ll;
-    const i64 v13 = shift_right(kv, 4ll);
-    const i64 v14 = shift_right(v13, 3ll);
-    const bool v15 = v14 >= row.v4;
-    const bool v16 = v14 <= row.v5;
-    const bool v17 = v15 & v16;
-    const i64 v18 = v13 & 7ll;
-    const bool v19 = v18 >= row.v9;
-    const bool v20 = v18 <= row.v10;
-    const bool v21 = v19 & v20;
-    const bool v22 = v17 & v21;
-    const bool v23 = row.v11 & v12;
-    const bool v24 = !v23;
-    const bool v25 = v22 | v24;
-    const bool v26 = v12 & v25;
-    return v26;
+  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) {
+    return one_interval<Position>((-9223372036854775807ll - 1), 1024ll);
   }
 
-  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }
+  template <class Table>
+  FLEXC_HOOK static bool keep(const Params&, const Row& row, Position kv, const Table&, int) {
+    const i64 v12 = shift_right(kv, 4ll);
+    const i64 v13 = shift_right(v12, 3ll);
+    const bool v14 = v13 >= row.v4;
+    const bool v15 = v13 <= row.v5;
+    const bool v16 = v14 & v15;
+    const i64 v17 = v12 & 7ll;
+    const bool v18 = v17 >= row.v9;
+    const bool v19 = v17 <= row.v10;
+    const bool v20 = v18 & v19;
+    const bool v21 = v16 & v20;
+    const bool v22 = kv < 1024ll;
+    const bool v23 = row.v11 & v22;
+    const bool v24 = !v23;
+    const bool v25 = v21 | v24;
+    return v25;
+  }
+
   template <class Table>
   FLEXC_HOOK static float dlogit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);
 };

@@ -1,9 +1,9 @@
 // Mods of an attention variant by flexc 0.1.0, for the kernels of its templates. The same variant gives the same bytes.
 //   variant  sliding_tile_3d (gallery)
-//   normal form  4e98a102e6b533c09bf90a3ad8cdbee3
-//   options  64-bit positions, hooks interface 1
+//   form     4e98a102e6b533c09bf90a3ad8cdbee3
+//   options  wide member, hooks interface 1
 //   score    identity
-//   mask     pair by pair
+//   mask     inside a band, pair by pair
 #include "templates/hooks.cuh"
 
 namespace flexc::mods {
@@ -12,7 +12,8 @@ struct Hooks {
   static constexpr int kInterface = 1;
   static_assert(kInterface == kHooksInterface, "another version of the templates");
   static constexpr ScoreClass kScoreClass = ScoreClass::kIdentity;
-  static constexpr bool kHasMask = true, kHasBand = false, kHasGradient = false;
+  static constexpr bool kHasMask = true, kHasBand = true, kHasGradient = false;
+  static constexpr int kBandIntervals = 1;
   static constexpr bool kScoreReadsColumns = false, kMaskReadsColumns = false;
   static constexpr int kColumnWords = 0;
   using Position = i64;
@@ -80,33 +81,35 @@ struct Hooks {
     return row;
   }
 
-  template <class Table>
-  FLEXC_HOOK static bool keep(const Params&, const Row& row, Position kv, const Table&, int) {
-    const bool v16 = kv < 512ll;
-    const i64 v17 = shift_right(kv, 5ll);
-    const i64 v18 = shift_right(v17, 2ll);
-    const bool v19 = v18 >= row.v4;
-    const bool v20 = v18 <= row.v5;
-    const bool v21 = v19 & v20;
-    const i64 v22 = shift_right(v17, 1ll);
-    const i64 v23 = v22 & 1ll;
-    const bool v24 = v23 >= row.v10;
-    const bool v25 = v23 <= row.v9;
-    const bool v26 = v24 & v25;
-    const bool v27 = v21 & v26;
-    const i64 v28 = v17 & 1ll;
-    const bool v29 = v28 >= row.v14;
-    const bool v30 = v28 <= row.v13;
-    const bool v31 = v29 & v30;
-    const bool v32 = v27 & v31;
-    const bool v33 = row.v15 & v16;
-    const bool v34 = !v33;
-    const bool v35 = v32 | v34;
-    const bool v36 = v16 & v35;
-    return v36;
+  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) {
+    return one_interval<Position>((-9223372036854775807ll - 1), 512ll);
   }
 
-  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }
+  template <class Table>
+  FLEXC_HOOK static bool keep(const Params&, const Row& row, Position kv, const Table&, int) {
+    const i64 v16 = shift_right(kv, 5ll);
+    const i64 v17 = shift_right(v16, 2ll);
+    const bool v18 = v17 >= row.v4;
+    const bool v19 = v17 <= row.v5;
+    const bool v20 = v18 & v19;
+    const i64 v21 = shift_right(v16, 1ll);
+    const i64 v22 = v21 & 1ll;
+    const bool v23 = v22 >= row.v10;
+    const bool v24 = v22 <= row.v9;
+    const bool v25 = v23 & v24;
+    const bool v26 = v20 & v25;
+    const i64 v27 = v16 & 1ll;
+    const bool v28 = v27 >= row.v14;
+    const bool v29 = v27 <= row.v13;
+    const bool v30 = v28 & v29;
+    const bool v31 = v26 & v30;
+    const bool v32 = kv < 512ll;
+    const bool v33 = row.v15 & v32;
+    const bool v34 = !v33;
+    const bool v35 = v31 | v34;
+    return v35;
+  }
+
   template <class Table>
   FLEXC_HOOK static float dlogit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);
 };

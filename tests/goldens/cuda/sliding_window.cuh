@@ -1,9 +1,9 @@
 // Mods of an attention variant by flexc 0.1.0, for the kernels of its templates. The same variant gives the same bytes.
 //   variant  sliding_window (gallery)
-//   normal form  df1cfb2590430344619a34fb67e58ba2
-//   options  64-bit positions, hooks interface 1
+//   form     df1cfb2590430344619a34fb67e58ba2
+//   options  wide member, hooks interface 1
 //   score    identity
-//   mask     pair by pair
+//   mask     a band
 #include "templates/hooks.cuh"
 
 namespace flexc::mods {
@@ -12,7 +12,8 @@ struct Hooks {
   static constexpr int kInterface = 1;
   static_assert(kInterface == kHooksInterface, "another version of the templates");
   static constexpr ScoreClass kScoreClass = ScoreClass::kIdentity;
-  static constexpr bool kHasMask = true, kHasBand = false, kHasGradient = false;
+  static constexpr bool kHasMask = false, kHasBand = true, kHasGradient = false;
+  static constexpr int kBandIntervals = 2;
   static constexpr bool kScoreReadsColumns = false, kMaskReadsColumns = false;
   static constexpr int kColumnWords = 0;
   using Position = i64;
@@ -51,16 +52,19 @@ struct Hooks {
     return row;
   }
 
-  template <class Table>
-  FLEXC_HOOK static bool keep(const Params& params, const Row& row, Position kv, const Table&, int) {
-    const bool v0 = row.q >= kv;
-    const i64 v1 = wrap_sub(row.q, kv);
-    const bool v2 = v1 <= params.p0.value;
-    const bool v3 = v0 & v2;
-    return v3;
+  FLEXC_HOOK static Band<Position> band(const Params& params, const Row& row) {
+    const i64 v0 = wrap_sub(row.q, params.p0.value);
+    const i64 v1 = min_i(row.q, 9223372036854775806ll);
+    const i64 v2 = wrap_add(v1, 1ll);
+    const i64 v3 = wrap_add(row.q, -9223372036854775807ll);
+    const bool v4 = v0 < v3;
+    const i64 v5 = v4 ? v3 : 9223372036854775807ll;
+    const i64 v6 = min_i(v2, v5);
+    const i64 v7 = v4 ? (-9223372036854775807ll - 1) : v3;
+    const i64 v8 = min_i(v2, v7);
+    return two_intervals<Position>(v0, v6, (-9223372036854775807ll - 1), v8);
   }
 
-  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }
   template <class Table>
   FLEXC_HOOK static float dlogit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);
 };

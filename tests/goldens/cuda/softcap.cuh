@@ -1,7 +1,7 @@
 // Mods of an attention variant by flexc 0.1.0, for the kernels of its templates. The same variant gives the same bytes.
 //   variant  softcap (gallery)
-//   normal form  aa2a0078c83d8b9914cb4cefca8d914c
-//   options  64-bit positions, hooks interface 1
+//   form     aa2a0078c83d8b9914cb4cefca8d914c
+//   options  wide member, hooks interface 1
 //   score    general
 //   mask     none
 #include "templates/hooks.cuh"
@@ -13,6 +13,7 @@ struct Hooks {
   static_assert(kInterface == kHooksInterface, "another version of the templates");
   static constexpr ScoreClass kScoreClass = ScoreClass::kGeneral;
   static constexpr bool kHasMask = false, kHasBand = false, kHasGradient = false;
+  static constexpr int kBandIntervals = 1;
   static constexpr bool kScoreReadsColumns = false, kMaskReadsColumns = false;
   static constexpr int kColumnWords = 0;
   using Position = i64;
@@ -66,6 +67,7 @@ struct Hooks {
   }
 
   FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }
+
   template <class Table>
   FLEXC_HOOK static float dlogit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);
 };

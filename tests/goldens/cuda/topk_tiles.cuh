@@ -1,9 +1,9 @@
 // Mods of an attention variant by flexc 0.1.0, for the kernels of its templates. The same variant gives the same bytes.
 //   variant  topk_tiles (gallery)
-//   normal form  20408d9e229a256eb03644b728563bd4
-//   options  64-bit positions, hooks interface 1
+//   form     20408d9e229a256eb03644b728563bd4
+//   options  wide member, hooks interface 1
 //   score    identity
-//   mask     pair by pair
+//   mask     inside a band, pair by pair
 #include "templates/hooks.cuh"
 
 namespace flexc::mods {
@@ -12,7 +12,8 @@ struct Hooks {
   static constexpr int kInterface = 1;
   static_assert(kInterface == kHooksInterface, "another version of the templates");
   static constexpr ScoreClass kScoreClass = ScoreClass::kIdentity;
-  static constexpr bool kHasMask = true, kHasBand = false, kHasGradient = false;
+  static constexpr bool kHasMask = true, kHasBand = true, kHasGradient = false;
+  static constexpr int kBandIntervals = 1;
   static constexpr bool kScoreReadsColumns = false, kMaskReadsColumns = false;
   static constexpr int kColumnWords = 0;
   using Position = i64;
@@ -66,24 +67,27 @@ struct Hooks {
     return row;
   }
 
+  FLEXC_HOOK static Band<Position> band(const Params&, const Row& row) {
+    const i64 v5 = min_i(row.q, 9223372036854775806ll);
+    const i64 v6 = wrap_add(v5, 1ll);
+    return one_interval<Position>((-9223372036854775807ll - 1), v6);
+  }
+
   template <class Table>
   FLEXC_HOOK static bool keep(const Params&, const Row& row, Position kv, const Table&, int) {
-    const bool v5 = row.q >= kv;
-    const i64 v6 = shift_right(kv, 6ll);
-    const bool v7 = row.v0 == v6;
-    const bool v8 = row.v1 == v6;
-    const bool v9 = v7 | v8;
-    const bool v10 = row.v2 == v6;
-    const bool v11 = v9 | v10;
-    const bool v12 = row.v3 == v6;
-    const bool v13 = v11 | v12;
-    const bool v14 = row.v4 == v6;
-    const bool v15 = v13 | v14;
-    const bool v16 = v5 & v15;
+    const i64 v7 = shift_right(kv, 6ll);
+    const bool v8 = row.v0 == v7;
+    const bool v9 = row.v1 == v7;
+    const bool v10 = v8 | v9;
+    const bool v11 = row.v2 == v7;
+    const bool v12 = v10 | v11;
+    const bool v13 = row.v3 == v7;
+    const bool v14 = v12 | v13;
+    const bool v15 = row.v4 == v7;
+    const bool v16 = v14 | v15;
     return v16;
   }
 
-  FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }
   template <class Table>
   FLEXC_HOOK static float dlogit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);
 };
