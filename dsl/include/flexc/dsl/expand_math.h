@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "flexc/dsl/normal_form.h"
+#include "flexc/dsl/operations.h"
 
 namespace flexc::dsl {
 
