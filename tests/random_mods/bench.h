@@ -42,6 +42,7 @@ struct Comparison {
   std::size_t pairs = 0;   ///< (mod, pair) that were judged
   std::size_t floats = 0;  ///< scores outside of the strict cone among them
   std::size_t narrow = 0;  ///< of those, where the range says much
+  std::size_t narrow_pairs = 0;  ///< pairs that were judged on the narrow member
   std::string difference;  ///< the first, or empty
 };
 

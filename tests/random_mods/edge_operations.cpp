@@ -115,7 +115,7 @@ int main(int argc, char** argv) {
       for (int strict = 0; strict < (is_float ? 2 : 1); ++strict) {
         const std::string text = text_of(*table, cell, types, strict == 1);
         Refusal refusal;
-        const auto compiled = compile(text, false, refusal);
+        const auto compiled = compile(text, Beside::Nothing, refusal);
         const Comparison result = compiled ? judge_edges(*compiled) : Comparison{};
         ++programs;
         pairs += result.pairs;

@@ -1,5 +1,7 @@
 #include "tests/random_mods/judge.h"
 
+#include <algorithm>
+
 #include "compiler/stages.h"
 #include "tests/ir/normal_form_of.h"
 
@@ -24,20 +26,47 @@ std::optional<runtime::RowObject> load(const Result<std::vector<std::byte>>& obj
   return std::move(*loaded);
 }
 
+/// Whether params are small enough for a member that assumes so; everything else that Data draws is.
+bool allows_narrow(const Compiled& compiled, const Data& data) {
+  if ((compiled.manifest.assumptions & compiler::kAssumesParams) == 0) return true;
+  return std::ranges::all_of(data.environment().params,
+                             [](const dsl::ParamValue& param) { return param.integer > -compiler::kNarrowLimit && param.integer < compiler::kNarrowLimit; });
+}
+
+/// Segments whose positions a narrow member may be called with.
+std::vector<flexc_row_segment> narrow_segments(std::vector<flexc_row_segment> segments) {
+  std::erase_if(segments, [](const flexc_row_segment& segment) {
+    const std::int64_t last = segment.kv_base + segment.kv_step * (segment.count - 1);
+    const auto is_small = [](std::int64_t position) { return position >= 0 && position < compiler::kNarrowLimit; };
+    return !is_small(segment.q) || !is_small(segment.kv_base) || !is_small(last);
+  });
+  return segments;
+}
+
 }  // namespace
 
-std::optional<Compiled> compile(const std::string& text, bool with_plain, Refusal& refusal) {
+std::optional<Compiled> compile(const std::string& text, Beside beside, Refusal& refusal) {
   auto form = normal_form_of_text("random.flex", text, refusal.message);
   refusal.by_front_end = !form;
   if (!form) return std::nullopt;
   auto optimised = load(compiler::compile_row_object(*form), refusal);
   if (!optimised) return std::nullopt;
   std::optional<runtime::RowObject> plain;
-  if (with_plain) {
+  if (beside == Beside::Plain) {
     plain = load(compiler::compile_plain_row_object(*form), refusal);
     if (!plain) return std::nullopt;
   }
-  return Compiled{std::move(*form), std::move(*optimised), std::move(plain)};
+  Compiled compiled{std::move(*form), std::move(*optimised), std::move(plain), {}, {}};
+  if (beside != Beside::Narrow) return compiled;
+  auto narrow = compiler::compile_row_member(compiled.form, compiler::Member::Narrow);
+  if (!narrow) {
+    refusal.message = narrow.error().message;
+    return std::nullopt;
+  }
+  compiled.manifest = narrow->manifest;
+  compiled.narrow = load(std::move(narrow->object), refusal);
+  if (!compiled.narrow) return std::nullopt;
+  return compiled;
 }
 
 Comparison judge(const Compiled& compiled, std::uint64_t seed) {
@@ -50,6 +79,11 @@ Comparison judge(const Compiled& compiled, std::uint64_t seed) {
     else
       compare(compiled.form, data, compiled.optimised.module(), compiled.plain ? &compiled.plain->module() : nullptr,
               random_segments(data.environment().problem, number), number + 1, result);
+    if (!result.difference.empty() || !compiled.narrow || !allows_narrow(compiled, data)) continue;
+    const std::size_t before = result.pairs;
+    compare(compiled.form, data, compiled.narrow->module(), nullptr, narrow_segments(random_segments(data.environment().problem, number)), number + 1, result);
+    result.narrow_pairs += result.pairs - before;
+    if (!result.difference.empty()) result.difference = "narrow member: " + result.difference;
   }
   return result;
 }

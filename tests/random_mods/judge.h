@@ -4,6 +4,7 @@
 #include <optional>
 #include <string>
 
+#include "compiler/members.h"
 #include "tests/random_mods/bench.h"
 
 namespace random_mods {
@@ -12,7 +13,9 @@ namespace random_mods {
 struct Compiled {
   flexc::dsl::NormalForm form;
   flexc::runtime::RowObject optimised;
-  std::optional<flexc::runtime::RowObject> plain;
+  std::optional<flexc::runtime::RowObject> plain;   ///< not optimised
+  std::optional<flexc::runtime::RowObject> narrow;  ///< the narrow member
+  flexc::compiler::Manifest manifest;               ///< of the narrow member
 };
 
 /// What stopped a program before it could be judged.
@@ -21,9 +24,11 @@ struct Refusal {
   std::string message;
 };
 
-std::optional<Compiled> compile(const std::string& text, bool with_plain, Refusal& refusal);
+/// What is compiled beside the wide member: each costs as much again.
+enum class Beside { Nothing, Plain, Narrow };
+std::optional<Compiled> compile(const std::string& text, Beside beside, Refusal& refusal);
 
-/// Compares over two sets of data drawn from `seed`.
+/// Compares over two sets of data drawn from `seed`; the narrow member where a launch could choose it.
 Comparison judge(const Compiled& compiled, std::uint64_t seed);
 
 /// Compares over the edge values of captures x0, x1 and x2, in all combinations of two.

@@ -2,7 +2,7 @@
 // Usage: random_mods LANGUAGE_MD [--count N] [--seed S] [--plain-every N] [--failures N] [--print] [--file F] [--starve]
 //   --count        mods; a program has two (default 2000)
 //   --seed         of the first program (default FLEXC_SEED, or 1); program i takes seed + i
-//   --plain-every  every N-th program is compared with its unoptimised form too (default: all)
+//   --plain-every  every N-th program is compared with its unoptimised form too, the others with their narrow members (default: all)
 //   --failures     stops after so many (default 5)
 //   --print        prints each program
 //   --file         judges the program of this file instead, with 50 seeds
@@ -124,23 +124,23 @@ struct Options {
 };
 
 /// A failing program, smaller, in words.
-std::string report(const Program& program, std::uint64_t seed, bool with_plain, const std::string& what) {
+std::string report(const Program& program, std::uint64_t seed, Beside beside, const std::string& what) {
   const auto fails = [&](const Program& candidate) {
     Refusal refusal;
-    const auto compiled = compile(candidate.print(), with_plain, refusal);
+    const auto compiled = compile(candidate.print(), beside, refusal);
     return compiled && !judge(*compiled, seed).difference.empty();
   };
   const Program small = shrink(program, fails, kShrinkTries);
   Refusal refusal;
-  const auto compiled = compile(small.print(), with_plain, refusal);
+  const auto compiled = compile(small.print(), beside, refusal);
   return fmt::format("seed {}: {}\nshrunk from {} to {} parts:\n{}{}\n", seed, what, program.size(), small.size(), small.print(),
                      compiled ? judge(*compiled, seed).difference : refusal.message);
 }
 
-std::string report_refused(const Program& program, std::uint64_t seed, bool with_plain, const Refusal& refusal) {
+std::string report_refused(const Program& program, std::uint64_t seed, Beside beside, const Refusal& refusal) {
   const auto fails = [&](const Program& candidate) {
     Refusal other;
-    return !compile(candidate.print(), with_plain, other) && !other.by_front_end;
+    return !compile(candidate.print(), beside, other) && !other.by_front_end;
   };
   const Program small = refusal.by_front_end ? program : shrink(program, fails, kShrinkTries);
   return fmt::format("seed {}: refused: {}\n{}", seed, refusal.message, small.print());
@@ -150,7 +150,7 @@ int judge_file(const Options& options) {
   std::ifstream file(options.file);
   const std::string text((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
   Refusal refusal;
-  const auto compiled = compile(text, true, refusal);
+  const auto compiled = compile(text, Beside::Plain, refusal);
   for (std::uint64_t seed = options.seed; compiled && seed < options.seed + kFileSeeds; ++seed) {
     const std::string difference = judge(*compiled, seed).difference;
     if (difference.empty()) continue;
@@ -175,23 +175,24 @@ int run(const Options& options) {
   std::size_t failures = 0, programs = (options.count + 1) / 2;
   for (std::size_t i = 0; i < programs && failures < options.failures; ++i) {
     const std::uint64_t seed = options.seed + i;
-    const bool with_plain = i % options.plain_every == 0;
+    const Beside beside = i % options.plain_every == 0 ? Beside::Plain : Beside::Narrow;
     const Program program = Generator(shown, seed).program();
     if (options.print) fmt::print("# seed {}\n{}\n", seed, program.print());
     Refusal refusal;
-    const auto compiled = compile(program.print(), with_plain, refusal);
+    const auto compiled = compile(program.print(), beside, refusal);
     if (!compiled) {
-      fmt::print("{}\n", report_refused(program, seed, with_plain, refusal));
+      fmt::print("{}\n", report_refused(program, seed, beside, refusal));
       ++failures;
       continue;
     }
     const Comparison result = judge(*compiled, seed);
     total.pairs += result.pairs;
     total.floats += result.floats;
+    total.narrow_pairs += result.narrow_pairs;
     total.narrow += result.narrow;
     if (!result.difference.empty()) {
       ++failures;
-      fmt::print("{}\n", report(program, seed, with_plain, result.difference));
+      fmt::print("{}\n", report(program, seed, beside, result.difference));
       continue;
     }
     count(shown, program, compiled->form, histogram);
@@ -209,9 +210,9 @@ int run(const Options& options) {
   const double share = total.floats ? static_cast<double>(total.narrow) / static_cast<double>(total.floats) : 1;
   const std::string gaps = failures == 0 ? missing(shown, histogram) : "";
   fmt::print(
-      "{}{} mods from seed {}: {} pairs judged, {} differ; every {}th program unoptimised too; of {} floats outside of the strict cone {:.1f} % have "
+      "{}{} mods from seed {}: {} pairs judged, {} of them on narrow members, {} differ; every {}th program unoptimised too; of {} floats outside of the strict cone {:.1f} % have "
       "narrow ranges\n",
-      gaps, 2 * programs, options.seed, total.pairs, failures, options.plain_every, total.floats, 100 * share);
+      gaps, 2 * programs, options.seed, total.pairs, total.narrow_pairs, failures, options.plain_every, total.floats, 100 * share);
   if (share < kNarrowShare) fmt::print("too many ranges say nothing\n");
   return failures == 0 && gaps.empty() && share >= kNarrowShare ? 0 : 1;
 }

@@ -65,7 +65,7 @@ int main(int argc, char** argv) {
     const std::uint64_t seed = kFirstSeed + programs;
     const Program program = Generator(*table, seed).program();
     Refusal refusal;
-    const auto compiled = compile(program.print(), false, refusal);
+    const auto compiled = compile(program.print(), Beside::Nothing, refusal);
     if (!compiled || !difference_under(Sabotage::None, *compiled, seed).empty()) {
       fmt::print("seed {}: the right evaluator differs, or the program is refused: {}\n", seed,
                  refusal.message + (compiled ? judge(*compiled, seed).difference : ""));
@@ -78,7 +78,7 @@ int main(int argc, char** argv) {
       ++shrunk;
       const auto fails = [&](const Program& candidate) {
         Refusal other;
-        const auto again = compile(candidate.print(), false, other);
+        const auto again = compile(candidate.print(), Beside::Nothing, other);
         return again && difference_under(Sabotage::None, *again, seed).empty() && !difference_under(what, *again, seed).empty();
       };
       const Program small = shrink(program, fails, kShrinkTries);
