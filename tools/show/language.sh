@@ -40,4 +40,4 @@ seconds() {
   awk -v value="$value" -v limit="$2" 'BEGIN { exit !(value <= limit) }'
 }
 claim "first build, as tools/test.sh measured it" "<= 600 s on two cores" seconds build 600
-claim "tools/test.sh in all, as it measured itself" "<= 900 s on two cores, from nothing" seconds total 900
+claim "tools/test.sh in all, as it measured itself" "<= 22 minutes on two cores, from nothing" seconds total 1320
