@@ -149,7 +149,7 @@ class ModelKernel final : public Kernel {
 
     std::vector<std::uint64_t> params = pack_hook_params(hooks_, *form_, *environment, *fresh, shape->scale);
     const auto* facts = static_cast<const unsigned*>(object_->symbol("flexc_model_facts"));
-    if (params.size() * sizeof(params[0]) != facts[2]) return failed(ErrorKind::Internal, "device model: the packed params have another size than the kernel's");
+    if (params.size() * sizeof(params[0]) != facts[2]) return failed(ErrorKind::Internal, fmt::format("device model: the packed params have {} bytes, the kernel takes {}", params.size() * sizeof(params[0]), facts[2]));
     reinterpret_cast<void (*)(void*)>(object_->symbol("flexc_model_fill"))(params.data());
 
     DenseTensor q(arguments.q), k(arguments.k), v(arguments.v), out(arguments.out, false);

@@ -23,6 +23,7 @@ RUNS = [
     ("sliding_window", "1,2,2,140,300,64,64", "bf16", 3, "random"),
     ("alibi", "1,2,2,140,140,64,64", "bf16", 4, "random"),
     ("softcap", "1,1,1,100,140,128,128", "bf16", 5, "random"),
+    ("logn_scaling", "1,2,1,130,200,64,64", "bf16", 5, "random"),  # two values of the launch level share a word of Params
     ("document", "1,2,1,200,200,64,64", "bf16", 6, "latest"),
     ("prefix_lm", "1,1,1,130,130,256,256", "bf16", 7, "random"),
 ]

@@ -100,7 +100,7 @@ CudaHooks HooksEmitter::run() {
   }
   for (unsigned param : params_) add(Kind::Param, param, 1);
   for (unsigned dim : fresh_dims_) add(Kind::FreshDim, dim, 1);
-  for (unsigned i = 0; i < fields_[Level::Launch].size(); ++i) add(Kind::Launch, i, 1);
+  for (unsigned i = 0; i < launch_fields_.size(); ++i) add(Kind::Launch, i, 1);  // one word may serve several values
   for (unsigned i = 0; i < divisors_.size(); ++i) add(Kind::Divisor, i, kDivisorWords);
   hooks.text = assemble();
   return hooks;
