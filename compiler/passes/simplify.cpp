@@ -38,6 +38,8 @@ struct LinearForm : RewritePattern {
   LogicalResult matchAndRewrite(Operation* op, PatternRewriter& rewriter) const override {
     if (!is_linear(op)) return failure();
     const Linear form = linear_form(op->getResult(0));
+    // A sum of too many terms is its own form: replaced by itself it would be erased while it is used.
+    if (form.terms.size() == 1 && form.terms.front().first == op->getResult(0)) return failure();
     const bool all_negative = llvm::all_of(form.terms, [](const auto& term) { return static_cast<std::int64_t>(term.second) < 0; });
     const std::size_t written = form.terms.empty() ? 0 : cost(form) - 1 + (all_negative ? 1 : 0);
     if (written >= size_of(op->getResult(0), kMaxLinearDepth)) return failure();
