@@ -1,0 +1,66 @@
+// Engine: where kernels come from. A host with the compiler includes flexc/flexc.h, which has this and Variant; a host that only loads
+// bundles needs no more than this header and links flexc::runtime alone.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "flexc/dtype.h"
+#include "flexc/error.h"
+#include "flexc/kernel.h"
+
+namespace flexc {
+
+class Variant;
+struct CompileError;
+
+struct CompileOptions {
+  DType dtype = DType::F32;  ///< of q, k, v and out: f32, f16 or bf16
+  std::int64_t head_dim = 64;
+  std::int64_t value_dim = 0;  ///< 0: as head_dim
+  Device device = {};
+  /// Types of undeclared captures (name → dtype and rank).
+  struct CaptureType {
+    DType dtype = DType::F32;
+    int rank = 0;
+  };
+  std::map<std::string, CaptureType, std::less<>> captures = {};
+};
+
+struct EngineOptions {
+  std::string cache_dir = {};  ///< empty: $FLEXC_CACHE_DIR, $XDG_CACHE_HOME/flexc or $HOME/.cache/flexc (docs/cache.md)
+  bool disk_cache = true;      ///< whether kernels are kept on disk; in memory they always are
+  std::uint64_t cache_bytes = std::uint64_t{1} << 30;  ///< all entries on disk together; the least recently used go first
+  /// What went wrong without spoiling an answer, such as a cache that cannot be used: one sentence. Called from any thread; empty:
+  /// nobody is told.
+  std::function<void(std::string_view)> on_warning = {};
+  /// Every kernel compiled leaves its stages here, in files named by the variant's hash; empty: $FLEXC_DUMP, and nowhere where
+  /// that is not set. A directory that cannot be written makes compile() fail.
+  std::string dump_dir = {};
+};
+
+/// Compiles and caches kernels. Thread-safe; several can live in one process.
+class Engine {
+ public:
+  explicit Engine(EngineOptions options = {});
+  ~Engine();
+  Engine(Engine&&) noexcept;
+  Engine& operator=(Engine&&) noexcept;
+
+  /// Needs flexc::flexc: it is declared here and stands in the compiler's library.
+  std::expected<std::shared_ptr<const Kernel>, CompileError> compile(const Variant& variant, const CompileOptions& options = {});
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// "0.1.0"
+std::string_view version();
+
+}  // namespace flexc
