@@ -149,6 +149,11 @@ flexc_engine* flexc_engine_create(const char* cache_dir, flexc_error** error) {
   });
 }
 void flexc_engine_destroy(flexc_engine* engine) { delete engine; }
+flexc_statistics flexc_engine_statistics(const flexc_engine* engine) {
+  if (engine == nullptr) return {};
+  const flexc::EngineStatistics counts = engine->engine.statistics();
+  return {counts.kernels_made, counts.compilations, counts.disk_hits};
+}
 
 flexc_variant* flexc_variant_parse(const char* text, const char* name, flexc_error** error) {
   return guarded<flexc_variant>(error, [&]() -> flexc::Result<flexc_variant*> {

@@ -1,3 +1,5 @@
+#include <atomic>
+
 #include <fmt/format.h>
 
 #include "compiler/host/cpu_kernel.h"
@@ -53,6 +55,7 @@ struct Engine::Impl {
   EngineOptions options;
   std::shared_ptr<RowCompiler> row_compiler;
   KernelTable kernels;
+  mutable std::atomic<std::uint64_t> kernels_made = 0;
 
   /// A kernel of its own for `kind`, which is not automatic.
   KernelTable::Made make(std::shared_ptr<const dsl::NormalForm> form, const CompileOptions& call, Device::Kind kind) const;
@@ -88,6 +91,10 @@ std::expected<std::shared_ptr<const Kernel>, CompileError> Engine::compile(const
   return compile_for(Device::Kind::Oracle);
 }
 
+EngineStatistics Engine::statistics() const {
+  return {impl_->kernels_made.load(), impl_->row_compiler->compilations(), impl_->row_compiler->disk_hits()};
+}
+
 KernelTable::Made Engine::Impl::make(std::shared_ptr<const dsl::NormalForm> form, const CompileOptions& call, Device::Kind kind) const {
   if (kind == Device::Kind::Oracle)  // its one stage is the normal form
     if (auto dumped = dump_normal_form(dump_directory(options), *form); !dumped) return std::unexpected(CompileError{std::move(dumped.error()), {}});
@@ -95,6 +102,7 @@ KernelTable::Made Engine::Impl::make(std::shared_ptr<const dsl::NormalForm> form
                 : kind == Device::Kind::Model ? make_model_kernel(std::move(form), call)
                                               : make_cpu_kernel(std::move(form), call, row_compiler);
   if (!kernel) return std::unexpected(CompileError{std::move(kernel.error()), {}});
+  ++kernels_made;
   return std::move(*kernel);
 }
 

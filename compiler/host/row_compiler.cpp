@@ -61,12 +61,16 @@ Result<compiler::RowMember> RowCompiler::member(const dsl::NormalForm& form, com
     runtime::DiskCache& disk = cache();
     key = key_of(form, member, *level);
     if (auto payload = disk.get(runtime::EntryKind::CpuObject, key))
-      if (auto found = member_of(*payload)) return std::move(*found);
+      if (auto found = member_of(*payload)) {
+        ++disk_hits_;
+        return std::move(*found);
+      }
   }
   const auto functions = ir_functions();
   if (!functions) return std::unexpected(functions.error());
   auto compiled = (*functions)->compile_row_member(form, member, *level);
   if (!compiled) return compiled;
+  ++compilations_;
   if (!key.empty()) cache_->put(runtime::EntryKind::CpuObject, key, payload_of(*compiled));
   if (auto dumped = dump_stages(dump_directory_, form, member, compiled->object); !dumped) return std::unexpected(dumped.error());
   return compiled;

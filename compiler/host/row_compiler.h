@@ -1,6 +1,8 @@
 // Where an engine's machine code for the CPU comes from: the cache on disk, else libflexc_ir.
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -21,6 +23,9 @@ class RowCompiler {
   /// where the machine has no AVX2, libflexc_ir is missing or the dump cannot be written; everything else is Internal.
   Result<compiler::RowMember> member(const dsl::NormalForm& form, compiler::Member member);
 
+  std::uint64_t compilations() const { return compilations_.load(); }
+  std::uint64_t disk_hits() const { return disk_hits_.load(); }
+
  private:
   /// Opened at the first compilation: an engine that only interprets touches no directory.
   runtime::DiskCache& cache();
@@ -31,6 +36,7 @@ class RowCompiler {
   std::once_flag opened_;
   std::unique_ptr<runtime::DiskCache> cache_;
   std::string toolchain_;  ///< which compiler this is, by its files
+  std::atomic<std::uint64_t> compilations_ = 0, disk_hits_ = 0;
 };
 
 }  // namespace flexc
