@@ -1,5 +1,5 @@
-# cmake -DBUILD=… -DHOST=… -DCXX=… -DCC=… -DSCRATCH=… [-DLAUNCHER=…] [-DFLAGS=…] -P build.cmake
-# Installs BUILD into SCRATCH/prefix, and builds the project HOST against that alone in SCRATCH/build.
+# cmake -DBUILD=… -DHOST=… -DCXX=… -DCC=… -DSCRATCH=… [-DLAUNCHER=…] [-DFLAGS=…] [-DCOMPONENT=…] -P build.cmake
+# Installs BUILD (one component of it) into SCRATCH/prefix, and builds the project HOST against that alone in SCRATCH/build.
 file(REMOVE_RECURSE "${SCRATCH}/prefix")
 function(must what)
   execute_process(COMMAND ${ARGN} RESULT_VARIABLE status OUTPUT_VARIABLE text ERROR_VARIABLE text)
@@ -8,7 +8,11 @@ function(must what)
   endif()
 endfunction()
 
-must("cmake --install" ${CMAKE_COMMAND} --install "${BUILD}" --prefix "${SCRATCH}/prefix")
+set(component "")
+if(COMPONENT)
+  set(component --component "${COMPONENT}")
+endif()
+must("cmake --install" ${CMAKE_COMMAND} --install "${BUILD}" --prefix "${SCRATCH}/prefix" ${component})
 # A file that flexc's headers or library no longer justify must not survive from an earlier run.
 file(REMOVE_RECURSE "${SCRATCH}/build")
 must("configuring the host programs" ${CMAKE_COMMAND} -S "${HOST}" -B "${SCRATCH}/build" -G Ninja "-DCMAKE_PREFIX_PATH=${SCRATCH}/prefix" "-DCMAKE_CXX_COMPILER=${CXX}"

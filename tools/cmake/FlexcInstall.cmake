@@ -1,8 +1,15 @@
 # Installation: public headers, the libraries, the command line, and find_package(flexc).
 include(CMakePackageConfigHelpers)
-install(TARGETS flexc_runtime flexc_cpu flexc_dsl flexc_ir flexc_compiler flexc_options EXPORT flexcTargets
+install(TARGETS flexc_runtime flexc_cpu flexc_dsl flexc_compiler flexc_options EXPORT flexcTargets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(TARGETS flexc RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+# Opened with dlopen by flexc_compiler, from the folder that it is in itself.
+if(FLEXC_IR_LIBRARY)
+  install(IMPORTED_RUNTIME_ARTIFACTS flexc_ir LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+else()
+  install(TARGETS flexc_ir EXPORT flexcTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
+# A component of its own: hosts that embed flexc need no command line.
+install(TARGETS flexc RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT command_line)
 foreach(part runtime dsl compiler)
   install(DIRECTORY ${part}/include/flexc DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} PATTERN "dsl" EXCLUDE)
 endforeach()
