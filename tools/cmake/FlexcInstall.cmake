@@ -14,8 +14,8 @@ foreach(part runtime dsl compiler)
   install(DIRECTORY ${part}/include/flexc DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} PATTERN "dsl" EXCLUDE)
 endforeach()
 install(EXPORT flexcTargets NAMESPACE flexc:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/flexc)
-configure_package_config_file(tools/cmake/flexcConfig.cmake.in "${CMAKE_BINARY_DIR}/flexcConfig.cmake"
+configure_package_config_file(tools/cmake/flexcConfig.cmake.in "${PROJECT_BINARY_DIR}/flexcConfig.cmake"
                               INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/flexc)
-write_basic_package_version_file("${CMAKE_BINARY_DIR}/flexcConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
-install(FILES "${CMAKE_BINARY_DIR}/flexcConfig.cmake" "${CMAKE_BINARY_DIR}/flexcConfigVersion.cmake"
+write_basic_package_version_file("${PROJECT_BINARY_DIR}/flexcConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
+install(FILES "${PROJECT_BINARY_DIR}/flexcConfig.cmake" "${PROJECT_BINARY_DIR}/flexcConfigVersion.cmake"
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/flexc)

@@ -18,7 +18,7 @@
 namespace {
 
 constexpr int kThreads = 16, kWarmRounds = 2;
-constexpr std::size_t kResidentSlack = std::size_t{8} << 20;
+constexpr std::size_t kResidentSlack = std::size_t{16} << 20;
 
 void on_threads(const std::function<void(int)>& body) {
   std::vector<std::jthread> threads;
