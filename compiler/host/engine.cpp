@@ -48,11 +48,13 @@ std::expected<std::shared_ptr<const dsl::NormalForm>, CompileError> typed_form(c
 
 /// The compiler's half of an engine.
 struct CompilerHalf {
-  explicit CompilerHalf(const EngineOptions& given) : options(given), row_compiler(std::make_shared<RowCompiler>(given)) {}
+  explicit CompilerHalf(const EngineOptions& given, std::shared_ptr<EngineCounters> counts)
+      : options(given), row_compiler(std::make_shared<RowCompiler>(given, counts)), counters(std::move(counts)) {}
 
   EngineOptions options;
   std::shared_ptr<RowCompiler> row_compiler;
   KernelTable kernels;
+  std::shared_ptr<EngineCounters> counters;
 
   /// A kernel of its own for `kind`, which is not automatic.
   KernelTable::Made make(std::shared_ptr<const dsl::NormalForm> form, const CompileOptions& call, Device::Kind kind) const;
@@ -69,7 +71,7 @@ std::expected<std::shared_ptr<const Kernel>, CompileError> Engine::compile(const
   auto form = typed_form(VariantAccess::share(variant), options);
   if (!form) return std::unexpected(std::move(form.error()));
 
-  std::call_once(impl_->compiler_made, [this] { impl_->compiler = std::make_shared<CompilerHalf>(impl_->options); });
+  std::call_once(impl_->compiler_made, [this] { impl_->compiler = std::make_shared<CompilerHalf>(impl_->options, impl_->counters); });
   auto& half = *static_cast<CompilerHalf*>(impl_->compiler.get());
 
   const std::shared_ptr<const dsl::NormalForm>& typed = *form;
@@ -95,6 +97,7 @@ KernelTable::Made CompilerHalf::make(std::shared_ptr<const dsl::NormalForm> form
                 : kind == Device::Kind::Model ? make_model_kernel(std::move(form), call)
                                               : make_cpu_kernel(std::move(form), call, row_compiler);
   if (!kernel) return std::unexpected(CompileError{std::move(kernel.error()), {}});
+  ++counters->kernels_made;
   return std::move(*kernel);
 }
 

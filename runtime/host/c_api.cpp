@@ -106,6 +106,11 @@ flexc_engine* flexc_engine_create(const char* cache_dir, flexc_error** error) {
   });
 }
 void flexc_engine_destroy(flexc_engine* engine) { delete engine; }
+flexc_statistics flexc_engine_statistics(const flexc_engine* engine) {
+  if (engine == nullptr) return {};
+  const flexc::EngineStatistics counts = engine->engine.statistics();
+  return {counts.kernels_made, counts.compilations, counts.disk_hits};
+}
 
 void flexc_kernel_destroy(flexc_kernel* kernel) { delete kernel; }
 flexc_device flexc_kernel_device(const flexc_kernel* kernel) { return kernel == nullptr ? FLEXC_AUTO : static_cast<flexc_device>(kernel->kernel->device().kind); }

@@ -11,6 +11,11 @@ Engine::~Engine() = default;
 Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
 
+EngineStatistics Engine::statistics() const {
+  const EngineCounters& counters = *impl_->counters;
+  return {counters.kernels_made.load(), counters.compilations.load(), counters.disk_hits.load()};
+}
+
 std::string_view name_of(Device device) {
   switch (device.kind) {
     case Device::Kind::Auto: return "auto";

@@ -1,6 +1,9 @@
 // The parts under the kernel: the worker pool, block masks over panels, how work is distributed.
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
 #include <numeric>
 #include <thread>
 
@@ -23,6 +26,27 @@ TEST_CASE("a pool runs each job once a thread, from several callers too") {
     for (const auto& count : calls) CHECK(count == 400);
   }
   CHECK(cpu::WorkerPool(0).size() == 1);
+}
+
+TEST_CASE("callers of a pool of one thread do not wait for each other") {
+  cpu::WorkerPool pool(1);
+  std::mutex mutex;
+  std::condition_variable met;
+  int inside = 0;
+  bool together[2] = {};
+  // Each job returns once both are inside: the minute is reached only where one waits for the other's end.
+  const auto visit = [&](int caller) {
+    pool.run([&](int) {
+      std::unique_lock lock(mutex);
+      ++inside;
+      met.notify_all();
+      together[caller] = met.wait_for(lock, std::chrono::minutes(1), [&] { return inside == 2; });
+    });
+  };
+  std::thread other([&] { visit(1); });
+  visit(0);
+  other.join();
+  CHECK((together[0] && together[1]));
 }
 
 TEST_CASE("panels of a block mask are as its pairs are") {

@@ -44,6 +44,13 @@ struct EngineOptions {
   std::string dump_dir = {};
 };
 
+/// What an engine has done since it was made: counts that only grow.
+struct EngineStatistics {
+  std::uint64_t kernels_made = 0;  ///< kernels that memory did not have and that were made; what failed is not counted
+  std::uint64_t compilations = 0;  ///< of mods to machine code, a call's first need of 64-bit integers included
+  std::uint64_t disk_hits = 0;     ///< machine code that was found on disk instead
+};
+
 /// Compiles and caches kernels. Thread-safe; several can live in one process.
 class Engine {
  public:
@@ -54,6 +61,9 @@ class Engine {
 
   /// Needs flexc::flexc: it is declared here and stands in the compiler's library.
   std::expected<std::shared_ptr<const Kernel>, CompileError> compile(const Variant& variant, const CompileOptions& options = {});
+
+  /// In a program that has warmed up, a call that changes lengths, batch, heads, strides, params or captures changes none of these.
+  EngineStatistics statistics() const;
 
  private:
   struct Impl;
