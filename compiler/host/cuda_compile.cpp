@@ -19,10 +19,10 @@ Result<void> check_template(const EmitOptions& options) {
   return {};
 }
 
-compiler::CudaHookOptions hook_options(const EmitOptions& options) {
+compiler::CudaHookOptions hook_options(const EmitOptions& options, compiler::Member member) {
   compiler::CudaHookOptions hooks;
   hooks.gallery_name = options.gallery_name;
-  hooks.member = compiler::Member::Narrow;
+  hooks.member = member;
   return hooks;
 }
 
@@ -74,23 +74,33 @@ Result<runtime::CudaBinary> compile_program(const runtime::CudaProgram& program,
 
 }  // namespace
 
-Result<CudaKernelCode> emit_cuda_kernel(const dsl::NormalForm& form, const EmitOptions& options) {
+std::string_view name_of(KernelOrigin origin) {
+  switch (origin) {
+    case KernelOrigin::Memory: return "memory";
+    case KernelOrigin::Disk: return "disk";
+    case KernelOrigin::Compiled: return "compiled";
+  }
+  return "?";
+}
+
+Result<CudaKernelCode> emit_cuda_kernel(const dsl::NormalForm& form, const EmitOptions& options, compiler::Member member) {
   if (auto status = check_template(options); !status) return std::unexpected(status.error());
   const auto functions = ir_functions();
   if (!functions) return std::unexpected(functions.error());
-  auto kernels = (*functions)->emit_cuda_kernels(form, hook_options(options), options.dtype, static_cast<unsigned>(options.head_dim));
+  auto kernels = (*functions)->emit_cuda_kernels(form, hook_options(options, member), options.dtype, static_cast<unsigned>(options.head_dim));
   if (!kernels) return std::unexpected(kernels.error());
   CudaKernelCode code;
   code.hooks = std::move(kernels->hooks);
+  code.tile = kernels->sources.front().tile;
   code.text = std::move(kernels->sources.front().text);
   return code;
 }
 
-Result<CudaKernelCode> compile_cuda_kernel(const dsl::NormalForm& form, const EmitOptions& options) {
+Result<CudaKernelCode> compile_cuda_kernel(const dsl::NormalForm& form, const EmitOptions& options, compiler::Member member) {
   if (auto status = check_template(options); !status) return std::unexpected(status.error());
   const auto functions = ir_functions();
   if (!functions) return std::unexpected(functions.error());
-  auto kernels = (*functions)->emit_cuda_kernels(form, hook_options(options), options.dtype, static_cast<unsigned>(options.head_dim));
+  auto kernels = (*functions)->emit_cuda_kernels(form, hook_options(options, member), options.dtype, static_cast<unsigned>(options.head_dim));
   if (!kernels) return std::unexpected(kernels.error());
   std::optional<CudaKernelCode> best;
   for (compiler::cuda::HopperSource& source : kernels->sources) {
@@ -100,7 +110,7 @@ Result<CudaKernelCode> compile_cuda_kernel(const dsl::NormalForm& form, const Em
     if (!report) return std::unexpected(report.error());
     const unsigned spills = std::max(runtime::spill_bytes_in(binary->log), report->stack_bytes);
     if (best && best->spill_bytes <= spills) continue;
-    best = CudaKernelCode{{}, std::move(source.text), std::move(binary->ptx), std::move(binary->log), std::move(binary->cubin), std::move(*report), spills, source.threads, source.dynamic_smem_bytes};
+    best = CudaKernelCode{{}, source.tile, std::move(source.text), std::move(binary->ptx), std::move(binary->log), std::move(binary->cubin), std::move(*report), spills, source.threads, source.dynamic_smem_bytes};
     if (spills == 0) break;
   }
   if (!best) return std::unexpected(Error{ErrorKind::Internal, "no tile for this variant"});
