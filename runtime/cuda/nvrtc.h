@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -41,6 +42,9 @@ class Nvrtc {
   std::shared_ptr<const Functions> functions_;
   std::string version_, path_;
 };
+
+/// What every compilation passes, beside the architecture: part of what names a kernel in the cache.
+std::span<const char* const> nvrtc_options();
 
 /// Codes of ptxas by which a kernel would lose its overlap or its registers: "C7510" to "C7519" in a log; empty if there is none.
 std::string forbidden_message(const std::string& log);

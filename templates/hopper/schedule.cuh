@@ -39,6 +39,17 @@ template <class Hooks>
 struct BandIntervals<Hooks, Void<decltype(Hooks::kBandIntervals)>> {
   static constexpr int kCount = Hooks::kBandIntervals;
 };
+/// Whether logit2 has loops (it reduces rows): hooks that never do may leave `kScoreIsLong` out.
+template <class Hooks, class = void>
+struct ScoreIsLong {
+  static constexpr bool kValue = false;
+};
+template <class Hooks>
+struct ScoreIsLong<Hooks, Void<decltype(Hooks::kScoreIsLong)>> {
+  static constexpr bool kValue = Hooks::kScoreIsLong;
+};
+template <class Hooks>
+inline constexpr bool kScoreIsLong = ScoreIsLong<Hooks>::kValue;
 template <class Hooks>
 inline constexpr bool kTwoIntervals = Hooks::kHasBand && BandIntervals<Hooks>::kCount > 1;
 
