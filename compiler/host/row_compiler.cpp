@@ -38,7 +38,8 @@ std::optional<compiler::RowMember> member_of(const std::vector<std::byte>& paylo
 
 }  // namespace
 
-RowCompiler::RowCompiler(const EngineOptions& options) : options_(options), dump_directory_(dump_directory(options)) {}
+RowCompiler::RowCompiler(const EngineOptions& options, std::shared_ptr<EngineCounters> counters)
+    : options_(options), dump_directory_(dump_directory(options)), counters_(std::move(counters)) {}
 
 runtime::DiskCache& RowCompiler::cache() {
   std::call_once(opened_, [this] {
@@ -62,7 +63,7 @@ Result<compiler::RowMember> RowCompiler::member(const dsl::NormalForm& form, com
     key = key_of(form, member, *level);
     if (auto payload = disk.get(runtime::EntryKind::CpuObject, key))
       if (auto found = member_of(*payload)) {
-        ++disk_hits_;
+        ++counters_->disk_hits;
         return std::move(*found);
       }
   }
@@ -70,7 +71,7 @@ Result<compiler::RowMember> RowCompiler::member(const dsl::NormalForm& form, com
   if (!functions) return std::unexpected(functions.error());
   auto compiled = (*functions)->compile_row_member(form, member, *level);
   if (!compiled) return compiled;
-  ++compilations_;
+  ++counters_->compilations;
   if (!key.empty()) cache_->put(runtime::EntryKind::CpuObject, key, payload_of(*compiled));
   if (auto dumped = dump_stages(dump_directory_, form, member, compiled->object); !dumped) return std::unexpected(dumped.error());
   return compiled;

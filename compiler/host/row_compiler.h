@@ -1,8 +1,6 @@
 // Where an engine's machine code for the CPU comes from: the cache on disk, else libflexc_ir.
 #pragma once
 
-#include <atomic>
-#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -11,20 +9,18 @@
 #include "compiler/stages.h"
 #include "flexc/flexc.h"
 #include "runtime/cache/disk_cache.h"
+#include "runtime/host/engine_impl.h"
 
 namespace flexc {
 
 /// Thread-safe. Kernels share it with their engine: a wide member may be compiled long after.
 class RowCompiler {
  public:
-  explicit RowCompiler(const EngineOptions& options);
+  RowCompiler(const EngineOptions& options, std::shared_ptr<EngineCounters> counters);
 
   /// The mods of `form` for this machine. With a dump directory everything is compiled, and leaves its stages there. Environment
   /// where the machine has no AVX2, libflexc_ir is missing or the dump cannot be written; everything else is Internal.
   Result<compiler::RowMember> member(const dsl::NormalForm& form, compiler::Member member);
-
-  std::uint64_t compilations() const { return compilations_.load(); }
-  std::uint64_t disk_hits() const { return disk_hits_.load(); }
 
  private:
   /// Opened at the first compilation: an engine that only interprets touches no directory.
@@ -36,7 +32,7 @@ class RowCompiler {
   std::once_flag opened_;
   std::unique_ptr<runtime::DiskCache> cache_;
   std::string toolchain_;  ///< which compiler this is, by its files
-  std::atomic<std::uint64_t> compilations_ = 0, disk_hits_ = 0;
+  std::shared_ptr<EngineCounters> counters_;
 };
 
 }  // namespace flexc

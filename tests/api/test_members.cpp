@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "attention_fixture.h"
-#include "compiler/host/cpu_kernel.h"
+#include "compiler/host/cpu_compile.h"
 #include "compiler/host/row_compiler.h"
 #include "tests/ir/normal_form_of.h"
 

@@ -1,6 +1,6 @@
 # Installation: public headers, the libraries, the command line, and find_package(flexc).
 include(CMakePackageConfigHelpers)
-install(TARGETS flexc_runtime flexc_cpu flexc_dsl flexc_compiler flexc_options EXPORT flexcTargets
+install(TARGETS flexc_runtime flexc_dsl flexc_compiler flexc_options EXPORT flexcTargets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 # Opened with dlopen by flexc_compiler, from the folder that it is in itself.
 if(FLEXC_IR_LIBRARY)
@@ -11,7 +11,7 @@ endif()
 # A component of its own: hosts that embed flexc need no command line.
 install(TARGETS flexc RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT command_line)
 foreach(part runtime dsl compiler)
-  install(DIRECTORY ${part}/include/flexc DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} PATTERN "dsl" EXCLUDE)
+  install(DIRECTORY ${part}/include/flexc DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} PATTERN "dsl" EXCLUDE PATTERN "flexc/runtime" EXCLUDE)
 endforeach()
 install(EXPORT flexcTargets NAMESPACE flexc:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/flexc)
 configure_package_config_file(tools/cmake/flexcConfig.cmake.in "${PROJECT_BINARY_DIR}/flexcConfig.cmake"

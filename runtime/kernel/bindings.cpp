@@ -1,11 +1,11 @@
-#include "compiler/host/bindings.h"
+#include "runtime/kernel/bindings.h"
 
 #include <cmath>
 #include <limits>
 
 #include <fmt/format.h>
 
-#include "dsl/syntax/names.h"
+#include "runtime/nearest_name.h"
 
 namespace flexc {
 namespace {
@@ -15,21 +15,21 @@ std::unexpected<Error> input_error(std::string message) { return std::unexpected
 std::string_view kind_of(bool is_param) { return is_param ? "param" : "capture"; }
 
 /// "did you mean" over the variant's names of the right kind, or what it has instead.
-std::string unknown_name(const dsl::NormalForm& form, std::string_view name, bool as_param) {
+std::string unknown_name(const runtime::Signature& signature, std::string_view name, bool as_param) {
   std::vector<std::string_view> right, other;
-  for (const dsl::CaptureInfo& info : form.captures) (as_param ? other : right).push_back(info.name);
-  for (const dsl::ParamInfo& info : form.params) (as_param ? right : other).push_back(info.name);
+  for (const runtime::CaptureInfo& info : signature.captures) (as_param ? other : right).push_back(info.name);
+  for (const runtime::ParamInfo& info : signature.params) (as_param ? right : other).push_back(info.name);
   std::string message = fmt::format("the variant has no {} `{}`", kind_of(as_param), name);
   for (const std::string_view candidate : other)
     if (candidate == name) return fmt::format("{}: `{}` is a {}, bind it as one", message, name, kind_of(!as_param));
-  if (const std::string_view near = dsl::nearest_name(name, right); !near.empty()) return fmt::format("{}; did you mean `{}`?", message, near);
+  if (const std::string_view near = nearest_name(name, right); !near.empty()) return fmt::format("{}; did you mean `{}`?", message, near);
   if (right.empty()) return fmt::format("{}; it has no {}s at all", message, kind_of(as_param));
   std::string list;
   for (const std::string_view candidate : right) list += fmt::format("{}`{}`", list.empty() ? "" : ", ", candidate);
   return fmt::format("{}; its {}s are {}", message, kind_of(as_param), list);
 }
 
-Result<TensorView> bind_capture(const dsl::CaptureInfo& info, const Captures& captures) {
+Result<TensorView> bind_capture(const runtime::CaptureInfo& info, const Captures& captures) {
   const auto it = captures.tensors().find(info.name);
   if (it == captures.tensors().end()) {
     if (!info.used) return TensorView{};
@@ -51,7 +51,7 @@ Result<TensorView> bind_capture(const dsl::CaptureInfo& info, const Captures& ca
   return tensor;
 }
 
-Result<dsl::ParamValue> bind_integer(const dsl::ParamInfo& info, const Captures::Scalar& value) {
+Result<runtime::ParamValue> bind_integer(const runtime::ParamInfo& info, const Captures::Scalar& value) {
   if (value.is_real)
     return input_error(fmt::format("param `{}` is {}, which takes an integer{}; {} was given", info.name, name_of(info.type),
                                    info.type == boolean ? " 0 or 1" : "", value.real));
@@ -60,51 +60,51 @@ Result<dsl::ParamValue> bind_integer(const dsl::ParamInfo& info, const Captures:
   if (info.type == boolean) low = 0, high = 1;
   if (value.integer < low || value.integer > high)
     return input_error(fmt::format("param `{}` is {}, which takes {} to {}; {} was given", info.name, name_of(info.type), low, high, value.integer));
-  return dsl::ParamValue{.integer = value.integer};
+  return runtime::ParamValue{.integer = value.integer};
 }
 
-Result<dsl::ParamValue> bind_float(const dsl::ParamInfo& info, const Captures::Scalar& value) {
+Result<runtime::ParamValue> bind_float(const runtime::ParamInfo& info, const Captures::Scalar& value) {
   const float narrow = value.is_real ? static_cast<float>(value.real) : static_cast<float>(value.integer);
   if (value.is_real && std::isinf(narrow) && !std::isinf(value.real))
     return input_error(fmt::format("param `{}` is f32, and {} is beyond its range", info.name, value.real));
-  return dsl::ParamValue{.real = narrow};
+  return runtime::ParamValue{.real = narrow};
 }
 
-Result<dsl::ParamValue> bind_param(const dsl::ParamInfo& info, const Captures& captures) {
+Result<runtime::ParamValue> bind_param(const runtime::ParamInfo& info, const Captures& captures) {
   const auto it = captures.params().find(info.name);
   if (it != captures.params().end()) return info.type == f32 ? bind_float(info, it->second) : bind_integer(info, it->second);
-  if (info.default_integer) return dsl::ParamValue{.integer = *info.default_integer};
-  if (info.default_float) return dsl::ParamValue{.real = *info.default_float};
+  if (info.default_integer) return runtime::ParamValue{.integer = *info.default_integer};
+  if (info.default_float) return runtime::ParamValue{.real = *info.default_float};
   return input_error(fmt::format("the variant's param `{}` ({}) has no default and is not given", info.name, name_of(info.type)));
 }
 
-bool has_capture(const dsl::NormalForm& form, std::string_view name) {
-  for (const dsl::CaptureInfo& info : form.captures)
+bool has_capture(const runtime::Signature& signature, std::string_view name) {
+  for (const runtime::CaptureInfo& info : signature.captures)
     if (info.name == name) return true;
   return false;
 }
 
-bool has_param(const dsl::NormalForm& form, std::string_view name) {
-  for (const dsl::ParamInfo& info : form.params)
+bool has_param(const runtime::Signature& signature, std::string_view name) {
+  for (const runtime::ParamInfo& info : signature.params)
     if (info.name == name) return true;
   return false;
 }
 
 }  // namespace
 
-Result<dsl::Environment> bind(const dsl::NormalForm& form, const Captures& captures, const dsl::Problem& problem) {
+Result<runtime::Environment> bind(const runtime::Signature& signature, const Captures& captures, const runtime::Problem& problem) {
   for (const auto& [name, tensor] : captures.tensors())
-    if (!has_capture(form, name)) return input_error(unknown_name(form, name, false));
+    if (!has_capture(signature, name)) return input_error(unknown_name(signature, name, false));
   for (const auto& [name, value] : captures.params())
-    if (!has_param(form, name)) return input_error(unknown_name(form, name, true));
-  dsl::Environment environment;
+    if (!has_param(signature, name)) return input_error(unknown_name(signature, name, true));
+  runtime::Environment environment;
   environment.problem = problem;
-  for (const dsl::CaptureInfo& info : form.captures) {
+  for (const runtime::CaptureInfo& info : signature.captures) {
     auto tensor = bind_capture(info, captures);
     if (!tensor) return std::unexpected(tensor.error());
     environment.captures.push_back(std::move(*tensor));
   }
-  for (const dsl::ParamInfo& info : form.params) {
+  for (const runtime::ParamInfo& info : signature.params) {
     const auto value = bind_param(info, captures);
     if (!value) return std::unexpected(value.error());
     environment.params.push_back(*value);

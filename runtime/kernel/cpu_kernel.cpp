@@ -1,16 +1,14 @@
-#include "compiler/host/cpu_kernel.h"
+#include "runtime/kernel/cpu_kernel.h"
 
 #include <algorithm>
 #include <mutex>
 #include <thread>
 #include <utility>
 
-#include "compiler/host/arguments.h"
-#include "compiler/host/bindings.h"
-#include "compiler/host/block_masks.h"
-#include "compiler/host/row_members.h"
-#include "flexc/dsl/evaluate.h"
 #include "flexc/io.h"
+#include "flexc/runtime/bind_dims.h"
+#include "runtime/kernel/bindings.h"
+#include "runtime/kernel/row_members.h"
 #include "templates/cpu/attention.h"
 
 namespace flexc {
@@ -29,9 +27,9 @@ struct RowBindings {
   std::vector<flexc_row_capture> captures;
   std::vector<flexc_row_param> params;
 
-  explicit RowBindings(const dsl::Environment& environment) {
+  explicit RowBindings(const runtime::Environment& environment) {
     for (const TensorView& view : environment.captures) captures.push_back({view.data, view.shape.data(), view.strides.data()});
-    for (const dsl::ParamValue& value : environment.params) params.push_back({value.integer, value.real, 0, {}});
+    for (const runtime::ParamValue& value : environment.params) params.push_back({value.integer, value.real, 0, {}});
   }
 };
 
@@ -41,14 +39,15 @@ constexpr std::int64_t kAffineLimit = std::int64_t{1} << 48;
 /// A call that passed all checks, and what the mods read in it.
 struct BoundCall {
   CallShape shape;
-  dsl::Environment environment;
+  runtime::Environment environment;
   std::vector<std::int64_t> fresh;
 };
 
 class CpuKernel final : public Kernel, public CpuFamily {
  public:
-  CpuKernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::unique_ptr<RowMembers> members)
-      : form_(std::move(form)), options_(std::move(options)), members_(std::move(members)) {}
+  CpuKernel(CpuKernelParts parts, std::unique_ptr<RowMembers> members)
+      : signature_(std::move(parts.signature)), masks_(signature_, std::move(parts.tile_program)), options_(std::move(parts.options)),
+        check_gathers_(std::move(parts.check_gathers)), members_(std::move(members)) {}
 
   Device device() const override { return Device::cpu(); }
 
@@ -58,16 +57,16 @@ class CpuKernel final : public Kernel, public CpuFamily {
     return run_bound(arguments, *call, choose(arguments, *call));
   }
 
-  Result<compiler::Member> member_of(const RunArguments& arguments) const override {
+  Result<runtime::Member> member_of(const RunArguments& arguments) const override {
     const auto call = bind_call(arguments);
     if (!call) return std::unexpected(call.error());
     return choose(arguments, *call);
   }
 
-  Result<void> run_member(const RunArguments& arguments, compiler::Member member) const override {
+  Result<void> run_member(const RunArguments& arguments, runtime::Member member) const override {
     const auto call = bind_call(arguments);
     if (!call) return std::unexpected(call.error());
-    if (member == compiler::Member::Narrow && choose(arguments, *call) != member)
+    if (member == runtime::Member::Narrow && choose(arguments, *call) != member)
       return std::unexpected(Error{ErrorKind::Usage, "the call is beyond what the narrow member assumes"});
     return run_bound(arguments, *call, member);
   }
@@ -82,21 +81,24 @@ class CpuKernel final : public Kernel, public CpuFamily {
   Result<BoundCall> bind_call(const RunArguments& arguments) const {
     const auto shape = check_arguments(arguments, options_);
     if (!shape) return std::unexpected(shape.error());
-    auto environment = bind(*form_, arguments.captures, shape->problem);
+    auto environment = bind(*signature_, arguments.captures, shape->problem);
     if (!environment) return std::unexpected(environment.error());
-    auto fresh = dsl::bind_dims(*form_, *environment);
+    auto fresh = runtime::bind_dims(*signature_, *environment);
     if (!fresh) return std::unexpected(fresh.error());
     return BoundCall{*shape, std::move(*environment), std::move(*fresh)};
   }
 
-  compiler::Member choose(const RunArguments& arguments, const BoundCall& call) const {
+  runtime::Member choose(const RunArguments& arguments, const BoundCall& call) const {
     return members_->choose(arguments, call.shape, call.environment, call.fresh);
   }
 
-  Result<void> run_bound(const RunArguments& arguments, const BoundCall& bound, compiler::Member member) const {
+  Result<void> run_bound(const RunArguments& arguments, const BoundCall& bound, runtime::Member member) const {
     const CallShape* const shape = &bound.shape;
-    if (arguments.checked)
-      if (auto status = check_gathers(arguments, *shape, bound.environment); !status) return status;
+    if (arguments.checked) {
+      if (!check_gathers_)
+        return std::unexpected(Error{ErrorKind::Environment, "checked mode interprets the variant's text, which a bundle does not carry; compile it with flexc::flexc"});
+      if (auto status = check_gathers_(arguments, *shape, bound.environment); !status) return status;
+    }
     const auto module = members_->module(member);
     if (!module) return std::unexpected(module.error());
 
@@ -140,18 +142,6 @@ class CpuKernel final : public Kernel, public CpuFamily {
     return status;
   }
 
-  /// Compiled gathers do not report; the interpreter, which does, goes over the call first.
-  Result<void> check_gathers(const RunArguments& arguments, const CallShape& shape, const dsl::Environment& environment) const {
-    dsl::AttentionCall call;
-    Tensor scratch(f64, arguments.out.shape);
-    call.q = arguments.q, call.k = arguments.k, call.v = arguments.v, call.out = scratch.view();
-    call.scale = shape.scale;
-    call.q_offset = arguments.q_offset, call.kv_offset = arguments.kv_offset;
-    call.checked = true;
-    call.threads = thread_count(arguments.threads);
-    return dsl::evaluate_attention(*form_, environment, call);
-  }
-
   static int thread_count(int asked) { return asked > 0 ? asked : std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
 
   static void widen_into(const TensorView& from, const TensorView& to) {
@@ -175,9 +165,10 @@ class CpuKernel final : public Kernel, public CpuFamily {
     return pool_;
   }
 
-  std::shared_ptr<const dsl::NormalForm> form_;
-  MaskBuilder masks_{form_};
+  std::shared_ptr<const runtime::Signature> signature_;
+  MaskBuilder masks_;
   CompileOptions options_;
+  GatherCheck check_gathers_;
   std::unique_ptr<RowMembers> members_;
   mutable std::mutex mutex_;
   mutable std::shared_ptr<cpu::WorkerPool> pool_;
@@ -186,10 +177,10 @@ class CpuKernel final : public Kernel, public CpuFamily {
 
 }  // namespace
 
-Result<std::shared_ptr<const Kernel>> make_cpu_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::shared_ptr<RowCompiler> compiler) {
-  auto members = RowMembers::make(form, std::move(compiler));
+Result<std::shared_ptr<const Kernel>> make_cpu_kernel(CpuKernelParts parts) {
+  auto members = RowMembers::make(parts.signature, std::move(parts.members));
   if (!members) return std::unexpected(members.error());
-  return std::make_shared<CpuKernel>(std::move(form), std::move(options), std::move(*members));
+  return std::make_shared<CpuKernel>(std::move(parts), std::move(*members));
 }
 
 }  // namespace flexc

@@ -1,4 +1,4 @@
-#include "compiler/host/arguments.h"
+#include "runtime/kernel/arguments.h"
 
 #include <cmath>
 #include <limits>

@@ -1,14 +1,13 @@
-#include "compiler/host/block_masks.h"
+#include "runtime/kernel/block_masks.h"
 
 #include <chrono>
 #include <limits>
 
 #include <fmt/format.h>
 
-#include "compiler/host/arguments.h"
-#include "compiler/host/bindings.h"
-#include "compiler/host/ir_library.h"
-#include "flexc/dsl/evaluate.h"
+#include "runtime/kernel/arguments.h"
+#include "runtime/kernel/bindings.h"
+#include "flexc/runtime/bind_dims.h"
 #include "runtime/tile/classify.h"
 
 namespace flexc {
@@ -39,11 +38,11 @@ tile::Refine refine_of(MaskShape::Refine refine) {
   return tile::Refine::Default;
 }
 
-tile::Launch launch_of(const dsl::Environment& environment, const std::vector<std::int64_t>& fresh) {
+tile::Launch launch_of(const runtime::Environment& environment, const std::vector<std::int64_t>& fresh) {
   tile::Launch launch;
   launch.captures = environment.captures;
-  for (const dsl::ParamValue& value : environment.params) launch.params.push_back({value.integer, value.real});
-  const dsl::Problem& problem = environment.problem;
+  for (const runtime::ParamValue& value : environment.params) launch.params.push_back({value.integer, value.real});
+  const runtime::Problem& problem = environment.problem;
   launch.symbols = {problem.batch, problem.heads, problem.kv_heads, problem.q_total, problem.kv_total};
   launch.fresh_dims = fresh;
   return launch;
@@ -54,36 +53,22 @@ tile::Launch launch_of(const dsl::Environment& environment, const std::vector<st
 Result<const tile::Program*> MaskBuilder::program() const {
   const std::lock_guard lock(mutex_);
   if (program_) return program_.get();
-  if (!form_->mask) {  // every pair is kept: nothing to compile
-    auto everything = std::make_unique<tile::Program>();
-    for (const dsl::CaptureInfo& info : form_->captures) everything->captures.push_back({info.dtype, static_cast<std::uint32_t>(info.dims.size())});
-    everything->params = static_cast<std::uint32_t>(form_->params.size());
-    everything->fresh_dims = static_cast<std::uint32_t>(form_->fresh_dims.size());
-    everything->instructions = {{tile::Opcode::ConstB, 1, 0, 0}};
-    program_ = std::move(everything);
-    return program_.get();
-  }
-  const auto functions = ir_functions();
-  if (!functions) return std::unexpected(functions.error());
-  const auto bytes = (*functions)->compile_tile_program(*form_);
-  if (!bytes) return std::unexpected(bytes.error());
-  auto program = tile::deserialize(*bytes);
-  if (!program) return std::unexpected(Error{ErrorKind::Internal, "the compiled tile program cannot be read: " + program.error().message});
+  auto program = source_();
+  if (!program) return std::unexpected(program.error());
   program_ = std::make_unique<const tile::Program>(std::move(*program));
   return program_.get();
 }
 
 Result<BlockMask> MaskBuilder::build(const MaskShape& shape, const Captures& captures, MaskReport* report) const {
-  const dsl::NormalForm& form = *form_;
   if (auto status = check_mask_shape(shape); !status) return std::unexpected(status.error());
   const auto q_total = total_length("q", shape.q_offset, shape.q_len, shape.q_total);
   if (!q_total) return std::unexpected(q_total.error());
   const auto kv_total = total_length("kv", shape.kv_offset, shape.kv_len, shape.kv_total);
   if (!kv_total) return std::unexpected(kv_total.error());
   const std::int64_t kv_heads = shape.kv_heads ? shape.kv_heads : shape.heads;
-  const auto environment = bind(form, captures, {shape.batch, shape.heads, kv_heads, *q_total, *kv_total});
+  const auto environment = bind(*signature_, captures, {shape.batch, shape.heads, kv_heads, *q_total, *kv_total});
   if (!environment) return std::unexpected(environment.error());
-  const auto fresh = dsl::bind_dims(form, *environment);
+  const auto fresh = runtime::bind_dims(*signature_, *environment);
   if (!fresh) return std::unexpected(fresh.error());
   const auto compiled = program();
   if (!compiled) return std::unexpected(compiled.error());

@@ -1,8 +1,8 @@
 // The shapes of one attention call, checked before any back end sees them.
 #pragma once
 
-#include "flexc/dsl/evaluate.h"
-#include "flexc/flexc.h"
+#include "flexc/engine.h"
+#include "flexc/runtime/signature.h"
 
 namespace flexc {
 
@@ -10,7 +10,7 @@ namespace flexc {
 struct CallShape {
   std::int64_t batch = 0, heads = 0, kv_heads = 0, q_len = 0, kv_len = 0, head_dim = 0, value_dim = 0;
   double scale = 0;
-  dsl::Problem problem;
+  runtime::Problem problem;
 };
 
 /// Checks q, k, v, out, lse, max_scores, sink, scale, offsets, totals and the block mask's extents against each other and
