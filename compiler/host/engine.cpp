@@ -48,13 +48,13 @@ std::expected<std::shared_ptr<const dsl::NormalForm>, CompileError> typed_form(c
 
 /// The compiler's half of an engine.
 struct CompilerHalf {
-  explicit CompilerHalf(const EngineOptions& given, std::shared_ptr<EngineCounters> counts)
-      : options(given), row_compiler(std::make_shared<RowCompiler>(given, counts)), counters(std::move(counts)) {}
+  CompilerHalf(const EngineOptions& given, std::shared_ptr<EngineCounters> counts)
+      : options(given), counters(std::move(counts)), row_compiler(std::make_shared<RowCompiler>(given, counters)) {}
 
   EngineOptions options;
+  std::shared_ptr<EngineCounters> counters;
   std::shared_ptr<RowCompiler> row_compiler;
   KernelTable kernels;
-  std::shared_ptr<EngineCounters> counters;
 
   /// A kernel of its own for `kind`, which is not automatic.
   KernelTable::Made make(std::shared_ptr<const dsl::NormalForm> form, const CompileOptions& call, Device::Kind kind) const;

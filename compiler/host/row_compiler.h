@@ -1,7 +1,6 @@
 // Where an engine's machine code for the CPU comes from: the cache on disk, else libflexc_ir.
 #pragma once
 
-#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -17,7 +16,6 @@ namespace flexc {
 /// Thread-safe. Kernels share it with their engine: a wide member may be compiled long after.
 class RowCompiler {
  public:
-  /// What is compiled and what is found on disk is counted in `counters`.
   RowCompiler(const EngineOptions& options, std::shared_ptr<EngineCounters> counters);
 
   /// The mods of `form` for this machine. With a dump directory everything is compiled, and leaves its stages there. Environment

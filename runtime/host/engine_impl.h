@@ -10,7 +10,7 @@
 
 namespace flexc {
 
-/// What Engine::statistics tells. Kernels may count on after their engine has gone, so they share it.
+/// What statistics() reads. Shared with kernels, which may compile after their engine is gone.
 struct EngineCounters {
   std::atomic<std::uint64_t> kernels_made = 0, compilations = 0, disk_hits = 0;
 };

@@ -7,16 +7,6 @@
 
 #include "must.h"
 
-const char* const kDecoderVariant =
-    "tensor slopes: f32[H]\n"
-    "param window: i32\n"
-    "\n"
-    "def score_mod(score, b, h, q_idx, kv_idx):\n"
-    "    return score + slopes[h] * (kv_idx - q_idx)\n"
-    "\n"
-    "def mask_mod(b, h, q_idx, kv_idx):\n"
-    "    return (q_idx >= kv_idx) & (q_idx - kv_idx < window)\n";
-
 namespace {
 
 /// y [rows][outputs] = x [rows][inputs] · Wᵀ, added to y where `add`.

@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include <flexc/flexc.h>
+#include <flexc/kernel.h>
 
 inline constexpr std::int64_t kHidden = 64, kHeads = 4, kKvHeads = 2, kHeadDim = 16, kInner = 128, kLayers = 3, kVocabulary = 97;
 inline constexpr std::int64_t kCapacity = 320;  ///< tokens that the cache has room for
@@ -25,9 +25,6 @@ struct DecoderWeights {
 
   static DecoderWeights draw(std::uint64_t seed);
 };
-
-/// Text of the variant that every layer runs.
-extern const char* const kDecoderVariant;
 
 /// The decoder over flexc. All of its own memory is taken by the constructor.
 class Decoder {

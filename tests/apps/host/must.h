@@ -3,19 +3,26 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <expected>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 
-#include <flexc/flexc.h>
+#include <flexc/error.h>
 
 [[noreturn]] inline void stop(const std::string& message) {
   std::fprintf(stderr, "%s\n", message.c_str());
   std::exit(3);
 }
 
-inline std::string text_of(const flexc::Error& error) { return error.message; }
-inline std::string text_of(const flexc::Diagnostics& diagnostics) { return diagnostics.render(); }
-inline std::string text_of(const flexc::CompileError& error) { return error.diagnostics ? error.diagnostics->render() : error.error.message; }
+/// Of an Error, of a variant's Diagnostics, of a CompileError: hosts of bundles alone know the first only.
+template <class E>
+std::string text_of(const E& error) {
+  if constexpr (requires { error.message; }) return error.message;
+  else if constexpr (requires { error.render(); }) return error.render();
+  else return error.diagnostics ? error.diagnostics->render() : error.error.message;
+}
 
 /// What `result` holds, or the end.
 template <class T, class E>
