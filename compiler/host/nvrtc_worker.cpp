@@ -71,6 +71,7 @@ Result<CompiledLadder> compile_ladder(const runtime::Nvrtc& nvrtc, std::span<con
 Result<std::string> serve(const std::function<std::string()>& input) {
   const auto nvrtc = runtime::Nvrtc::open();
   if (!nvrtc) return std::unexpected(nvrtc.error());
+  nvrtc->warm_up();  // meanwhile the parent loads MLIR and emits
   const std::string message = input();
   std::vector<std::string> texts;
   for (std::string_view left = message; !left.empty();) {

@@ -31,6 +31,9 @@ class Nvrtc {
   std::string version() const { return version_; }
   std::string path() const { return path_; }
 
+  /// Compiles nothing much, so that NVRTC has set itself up (30 ms) before the first text is there.
+  void warm_up() const;
+
   /// flexc's own text: whatever is rejected, and any message of ptxas that wgmma was serialised (C75xx), is Internal, with the log. The
   /// compiler's own cache is off, because ptxas says nothing on a hit.
   Result<CudaBinary> compile(const CudaProgram& program) const;

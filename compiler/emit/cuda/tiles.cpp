@@ -6,7 +6,7 @@ std::vector<GemmShape> tile_ladder(const CudaHooks& hooks, device::Element eleme
   struct Tile {
     unsigned m, n;
   };
-  const bool is_general = hooks.score_class == ScoreClass::General, is_plain = !is_general && !hooks.has_mask && !hooks.has_band;
+  const bool is_general = hooks.score_class == ScoreClass::General, is_plain = hooks.score_class == ScoreClass::Identity && !hooks.has_mask && !hooks.has_band;
   std::vector<Tile> tiles;
   switch (head_dim) {
     case 64:
