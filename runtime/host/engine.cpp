@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "runtime/bundle/loaded_bundle.h"
 #include "runtime/host/engine_impl.h"
 
 namespace flexc {
@@ -10,6 +11,9 @@ Engine::Engine(EngineOptions options) : impl_(std::make_unique<Impl>(std::move(o
 Engine::~Engine() = default;
 Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
+
+Result<Bundle> Engine::load_bundle(const std::string& path) const { return load_bundle_file(path); }
+Result<Bundle> Engine::load_bundle(std::span<const std::byte> bytes, const std::string& name) const { return load_bundle_bytes({bytes.begin(), bytes.end()}, name); }
 
 std::string_view name_of(Device device) {
   switch (device.kind) {

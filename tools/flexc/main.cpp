@@ -18,7 +18,7 @@
 namespace flexc::cli {
 namespace {
 
-constexpr std::string_view kLaterVerbs[] = {"explain", "compile"};
+constexpr std::string_view kLaterVerbs[] = {"explain"};
 
 constexpr const char* kFooter =
     "Exit codes: 0 done, 1 the input is at fault (variant, tensors, files), 2 usage, 3 the environment lacks something, 70 a bug in flexc.\n\n"
@@ -27,6 +27,7 @@ constexpr const char* kFooter =
     "  flexc bench causal --random 1,8,8,1024,1024,64,64\n"
     "  flexc check my.flex\n"
     "  flexc mask sliding_window --shape 1,1,4096,4096 --param window=512\n"
+    "  flexc compile causal alibi --dtype f32,bf16 --head-dim 64,128 -o attention.flexb\n"
     "  flexc gallery list\n"
     "`flexc VERB --help` says more about each verb.";
 
@@ -124,7 +125,7 @@ int run_main(int argc, char** argv) {
   app.footer(kFooter);
   app.require_subcommand(1);
   std::vector<std::unique_ptr<Verb>> verbs;
-  for (const auto& add : {add_run_verb, add_check_verb, add_emit_verb, add_mask_verb, add_bench_verb, add_gallery_verb, add_cache_verb, add_doctor_verb}) verbs.push_back(add(app));
+  for (const auto& add : {add_run_verb, add_check_verb, add_emit_verb, add_mask_verb, add_bench_verb, add_compile_verb, add_gallery_verb, add_cache_verb, add_doctor_verb}) verbs.push_back(add(app));
 
   if (argc < 2) {
     const std::string help = app.help();

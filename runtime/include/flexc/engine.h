@@ -2,14 +2,17 @@
 // bundles needs no more than this header and links flexc::runtime alone.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
+#include "flexc/bundle.h"
 #include "flexc/dtype.h"
 #include "flexc/error.h"
 #include "flexc/kernel.h"
@@ -45,7 +48,7 @@ struct EngineOptions {
   std::string dump_dir = {};
 };
 
-/// Compiles and caches kernels. Thread-safe; several can live in one process.
+/// Compiles and caches kernels, and loads those that were compiled ahead of time. Thread-safe; several can live in one process.
 class Engine {
  public:
   explicit Engine(EngineOptions options = {});
@@ -55,6 +58,12 @@ class Engine {
 
   /// Needs flexc::flexc: it is declared here and stands in the compiler's library.
   std::expected<std::shared_ptr<const Kernel>, CompileError> compile(const Variant& variant, const CompileOptions& options = {});
+
+  /// Kernels that `flexc compile` wrote (docs/aot.md). The file is read whole and verified; one that is damaged, cut off, of another format or
+  /// for other machines is refused whole: an Error of kind Input that says which.
+  Result<Bundle> load_bundle(const std::string& path) const;
+  /// The same from memory, which is copied. `name` is for messages.
+  Result<Bundle> load_bundle(std::span<const std::byte> bytes, const std::string& name = "in memory") const;
 
  private:
   struct Impl;
