@@ -48,12 +48,14 @@ std::expected<std::shared_ptr<const dsl::NormalForm>, CompileError> typed_form(c
 
 /// The compiler's half of an engine.
 struct CompilerHalf {
-  CompilerHalf(const EngineOptions& given, std::shared_ptr<EngineCounters> counts)
-      : options(given), counters(std::move(counts)), row_compiler(std::make_shared<RowCompiler>(given, counters)) {}
+  CompilerHalf(const EngineOptions& given, std::shared_ptr<runtime::LazyDiskCache> disk, std::shared_ptr<runtime::MaskCache> mask_cache,
+               std::shared_ptr<EngineCounters> counts)
+      : options(given), counters(std::move(counts)), row_compiler(std::make_shared<RowCompiler>(given, std::move(disk), counters)), masks(std::move(mask_cache)) {}
 
   EngineOptions options;
   std::shared_ptr<EngineCounters> counters;
   std::shared_ptr<RowCompiler> row_compiler;
+  std::shared_ptr<runtime::MaskCache> masks;
   KernelTable kernels;
 
   /// A kernel of its own for `kind`, which is not automatic.
@@ -71,7 +73,7 @@ std::expected<std::shared_ptr<const Kernel>, CompileError> Engine::compile(const
   auto form = typed_form(VariantAccess::share(variant), options);
   if (!form) return std::unexpected(std::move(form.error()));
 
-  std::call_once(impl_->compiler_made, [this] { impl_->compiler = std::make_shared<CompilerHalf>(impl_->options, impl_->counters); });
+  std::call_once(impl_->compiler_made, [this] { impl_->compiler = std::make_shared<CompilerHalf>(impl_->options, impl_->disk, impl_->masks, impl_->counters); });
   auto& half = *static_cast<CompilerHalf*>(impl_->compiler.get());
 
   const std::shared_ptr<const dsl::NormalForm>& typed = *form;
@@ -93,9 +95,9 @@ std::expected<std::shared_ptr<const Kernel>, CompileError> Engine::compile(const
 KernelTable::Made CompilerHalf::make(std::shared_ptr<const dsl::NormalForm> form, const CompileOptions& call, Device::Kind kind) const {
   if (kind == Device::Kind::Oracle)  // its one stage is the normal form
     if (auto dumped = dump_normal_form(dump_directory(options), *form); !dumped) return std::unexpected(CompileError{std::move(dumped.error()), {}});
-  auto kernel = kind == Device::Kind::Oracle  ? make_oracle_kernel(std::move(form), call)
-                : kind == Device::Kind::Model ? make_model_kernel(std::move(form), call)
-                                              : make_cpu_kernel(std::move(form), call, row_compiler);
+  auto kernel = kind == Device::Kind::Oracle  ? make_oracle_kernel(std::move(form), call, masks)
+                : kind == Device::Kind::Model ? make_model_kernel(std::move(form), call, masks)
+                                              : make_cpu_kernel(std::move(form), call, row_compiler, masks);
   if (!kernel) return std::unexpected(CompileError{std::move(kernel.error()), {}});
   ++counters->kernels_made;
   return std::move(*kernel);

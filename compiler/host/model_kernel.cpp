@@ -130,8 +130,9 @@ class DenseTensor {
 
 class ModelKernel final : public Kernel {
  public:
-  ModelKernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, compiler::CudaHooks hooks, std::shared_ptr<const LoadedObject> object)
-      : form_(std::move(form)), options_(std::move(options)), hooks_(std::move(hooks)), object_(std::move(object)) {}
+  ModelKernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, compiler::CudaHooks hooks, std::shared_ptr<const LoadedObject> object,
+              std::shared_ptr<runtime::MaskCache> masks)
+      : form_(std::move(form)), masks_(form_, compiled_tile_program(form_), std::move(masks)), options_(std::move(options)), hooks_(std::move(hooks)), object_(std::move(object)) {}
 
   Device device() const override { return Device::model(); }
 
@@ -214,7 +215,7 @@ class ModelKernel final : public Kernel {
   }
 
   std::shared_ptr<const dsl::NormalForm> form_;
-  MaskBuilder masks_{form_, compiled_tile_program(form_)};
+  MaskBuilder masks_;
   CompileOptions options_;
   compiler::CudaHooks hooks_;
   std::shared_ptr<const LoadedObject> object_;
@@ -222,7 +223,7 @@ class ModelKernel final : public Kernel {
 
 }  // namespace
 
-Result<std::shared_ptr<const Kernel>> make_model_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options) {
+Result<std::shared_ptr<const Kernel>> make_model_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::shared_ptr<runtime::MaskCache> masks) {
   if (options.dtype != bf16 && options.dtype != f16)
     return failed(ErrorKind::Usage, fmt::format("device model: the Hopper kernel takes bf16 and f16, not {}; give --dtype bf16", name_of(options.dtype)));
   const std::int64_t value_dim = options.value_dim != 0 ? options.value_dim : options.head_dim;
@@ -244,7 +245,7 @@ Result<std::shared_ptr<const Kernel>> make_model_kernel(std::shared_ptr<const ds
   if (!object) return std::unexpected(object.error());
   for (const char* name : {"flexc_model_facts", "flexc_model_fill", "flexc_model_thread"})
     if ((*object)->symbol(name) == nullptr) return failed(ErrorKind::Internal, fmt::format("device model: the compiled kernel has no {}", name));
-  return std::make_shared<ModelKernel>(std::move(form), std::move(options), std::move(*hooks), std::move(*object));
+  return std::make_shared<ModelKernel>(std::move(form), std::move(options), std::move(*hooks), std::move(*object), std::move(masks));
 }
 
 }  // namespace flexc
