@@ -21,6 +21,7 @@ unproven "bundles: flexc compile, engine.load_bundle, a host without compiler" "
 claim "host programs from an install prefix: the embedding guide's project, the design's snippet in C++ and C; what they must notice is planted" "all pass" tests '^apps\.(build|guide|snippet|.*negative)'
 claim "sentence embeddings: the whole model in a host program, six texts in one sequence" "within 1e-4 of the model's own" test_figure apps.embeddings 'embeddings: |skipped: '
 claim "decoding over a growing cache: 3 layers, every 37th step against float64" "no compilation after the first call, the heap grows by at most 64 KiB" test_figure apps.decode 'decode: '
+claim "the same loop in a host that links flexc::runtime alone, its kernel from a bundle; a flipped byte is refused" "float64 within 1e-4; neither compiler nor LLVM among its libraries" test_figure apps.decode_bundle 'decode: .*bundle'
 claim "a server's loop: 16 threads, 8 variants, mixed shapes" "bits of one thread alone, one compilation a key, resident memory grows by at most 16 MiB" test_figure apps.serve_long 'serve: '
 claim "ThreadSanitizer: table of kernels, worker pool, cache on disk; a planted race is reported" "no report" tests '^threads\.parts'
 claim "ThreadSanitizer: the engine's tests and the threaded host programs on an instrumented flexc; a planted race is reported" "no report" tests '^threads\.(build|api|decode|serve)'
