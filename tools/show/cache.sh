@@ -16,7 +16,8 @@ cache_hit() {
 claim "memory hit" "<= 1 µs" cache_hit memory_hit 1000
 claim "disk hit: a fresh engine, the compiler identified, the entry verified and mapped" "<= 1 ms" cache_hit disk_hit 1000000
 unproven "one element of a capture changed: never stale metadata" "1,000 cases" "masks are not cached"
-unproven "a compiler child killed, hung, out of memory" "an error in time, a clean cache" "nothing is compiled through NVRTC by an engine yet"
+claim "cubins: a compiler child killed, crashed, hung, out of memory; spoiled entries, unusable directories, faults and kills at each call, eight writers, any toolchain where there is none" "an error in time, a clean cache; the right bytes" test_figure cuda.cubin_cache "cubins: "
+claim "the checks of cubins see a wrong kernel behind a right digest, and entries that are broken" "all" test_figure cuda.cubin_cache.negative "planted faults seen"
 unproven "bundles: flexc compile, engine.load_bundle, a host without compiler" "cold start <= 20 ms" "bundles do not exist yet"
 claim "host programs from an install prefix: the embedding guide's project, the design's snippet in C++ and C; what they must notice is planted" "all pass" tests '^apps\.(build|guide|snippet|.*negative)'
 claim "sentence embeddings: the whole model in a host program, six texts in one sequence" "within 1e-4 of the model's own" test_figure apps.embeddings 'embeddings: |skipped: '
