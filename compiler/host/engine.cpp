@@ -48,9 +48,11 @@ std::expected<std::shared_ptr<const dsl::NormalForm>, CompileError> typed_form(c
 
 /// The compiler's half of an engine.
 struct CompilerHalf {
-  explicit CompilerHalf(const EngineOptions& given) : options(given), row_compiler(std::make_shared<RowCompiler>(given)) {}
+  CompilerHalf(const EngineOptions& given, std::shared_ptr<EngineCounters> counts)
+      : options(given), counters(std::move(counts)), row_compiler(std::make_shared<RowCompiler>(given, counters)) {}
 
   EngineOptions options;
+  std::shared_ptr<EngineCounters> counters;
   std::shared_ptr<RowCompiler> row_compiler;
   KernelTable kernels;
 
@@ -69,7 +71,7 @@ std::expected<std::shared_ptr<const Kernel>, CompileError> Engine::compile(const
   auto form = typed_form(VariantAccess::share(variant), options);
   if (!form) return std::unexpected(std::move(form.error()));
 
-  std::call_once(impl_->compiler_made, [this] { impl_->compiler = std::make_shared<CompilerHalf>(impl_->options); });
+  std::call_once(impl_->compiler_made, [this] { impl_->compiler = std::make_shared<CompilerHalf>(impl_->options, impl_->counters); });
   auto& half = *static_cast<CompilerHalf*>(impl_->compiler.get());
 
   const std::shared_ptr<const dsl::NormalForm>& typed = *form;
@@ -95,6 +97,7 @@ KernelTable::Made CompilerHalf::make(std::shared_ptr<const dsl::NormalForm> form
                 : kind == Device::Kind::Model ? make_model_kernel(std::move(form), call)
                                               : make_cpu_kernel(std::move(form), call, row_compiler);
   if (!kernel) return std::unexpected(CompileError{std::move(kernel.error()), {}});
+  ++counters->kernels_made;
   return std::move(*kernel);
 }
 

@@ -34,4 +34,9 @@ bundle_start() {
 }
 claim "cold start of a bundle-only host, from the process's start to its end: the whole gallery's bundle read and verified, a kernel, one small call" "<= 20 ms" bundle_start process 20000
 claim "the same without the process" "<= 20 ms" bundle_start load_and_run 20000
-unproven "host programs from an install prefix, the threaded ones under ThreadSanitizer" "pass" "not written yet"
+claim "host programs from an install prefix: the embedding guide's project, the design's snippet in C++ and C; what they must notice is planted" "all pass" tests '^apps\.(build|guide|snippet|.*negative)'
+claim "sentence embeddings: the whole model in a host program, six texts in one sequence" "within 1e-4 of the model's own" test_figure apps.embeddings 'embeddings: |skipped: '
+claim "decoding over a growing cache: 3 layers, every 37th step against float64" "no compilation after the first call, the heap grows by at most 64 KiB" test_figure apps.decode 'decode: '
+claim "a server's loop: 16 threads, 8 variants, mixed shapes" "bits of one thread alone, one compilation a key, resident memory grows by at most 16 MiB" test_figure apps.serve_long 'serve: '
+claim "ThreadSanitizer: table of kernels, worker pool, cache on disk; a planted race is reported" "no report" tests '^threads\.parts'
+claim "ThreadSanitizer: the engine's tests and the threaded host programs on an instrumented flexc; a planted race is reported" "no report" tests '^threads\.(build|api|decode|serve)'
