@@ -48,10 +48,11 @@ std::expected<std::shared_ptr<const dsl::NormalForm>, CompileError> typed_form(c
 
 /// The compiler's half of an engine.
 struct CompilerHalf {
-  CompilerHalf(const EngineOptions& given, std::shared_ptr<runtime::LazyDiskCache> disk, std::shared_ptr<runtime::MaskCache> mask_cache)
-      : options(given), row_compiler(std::make_shared<RowCompiler>(given, std::move(disk))), masks(std::move(mask_cache)) {}
+  CompilerHalf(const EngineOptions& given, std::shared_ptr<EngineCounters> counts, std::shared_ptr<runtime::LazyDiskCache> disk, std::shared_ptr<runtime::MaskCache> mask_cache)
+      : options(given), counters(std::move(counts)), row_compiler(std::make_shared<RowCompiler>(given, counters, std::move(disk))), masks(std::move(mask_cache)) {}
 
   EngineOptions options;
+  std::shared_ptr<EngineCounters> counters;
   std::shared_ptr<RowCompiler> row_compiler;
   std::shared_ptr<runtime::MaskCache> masks;
   KernelTable kernels;
@@ -71,7 +72,7 @@ std::expected<std::shared_ptr<const Kernel>, CompileError> Engine::compile(const
   auto form = typed_form(VariantAccess::share(variant), options);
   if (!form) return std::unexpected(std::move(form.error()));
 
-  std::call_once(impl_->compiler_made, [this] { impl_->compiler = std::make_shared<CompilerHalf>(impl_->options, impl_->disk, impl_->masks); });
+  std::call_once(impl_->compiler_made, [this] { impl_->compiler = std::make_shared<CompilerHalf>(impl_->options, impl_->counters, impl_->disk, impl_->masks); });
   auto& half = *static_cast<CompilerHalf*>(impl_->compiler.get());
 
   const std::shared_ptr<const dsl::NormalForm>& typed = *form;
@@ -97,6 +98,7 @@ KernelTable::Made CompilerHalf::make(std::shared_ptr<const dsl::NormalForm> form
                 : kind == Device::Kind::Model ? make_model_kernel(std::move(form), call, masks)
                                               : make_cpu_kernel(std::move(form), call, row_compiler, masks);
   if (!kernel) return std::unexpected(CompileError{std::move(kernel.error()), {}});
+  ++counters->kernels_made;
   return std::move(*kernel);
 }
 

@@ -9,14 +9,15 @@
 #include "compiler/stages.h"
 #include "flexc/flexc.h"
 #include "runtime/cache/lazy_disk_cache.h"
+#include "runtime/host/engine_impl.h"
 
 namespace flexc {
 
 /// Thread-safe. Kernels share it with their engine: a wide member may be compiled long after.
 class RowCompiler {
  public:
-  /// `disk` is the engine's.
-  RowCompiler(const EngineOptions& options, std::shared_ptr<runtime::LazyDiskCache> disk);
+  /// `disk` is the engine's; it may be null where nothing is kept there.
+  RowCompiler(const EngineOptions& options, std::shared_ptr<EngineCounters> counters, std::shared_ptr<runtime::LazyDiskCache> disk);
 
   /// The mods of `form` for this machine. With a dump directory everything is compiled, and leaves its stages there. Environment
   /// where the machine has no AVX2, libflexc_ir is missing or the dump cannot be written; everything else is Internal.
@@ -32,6 +33,7 @@ class RowCompiler {
   std::once_flag opened_;
   std::shared_ptr<runtime::LazyDiskCache> disk_;
   std::string toolchain_;  ///< which compiler this is, by its files
+  std::shared_ptr<EngineCounters> counters_;
 };
 
 }  // namespace flexc

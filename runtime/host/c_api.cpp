@@ -84,6 +84,7 @@ flexc::Result<const flexc_kernel*> run_call(const flexc_kernel* kernel, const fl
   arguments.q_offset = call->q_offset, arguments.kv_offset = call->kv_offset, arguments.q_total = call->q_total, arguments.kv_total = call->kv_total;
   arguments.checked = call->checked != 0;
   arguments.threads = call->threads;
+  arguments.split = call->split;
   if (auto status = kernel->kernel->run(arguments); !status) return std::unexpected(std::move(status.error()));
   return kernel;
 }
@@ -106,6 +107,11 @@ flexc_engine* flexc_engine_create(const char* cache_dir, flexc_error** error) {
   });
 }
 void flexc_engine_destroy(flexc_engine* engine) { delete engine; }
+flexc_statistics flexc_engine_statistics(const flexc_engine* engine) {
+  if (engine == nullptr) return {};
+  const flexc::EngineStatistics counts = engine->engine.statistics();
+  return {counts.kernels_made, counts.compilations, counts.disk_hits};
+}
 
 void flexc_kernel_destroy(flexc_kernel* kernel) { delete kernel; }
 flexc_device flexc_kernel_device(const flexc_kernel* kernel) { return kernel == nullptr ? FLEXC_AUTO : static_cast<flexc_device>(kernel->kernel->device().kind); }

@@ -15,6 +15,11 @@ Engine& Engine::operator=(Engine&&) noexcept = default;
 Result<Bundle> Engine::load_bundle(const std::string& path) const { return load_bundle_file(path, impl_->masks); }
 Result<Bundle> Engine::load_bundle(std::span<const std::byte> bytes, const std::string& name) const { return load_bundle_bytes({bytes.begin(), bytes.end()}, name, impl_->masks); }
 
+EngineStatistics Engine::statistics() const {
+  const EngineCounters& counters = *impl_->counters;
+  return {counters.kernels_made.load(), counters.compilations.load(), counters.disk_hits.load()};
+}
+
 std::string_view name_of(Device device) {
   switch (device.kind) {
     case Device::Kind::Auto: return "auto";

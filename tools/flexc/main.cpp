@@ -53,14 +53,21 @@ std::string explain(const CLI::ParseError& error, const CLI::App& app) {
   if (extras.empty()) return reword(error, app);
   // An unknown option comes with its value: the option is what to speak of.
   const auto option = std::ranges::find_if(extras, [](const std::string& text) { return text.starts_with('-'); });
-  if (option == extras.end()) return fmt::format("unexpected argument '{}'", extras.front());
+  if (option == extras.end()) {
+    // Somebody wrote `--param window 64`, most likely.
+    const bool binds = innermost(app).get_option_no_throw("--param") != nullptr;
+    return fmt::format("unexpected argument '{}'{}", extras.front(), binds ? " (a capture or a param is one word, NAME=VALUE)" : "");
+  }
   const std::string& extra = *option;
   std::vector<std::string> names;
   for (const CLI::Option* known : innermost(app).get_options())
     for (const std::string& name : known->get_lnames()) names.push_back("--" + name);
   const std::vector<std::string_view> views(names.begin(), names.end());
   const std::string given = extra.substr(0, extra.find('='));
-  const std::string_view near = suggest(given, views);
+  std::string_view near = suggest(given, views);
+  // Longer or shorter words for what there is: --output, --sha.
+  for (const std::string_view name : views)
+    if (near.empty() && given.size() > 4 && (given.starts_with(name) || name.starts_with(given))) near = name;
   return fmt::format("unknown option '{}'{}", given, near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
 }
 
@@ -84,6 +91,7 @@ std::optional<int> judge_verb(std::string_view verb, const CLI::App& app) {
   std::vector<std::string_view> names;
   for (const CLI::App* known : app.get_subcommands({})) names.push_back(known->get_name());
   if (std::ranges::find(names, verb) != names.end()) return std::nullopt;
+  if (verb.ends_with(".flex") || find_gallery_entry(verb) != nullptr) return usage(app, fmt::format("no verb '{0}'; a variant comes after a verb: flexc run {0}", verb));
   const std::string_view near = suggest(verb, names);
   return usage(app, fmt::format("no verb '{}'{}", verb, near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
 }

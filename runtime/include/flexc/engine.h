@@ -48,6 +48,13 @@ struct EngineOptions {
   std::string dump_dir = {};
 };
 
+/// What an engine has done since it was made: counts that only grow.
+struct EngineStatistics {
+  std::uint64_t kernels_made = 0;  ///< kernels that memory did not have and that were made; what failed is not counted
+  std::uint64_t compilations = 0;  ///< of mods to machine code, a call's first need of 64-bit integers included
+  std::uint64_t disk_hits = 0;     ///< machine code that was found on disk instead
+};
+
 /// Compiles and caches kernels, and loads those that were compiled ahead of time. Thread-safe; several can live in one process.
 class Engine {
  public:
@@ -64,6 +71,9 @@ class Engine {
   Result<Bundle> load_bundle(const std::string& path) const;
   /// The same from memory, which is copied. `name` is for messages.
   Result<Bundle> load_bundle(std::span<const std::byte> bytes, const std::string& name = "in memory") const;
+
+  /// In a program that has warmed up, a call that changes lengths, batch, heads, strides, params or captures changes none of these.
+  EngineStatistics statistics() const;
 
  private:
   struct Impl;

@@ -50,6 +50,15 @@ void flexc_error_destroy(flexc_error* error);
 flexc_engine* flexc_engine_create(const char* cache_dir, flexc_error** error);
 void flexc_engine_destroy(flexc_engine* engine);
 
+/* What an engine has done since it was made: counts that only grow. */
+typedef struct flexc_statistics {
+  uint64_t kernels_made; /* kernels that memory did not have and that were made */
+  uint64_t compilations; /* of mods to machine code */
+  uint64_t disk_hits;    /* machine code that was found on disk instead */
+} flexc_statistics;
+/* All 0 for NULL. */
+flexc_statistics flexc_engine_statistics(const flexc_engine* engine);
+
 /* Text of a .flex file; `name` is for messages and may be NULL. */
 flexc_variant* flexc_variant_parse(const char* text, const char* name, flexc_error** error);
 /* Two bare expressions; either may be NULL. */
@@ -107,6 +116,7 @@ typedef struct flexc_call {
   int32_t checked;        /* gathers out of range are an error */
   int32_t threads;        /* 0: all cores; changes no bit */
   int64_t q_offset, kv_offset, q_total, kv_total;
+  int64_t split;          /* parts that the keys are cut into, by position; 0: as the shape suggests */
 } flexc_call;
 /* 1 if it ran. */
 int flexc_run(const flexc_kernel* kernel, const flexc_call* call, flexc_error** error);
