@@ -1,6 +1,7 @@
 #include "runtime/tile/undecided.h"
 
 #include <algorithm>
+#include <functional>
 #include <map>
 #include <optional>
 

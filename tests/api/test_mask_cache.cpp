@@ -2,6 +2,7 @@
 // runs, which refuse a mask that does not belong to the call.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <random>
