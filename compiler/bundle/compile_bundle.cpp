@@ -149,7 +149,7 @@ class BundleCompiler {
   }
 
   Result<void> add_cuda(const BundleInput& input, const dsl::NormalForm& form, DType dtype, std::int64_t head_dim, BundledKernels& variant) {
-    EmitOptions emission;
+    CudaKernelRequest emission;
     emission.dtype = dtype, emission.head_dim = head_dim, emission.in_child = true, emission.gallery_name = input.gallery_name;
     for (const std::string& feature : contents_.features)
       if (feature != "lse") return leave_out(ErrorKind::Environment, fmt::format("no cubins: this build's CUDA kernels do not have the feature {} yet; the CPU's do", feature));

@@ -56,7 +56,8 @@ class EmitVerb final : public Verb {
     print_diagnostics(loaded.variant.warnings());
     if (std::ranges::find(kKernelStages, *stage_) != std::end(kKernelStages)) {
       const bool is_gallery = variant_.variant && find_gallery_entry(*variant_.variant);
-      auto kernel = loaded.variant.emit_kernel(*stage_, {.dtype = dtype.value_or(bf16), .head_dim = head_dim, .in_child = true, .gallery_name = is_gallery ? *variant_.variant : ""});
+      auto kernel = loaded.variant.emit_kernel(*stage_, {.dtype = dtype.value_or(bf16), .head_dim = head_dim, .in_child = true, .gallery_name = is_gallery ? *variant_.variant : "",
+                                                             .on_warning = [](std::string_view text) { print_warning(text); }});
       if (!kernel) fail(std::move(kernel.error()));
       write_kernel(loaded, *kernel, seconds_since(start));
       return kExitDone;
@@ -95,7 +96,7 @@ class EmitVerb final : public Verb {
     if (*stage_ == "cuda" || (!json_ && *stage_ != "cubin")) return write(loaded, kernel.bytes);
     if (!json_) return deliver(kernel.bytes);
     nlohmann::ordered_json json = describe(loaded);
-    json.update({{"cache", "compiled"}, {"compile_s", compile_s}, {"registers", kernel.registers}, {"spill_bytes", kernel.spill_bytes}, {"smem_bytes", kernel.smem_bytes}});
+    json.update({{"cache", name_of(kernel.origin)}, {"compile_s", compile_s}, {"registers", kernel.registers}, {"spill_bytes", kernel.spill_bytes}, {"smem_bytes", kernel.smem_bytes}});
     if (*stage_ != "cubin") {
       json["text"] = kernel.bytes;
       return deliver(print(json));

@@ -49,13 +49,21 @@ struct EmitOptions {
   std::int64_t head_dim = 64;
   bool in_child = false;     ///< NVRTC in a process of its own, with limits on time and memory
   std::string gallery_name;  ///< for the header of the generated text; empty for a variant that is in no gallery
+  bool disk_cache = true;    ///< whether the stages cubin and sass take a kernel from the cache on disk, and keep it there (docs/cache.md)
+  std::function<void(std::string_view)> on_warning = {};  ///< as EngineOptions::on_warning
 };
+
+/// Where a kernel came from.
+enum class KernelOrigin : std::uint8_t { Memory, Disk, Compiled };
+/// "memory", "disk", "compiled".
+std::string_view name_of(KernelOrigin origin);
 
 /// A kernel at one stage. The numbers are 0 for stage "cuda", which compiles nothing.
 struct EmittedKernel {
   std::string bytes;  ///< text, or the cubin
   unsigned registers = 0, spill_bytes = 0;
   unsigned smem_bytes = 0;  ///< of a launch, dynamic shared memory included
+  KernelOrigin origin = KernelOrigin::Compiled;
 };
 
 /// A parsed variant: names, syntax and structure are right; types are too unless captures are undeclared. Immutable, cheap to
