@@ -93,7 +93,7 @@ QKV = ["--q", "q.npy", "--k", "k.npy", "--v", "v.npy"]
 
 
 def test_help_and_version(s):
-    for verb in ([], ["run"], ["bench"], ["check"], ["emit"], ["mask"], ["gallery"], ["doctor"]):
+    for verb in ([], ["run"], ["bench"], ["check"], ["emit"], ["compile"], ["mask"], ["gallery"], ["doctor"]):
         text = s.expect(0, *verb, "--help").stdout
         if "Example" not in text or len(text) < 100:
             raise Failure(f"--help of {verb} has no example")
@@ -252,8 +252,7 @@ def test_environment_errors(s):
     s.expect(2, "run", "causal", *RANDOM, "--device", "model", words=["bf16"])
     s.expect(3, "emit", "causal", "--stage", "cuda", "--head-dim", "96", words=["head dim 96"])
     s.expect(3, "emit", "causal", "--stage", "cubin", "--dtype", "f32", words=["dtype f32"])
-    for verb in ("compile", "explain"):
-        s.expect(3, verb, words=[verb])
+    s.expect(3, "explain", words=["explain"])
     s.expect(3, "run", "causal", "--random", "64,1024,1024,1048576,1048576,1024,1024", words=["machine has"])
     s.expect(3, "run", "causal", "--random", "9000000000,9000000000,9000000000,8,8,8,8", words=["machine has"])
 
@@ -400,6 +399,32 @@ def test_emit(s):
     report = json.loads(s.expect(0, "emit", "causal", "--stage", "ast", "--json").stdout)
     if set(report) != {"variant", "stage", "hash", "text"} or report["stage"] != "ast":
         raise Failure(f"JSON: {report}")
+
+
+def test_compile(s):
+    compile_ = ["compile", "--dtype", "f32", "--head-dim", "8"]
+    s.expect(2, "compile", "causal", "--dtype", "f32", "-o", "b.flexb", words=["--head-dim"])
+    s.expect(2, *compile_, "-o", "b.flexb", words=["at least one VARIANT"])
+    s.expect(2, *compile_, "causal", "-o", "b.bin", words=["ends in .flexb"])
+    s.expect(2, *compile_, "causal", "causal", "-o", "b.flexb", words=["two variants", "`causal`"])
+    s.expect(2, *compile_, "causal", "--mask", "q_idx >= kv_idx", "-o", "b.flexb", words=["--score and --mask"])
+    s.expect(2, *compile_, "causal", "--features", "lse,,sink", "-o", "b.flexb", words=["--features"])
+    s.expect(2, *compile_, "causal", "--features", "lsee", "-o", "b.flexb", words=["did you mean `lse`"])
+    s.expect(1, *compile_, "cuasal", "-o", "b.flexb", words=["did you mean 'causal'"])
+    s.expect(1, *compile_, "--score", "score + bias[h]", "-o", "b.flexb", words=["`bias`", "declared"])
+    s.expect(3, *compile_, "causal", "--require-cuda", "-o", "b.flexb", words=["dtype f32"])
+    s.expect(1, *compile_, "causal", "-o", "no/such/folder.flexb", words=["no/such"])
+    if {"b.flexb", "b.h"} & s.files():
+        raise Failure("a failed compile left a file")
+    report = json.loads(s.expect(0, *compile_, "causal", "alibi", "-o", "b.flexb", "--json").stdout)
+    if report["variants"] != ["causal", "alibi"] or report["bytes"] != (s.folder / "b.flexb").stat().st_size or report["cubins"] != 0:
+        raise Failure(f"JSON: {report}")
+    first = (s.folder / "b.flexb").read_bytes(), (s.folder / "b.h").read_text()
+    done = s.expect(0, *compile_, "causal", "alibi", "-o", "b.flexb")
+    if (first != ((s.folder / "b.flexb").read_bytes(), (s.folder / "b.h").read_text())) or "left out" not in done.stderr or "wrote b.flexb" not in done.stderr:
+        raise Failure("the same again gives the same bytes, and says that f32 has no CUDA kernel")
+    if first[0][:8] != b"flexcBDL" or "#define B_ALIBI_CAPTURE_SLOPES" not in first[1]:
+        raise Failure("the bundle's magic, or the header's names")
 
 
 def test_dump(s):
