@@ -1,4 +1,6 @@
 // flexc emit: what a variant looks like at one stage of the pipeline.
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -46,6 +48,8 @@ class EmitVerb final : public Verb {
     std::vector<std::pair<std::string, std::string>> inputs;
     if (variant_.variant && *variant_.variant != "-" && !find_gallery_entry(*variant_.variant)) inputs.emplace_back("VARIANT", *variant_.variant);
     check_outputs(inputs, {{"-o", output_}});
+    if (*stage_ == "cubin" && !json_ && !output_ && ::isatty(STDOUT_FILENO) != 0)
+      usage_error("a cubin is bytes, and standard output is a terminal: give -o FILE, or --json for what is known of it");
 
     const auto start = std::chrono::steady_clock::now();
     const LoadedVariant loaded = load_variant(variant_);

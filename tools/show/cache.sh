@@ -19,4 +19,9 @@ unproven "one element of a capture changed: never stale metadata" "1,000 cases" 
 claim "cubins: a compiler child killed, crashed, hung, out of memory; spoiled entries, unusable directories, faults and kills at each call, eight writers, any toolchain where there is none" "an error in time, a clean cache; the right bytes" test_figure cuda.cubin_cache "cubins: "
 claim "the checks of cubins see a wrong kernel behind a right digest, and entries that are broken" "all" test_figure cuda.cubin_cache.negative "planted faults seen"
 unproven "bundles: flexc compile, engine.load_bundle, a host without compiler" "cold start <= 20 ms" "bundles do not exist yet"
-unproven "host programs from an install prefix, the threaded ones under ThreadSanitizer" "pass" "not written yet"
+claim "host programs from an install prefix: the embedding guide's project, the design's snippet in C++ and C; what they must notice is planted" "all pass" tests '^apps\.(build|guide|snippet|.*negative)'
+claim "sentence embeddings: the whole model in a host program, six texts in one sequence" "within 1e-4 of the model's own" test_figure apps.embeddings 'embeddings: |skipped: '
+claim "decoding over a growing cache: 3 layers, every 37th step against float64" "no compilation after the first call, the heap grows by at most 64 KiB" test_figure apps.decode 'decode: '
+claim "a server's loop: 16 threads, 8 variants, mixed shapes" "bits of one thread alone, one compilation a key, resident memory grows by at most 16 MiB" test_figure apps.serve_long 'serve: '
+claim "ThreadSanitizer: table of kernels, worker pool, cache on disk; a planted race is reported" "no report" tests '^threads\.parts'
+claim "ThreadSanitizer: the engine's tests and the threaded host programs on an instrumented flexc; a planted race is reported" "no report" tests '^threads\.(build|api|decode|serve)'
