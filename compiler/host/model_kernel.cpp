@@ -10,15 +10,15 @@
 
 #include <fmt/format.h>
 
-#include "compiler/host/arguments.h"
-#include "compiler/host/bindings.h"
-#include "compiler/host/block_masks.h"
 #include "compiler/host/hook_params.h"
 #include "compiler/host/host_compiler.h"
 #include "compiler/host/ir_library.h"
+#include "compiler/host/tile_programs.h"
 #include "flexc/dsl/evaluate.h"
 #include "flexc/io.h"
 #include "runtime/cuda/device_templates.h"
+#include "runtime/kernel/arguments.h"
+#include "runtime/kernel/bindings.h"
 #include "templates/hopper/tile.h"
 #include "templates/model/forward_plan.h"
 #include "templates/model/simulator.h"
@@ -235,7 +235,7 @@ class ModelKernel final : public Kernel {
   }
 
   std::shared_ptr<const dsl::NormalForm> form_;
-  MaskBuilder masks_{form_};
+  MaskBuilder masks_{form_, compiled_tile_program(form_)};
   CompileOptions options_;
   compiler::CudaHooks hooks_;
   std::shared_ptr<const LoadedObject> object_;

@@ -37,7 +37,7 @@ HopperSource hopper_source(const CudaHooks& hooks, const GemmShape& tile) {
   source.dynamic_smem_bytes = layout_of(hooks, tile).used;
   const std::string_view element = tile.element == device::Element::kBf16 ? "kBf16" : "kF16";
   source.text = hooks.text;
-  source.text += fmt::format("\n// The tile: {} query rows by {} keys, head dim {}.\n#include \"templates/hopper/primitives.cuh\"\n\n", tile.m, tile.n, tile.d);
+  source.text += fmt::format("\n{}\n#include \"templates/hopper/primitives.cuh\"\n\n", tile_comment(tile));
   source.text += gemm_source(tile);
   source.text += "\n#include \"templates/hopper/forward.cuh\"\n\nnamespace flexc::device {\n\n";
   source.text += fmt::format("struct Config : Tile<Element::{}, {}, {}, {}, {}, mods::Hooks::kColumnWords> {{\n  static constexpr ForwardOptions kOptions{{Pin::kSleep, {}}};\n}};\n", element, tile.m,
