@@ -1,5 +1,6 @@
 #include "compiler/host/model_kernel.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
@@ -18,6 +19,7 @@
 #include "runtime/cuda/device_templates.h"
 #include "runtime/kernel/arguments.h"
 #include "runtime/kernel/bindings.h"
+#include "templates/hopper/tile.h"
 #include "templates/model/forward_plan.h"
 #include "templates/model/simulator.h"
 
@@ -25,6 +27,7 @@ namespace flexc {
 namespace {
 
 constexpr std::int64_t kMostLength = std::int64_t{1} << 30;
+constexpr std::int64_t kMostHeadDim = 256;
 constexpr std::uint32_t kBlocks = 2;  // CTAs: persistent ones share the work, so two show what sharing does
 
 std::unexpected<Error> failed(ErrorKind kind, std::string message) { return std::unexpected(Error{kind, std::move(message)}); }
@@ -32,10 +35,18 @@ std::unexpected<Error> failed(ErrorKind kind, std::string message) { return std:
 struct TileShape {
   unsigned m, n;
 };
-TileShape tile_for(std::int64_t head_dim) { return head_dim == 64 ? TileShape{192, 128} : head_dim == 128 ? TileShape{128, 128} : TileShape{128, 64}; }
+
+/// Whole panels: what a tile has where a tensor has fewer columns comes as zeros from TMA, and is not stored.
+std::int64_t padded(std::int64_t dim) { return (dim + device::kPanelColumns - 1) / device::kPanelColumns * device::kPanelColumns; }
+
+/// By the wider of the padded head dims, so that S and O fit into the registers and the tiles into shared memory.
+TileShape tile_for(std::int64_t head_dim, std::int64_t value_dim) {
+  const std::int64_t widest = padded(std::max(head_dim, value_dim));
+  return widest == 64 ? TileShape{192, 128} : widest == 128 ? TileShape{128, 128} : widest == 192 ? TileShape{128, 96} : TileShape{128, 64};
+}
 
 /// The unit that is compiled: mods, kernel, and three symbols for this side.
-std::string main_source(const compiler::CudaHooks& hooks, DType dtype, std::int64_t head_dim, TileShape tile) {
+std::string main_source(const compiler::CudaHooks& hooks, DType dtype, std::int64_t head_dim, std::int64_t value_dim, TileShape tile) {
   return hooks.text + fmt::format(R"(
 #include "templates/hopper/forward.cuh"
 
@@ -61,7 +72,7 @@ extern "C" void flexc_model_thread(flexc::model::Machine* machine, void* call) {
   flexc::device::forward<Config, Hooks>(arguments, params);
 }}
 )",
-                                  dtype == bf16 ? "kBf16" : "kF16", tile.m, tile.n, head_dim, head_dim);
+                                  dtype == bf16 ? "kBf16" : "kF16", tile.m, tile.n, padded(head_dim), padded(value_dim));
 }
 
 struct ModelCall {
@@ -87,11 +98,11 @@ Result<model::LaunchOptions> options_from_environment() {
   return options;
 }
 
-/// A dense copy [batch][heads][length][dim] of 2-byte elements, aligned as TMA wants it.
+/// A dense copy [batch][heads][length][dim] of 2-byte elements, aligned as TMA wants it: rows begin at multiples of 16 bytes.
 class DenseTensor {
  public:
   explicit DenseTensor(const TensorView& view, bool copy = true)
-      : batch_(view.shape[0]), heads_(view.shape[1]), length_(view.shape[2]), dim_(view.shape[3]), words_(static_cast<std::size_t>(batch_ * heads_ * length_ * dim_) / 8 + 1) {
+      : batch_(view.shape[0]), heads_(view.shape[1]), length_(view.shape[2]), dim_(view.shape[3]), pitch_((dim_ + 7) / 8 * 8), words_(static_cast<std::size_t>(batch_ * heads_ * length_ * pitch_) / 8 + 1) {
     if (!copy) return;
     for_rows([&](std::uint16_t* row, std::int64_t b, std::int64_t h, std::int64_t i) { std::memcpy(row, row_of(view, b, h, i), static_cast<std::size_t>(dim_) * 2); });
   }
@@ -107,7 +118,7 @@ class DenseTensor {
     });
   }
   void set_widen(float (*widen)(std::uint16_t)) { widen_ = widen; }
-  model::ForwardTensor tensor() { return {words_.data(), dim_, dim_ * length_, dim_ * length_ * heads_}; }
+  model::ForwardTensor tensor() { return {words_.data(), pitch_, pitch_ * length_, pitch_ * length_ * heads_}; }
 
  private:
   struct alignas(16) Chunk {
@@ -121,9 +132,9 @@ class DenseTensor {
     auto* row = reinterpret_cast<std::uint16_t*>(words_.data());
     for (std::int64_t b = 0; b < batch_; ++b)
       for (std::int64_t h = 0; h < heads_; ++h)
-        for (std::int64_t i = 0; i < length_; ++i, row += dim_) visit(row, b, h, i);
+        for (std::int64_t i = 0; i < length_; ++i, row += pitch_) visit(row, b, h, i);
   }
-  std::int64_t batch_, heads_, length_, dim_;
+  std::int64_t batch_, heads_, length_, dim_, pitch_;
   std::vector<Chunk> words_;
   float (*widen_)(std::uint16_t) = nullptr;
 };
@@ -154,19 +165,23 @@ class ModelKernel final : public Kernel {
     reinterpret_cast<void (*)(void*)>(object_->symbol("flexc_model_fill"))(params.data());
 
     DenseTensor q(arguments.q), k(arguments.k), v(arguments.v), out(arguments.out, false);
-    std::vector<float> lse(static_cast<std::size_t>(shape->batch * shape->heads * shape->q_len));
+    std::vector<float> lse(static_cast<std::size_t>(shape->batch * shape->heads * shape->q_len)), max_scores(lse.size());
+    const std::vector<float> sink = dense_sink(arguments.sink);
     model::ForwardShape extents;
     extents.batch = static_cast<int>(shape->batch), extents.heads = static_cast<int>(shape->heads), extents.kv_heads = static_cast<int>(shape->kv_heads);
     extents.q_len = static_cast<int>(shape->q_len), extents.kv_len = static_cast<int>(shape->kv_len);
     extents.head_dim = static_cast<int>(shape->head_dim), extents.value_dim = static_cast<int>(shape->value_dim);
     extents.k_batched = arguments.k.shape[0] == shape->batch, extents.v_batched = arguments.v.shape[0] == shape->batch;
-    const TileShape tile = tile_for(shape->head_dim);
+    const TileShape tile = tile_for(shape->head_dim, shape->value_dim);
     extents.tile_m = tile.m, extents.tile_n = tile.n;
     ModelCall call{model::plan_forward(extents, q.tensor(), k.tensor(), v.tensor(), out.tensor(), hooks_.has_band, 0), params.data()};
     call.arguments.q_offset = arguments.q_offset, call.arguments.kv_offset = arguments.kv_offset;
     call.arguments.scale_log2 = static_cast<float>(shape->scale * std::numbers::log2e);
     call.arguments.lse = lse.data();
     call.arguments.lse_head_stride = shape->q_len, call.arguments.lse_batch_stride = shape->q_len * shape->heads;
+    call.arguments.sink = sink.empty() ? nullptr : sink.data();
+    if (!arguments.max_scores.absent()) call.arguments.max_scores = max_scores.data();
+    call.arguments.max_head_stride = call.arguments.lse_head_stride, call.arguments.max_batch_stride = call.arguments.lse_batch_stride;
     std::vector<unsigned> workspace(kFlexcWorkspaceHeader + call.arguments.items);
     call.arguments.workspace = workspace.data();
 
@@ -186,7 +201,8 @@ class ModelKernel final : public Kernel {
     }
     out.set_widen(options_.dtype == bf16 ? &bf16_to_float : &f16_to_float);
     out.copy_to(arguments.out);
-    if (!arguments.lse.absent()) store_lse(lse, *shape, arguments.lse);
+    if (!arguments.lse.absent()) store_rows(lse, *shape, arguments.lse);
+    if (!arguments.max_scores.absent()) store_rows(max_scores, *shape, arguments.max_scores);
     return {};
   }
 
@@ -196,8 +212,6 @@ class ModelKernel final : public Kernel {
 
  private:
   Result<void> check_features(const RunArguments& arguments, const CallShape& shape) const {
-    if (!arguments.max_scores.absent()) return failed(ErrorKind::Input, "device model: the Hopper kernel has no max_scores yet; use device cpu");
-    if (!arguments.sink.absent()) return failed(ErrorKind::Input, "device model: the Hopper kernel has no sink yet; use device cpu");
     if (arguments.checked) return failed(ErrorKind::Input, "device model: the Hopper kernel does not report gathers yet; use device cpu for --checked");
     if (shape.q_len > kMostLength || shape.kv_len > kMostLength) return failed(ErrorKind::Input, "device model: lengths are at most 2^30");
     // Only a scale that is positive and finite can be folded into the exponent.
@@ -206,7 +220,14 @@ class ModelKernel final : public Kernel {
     return {};
   }
 
-  static void store_lse(const std::vector<float>& from, const CallShape& shape, const TensorView& to) {
+  static std::vector<float> dense_sink(const TensorView& sink) {
+    std::vector<float> values;
+    if (!sink.absent())
+      for (std::int64_t h = 0; h < sink.shape[0]; ++h) values.push_back(static_cast<const float*>(sink.data)[h * sink.strides[0]]);
+    return values;
+  }
+
+  static void store_rows(const std::vector<float>& from, const CallShape& shape, const TensorView& to) {
     std::size_t source = 0;
     for (std::int64_t b = 0; b < shape.batch; ++b)
       for (std::int64_t h = 0; h < shape.heads; ++h)
@@ -227,8 +248,8 @@ Result<std::shared_ptr<const Kernel>> make_model_kernel(std::shared_ptr<const ds
   if (options.dtype != bf16 && options.dtype != f16)
     return failed(ErrorKind::Usage, fmt::format("device model: the Hopper kernel takes bf16 and f16, not {}; give --dtype bf16", name_of(options.dtype)));
   const std::int64_t value_dim = options.value_dim != 0 ? options.value_dim : options.head_dim;
-  if ((options.head_dim != 64 && options.head_dim != 128 && options.head_dim != 256) || value_dim != options.head_dim)
-    return failed(ErrorKind::Input, fmt::format("device model: the Hopper kernel has head dims 64, 128 and 256, for keys and values alike, not {} and {}; use device cpu", options.head_dim, value_dim));
+  if (options.head_dim > kMostHeadDim || value_dim > kMostHeadDim)
+    return failed(ErrorKind::Input, fmt::format("device model: the Hopper kernel has head dims up to {}, not {} and {}; use device cpu", kMostHeadDim, options.head_dim, value_dim));
   const auto functions = ir_functions();
   if (!functions) return std::unexpected(functions.error());
   auto hooks = (*functions)->emit_cuda_hooks(*form, {});
@@ -240,7 +261,7 @@ Result<std::shared_ptr<const Kernel>> make_model_kernel(std::shared_ptr<const ds
     const bool primitives = each.name == "templates/hopper/primitives.cuh";
     files.push_back({std::string(each.name), primitives ? "#pragma once\n#include \"templates/model/primitives.h\"\n" : std::string(each.text)});
   }
-  files.push_back({"kernel.cpp", main_source(*hooks, options.dtype, options.head_dim, tile_for(options.head_dim))});
+  files.push_back({"kernel.cpp", main_source(*hooks, options.dtype, options.head_dim, value_dim, tile_for(options.head_dim, value_dim))});
   auto object = compile_and_load(files, "kernel.cpp");
   if (!object) return std::unexpected(object.error());
   for (const char* name : {"flexc_model_facts", "flexc_model_fill", "flexc_model_thread"})
