@@ -67,7 +67,7 @@ struct Outputs {
   }
   bool operator==(const Outputs& other) const {
     const auto same = [](const Tensor& a, const Tensor& b) {
-      return a.view().shape == b.view().shape && std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.view().element_count()) * size_of(a.view().dtype)) == 0;
+      return a.view().shape == b.view().shape && std::memcmp(a.view().data, b.view().data, static_cast<std::size_t>(a.view().element_count()) * size_of(a.view().dtype)) == 0;
     };
     return same(out, other.out) && same(lse, other.lse);
   }
