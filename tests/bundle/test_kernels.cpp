@@ -51,7 +51,7 @@ TEST_CASE("every gallery entry: the bundle's kernel gives the compiler's bits, w
   const Bundle bundle = loaded(gallery_bundle());
   CHECK(bundle.variants().size() == gallery().size());
   Engine engine({.disk_cache = false});
-  const GalleryProblem shape{.batch = 2, .heads = 4, .kv_heads = 2, .q_total = 150, .kv_total = 150};
+  const GalleryProblem shape{.batch = 2, .heads = 4, .kv_heads = 2, .q_total = 150, .kv_total = 150, .consts = {}};
   for (const GalleryEntry& entry : gallery()) {
     const Variant variant = variant_of(entry.text);
     const GalleryCaptures captures(entry, variant, shape);
@@ -76,7 +76,7 @@ TEST_CASE("every gallery entry: the bundle's kernel gives the compiler's bits, w
 TEST_CASE("an older machine takes the objects for x86-64-v3, and they are within rounding of this machine's") {
   if (!has_avx2()) return;
   const Bundle bundle = loaded(gallery_bundle());
-  const GalleryProblem shape{.batch = 1, .heads = 4, .kv_heads = 2, .q_total = 70, .kv_total = 70};
+  const GalleryProblem shape{.batch = 1, .heads = 4, .kv_heads = 2, .q_total = 70, .kv_total = 70, .consts = {}};
   for (const GalleryEntry& entry : gallery()) {
     INFO(entry.name);
     const GalleryCaptures captures(entry, variant_of(entry.text), shape);
@@ -105,7 +105,7 @@ TEST_CASE("a call beyond the narrow member's assumptions takes the bundle's wide
   REQUIRE(kernel.has_value());
   const auto compiled = Engine({.disk_cache = false}).compile(variant_of(text), {.head_dim = kHeadDim, .device = Device::cpu()});
   REQUIRE(compiled.has_value());
-  const GalleryProblem shape{.batch = 1, .heads = 2, .kv_heads = 1, .q_total = 40, .kv_total = 40};
+  const GalleryProblem shape{.batch = 1, .heads = 2, .kv_heads = 1, .q_total = 40, .kv_total = 40, .consts = {}};
   for (const std::int64_t far : {std::int64_t{0}, std::int64_t{1} << 40, std::numeric_limits<std::int64_t>::max()}) {
     Captures captures;
     captures.set_param("far", far);
@@ -126,7 +126,7 @@ TEST_CASE("what a bundle does not have is an error that says what it has") {
   CHECK(refused("alibi", {.head_dim = kHeadDim, .features = {"lse"}}) == (has_avx2() ? "" : refused("alibi", {.head_dim = kHeadDim})));
   if (!has_avx2()) return;
   // The captures are checked as a compiled kernel checks them.
-  const GalleryProblem shape{.batch = 1, .heads = 2, .kv_heads = 2, .q_total = 8, .kv_total = 8};
+  const GalleryProblem shape{.batch = 1, .heads = 2, .kv_heads = 2, .q_total = 8, .kv_total = 8, .consts = {}};
   CHECK_THROWS_WITH(Outputs(**bundle.kernel("alibi", {.head_dim = kHeadDim}), shape, kHeadDim, f32, {}), Contains("`slopes`") && Contains("not given"));
   Captures misspelt;
   misspelt.set("slops", TensorView(&shape, f32, {2}));
@@ -159,7 +159,7 @@ TEST_CASE("sixteen threads that ask for one kernel get one, and it outlives engi
     for (const auto& kernel : found) CHECK(kernel == found[0]);
     kept = found[0];
   }
-  const GalleryProblem shape{.batch = 1, .heads = 2, .kv_heads = 2, .q_total = 20, .kv_total = 20};
+  const GalleryProblem shape{.batch = 1, .heads = 2, .kv_heads = 2, .q_total = 20, .kv_total = 20, .consts = {}};
   const Outputs ran(*kept, shape, kHeadDim, f32, {});
   CHECK(std::isfinite(ran.out.as<float>()[0]));
 }
