@@ -144,8 +144,8 @@ Result<CudaHooks> emit_cuda_hooks(const dsl::NormalForm& form, const CudaHookOpt
   CudaHookOptions named = options;
   named.identity = fmt::format("{:016x}{:016x}", form.hash[0], form.hash[1]);
   flex::VariantOp variant = *session.module().getOps<flex::VariantOp>().begin();
-  CudaHooks hooks = cuda::HooksEmitter(variant, named).run();
-  hooks.manifest.assumptions = assumptions_of(variant);
+  auto hooks = cuda::HooksEmitter(variant, named).run();
+  if (hooks) hooks->manifest.assumptions = assumptions_of(variant);
   return hooks;
 }
 

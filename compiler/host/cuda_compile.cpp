@@ -90,9 +90,9 @@ Result<CudaKernelCode> emit_cuda_kernel(const dsl::NormalForm& form, const EmitO
   auto kernels = (*functions)->emit_cuda_kernels(form, hook_options(options, member), options.dtype, static_cast<unsigned>(options.head_dim));
   if (!kernels) return std::unexpected(kernels.error());
   CudaKernelCode code;
-  code.hooks = std::move(kernels->hooks);
-  code.tile = kernels->sources.front().tile;
+  code.manifest = kernels->hooks.manifest;
   code.text = std::move(kernels->sources.front().text);
+  code.member = std::move(kernels->sources.front().member);
   return code;
 }
 
@@ -110,11 +110,11 @@ Result<CudaKernelCode> compile_cuda_kernel(const dsl::NormalForm& form, const Em
     if (!report) return std::unexpected(report.error());
     const unsigned spills = std::max(runtime::spill_bytes_in(binary->log), report->stack_bytes);
     if (best && best->spill_bytes <= spills) continue;
-    best = CudaKernelCode{{}, source.tile, std::move(source.text), std::move(binary->ptx), std::move(binary->log), std::move(binary->cubin), std::move(*report), spills, source.threads, source.dynamic_smem_bytes};
+    best = CudaKernelCode{{}, std::move(source.text), std::move(binary->ptx), std::move(binary->log), std::move(binary->cubin), std::move(*report), spills, std::move(source.member)};
     if (spills == 0) break;
   }
   if (!best) return std::unexpected(Error{ErrorKind::Internal, "no tile for this variant"});
-  best->hooks = std::move(kernels->hooks);
+  best->manifest = kernels->hooks.manifest;
   return std::move(*best);
 }
 

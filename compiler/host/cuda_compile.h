@@ -19,13 +19,12 @@ std::string_view name_of(KernelOrigin origin);
 
 /// A kernel and all that a launch has to know of it.
 struct CudaKernelCode {
-  compiler::CudaHooks hooks;
-  compiler::cuda::GemmShape tile;
+  compiler::Manifest manifest;  ///< what a launch must check before it runs this code
   std::string text, ptx, log;
   std::vector<std::byte> cubin;
   runtime::CubinReport report;
   unsigned spill_bytes = 0;
-  unsigned threads = 0, dynamic_smem_bytes = 0;
+  runtime::HopperMember member;  ///< of the tile that was chosen
 };
 
 /// The text alone, for the first tile of the ladder. Environment for a dtype or head dim that no CUDA template takes.

@@ -163,7 +163,7 @@ std::expected<EmittedKernel, CompileError> Variant::emit_kernel(std::string_view
     EmittedKernel kernel;
     kernel.registers = code->report.registers;
     kernel.spill_bytes = code->spill_bytes;
-    kernel.smem_bytes = code->report.static_smem_bytes + code->dynamic_smem_bytes;
+    kernel.smem_bytes = code->report.static_smem_bytes + code->member.dynamic_smem_bytes;
     if (stage == "cuda") kernel.bytes = std::move(code->text);
     if (stage == "ptx") kernel.bytes = std::move(code->ptx);
     if (stage == "cubin") kernel.bytes.assign(reinterpret_cast<const char*>(code->cubin.data()), code->cubin.size());
