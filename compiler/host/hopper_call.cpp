@@ -45,7 +45,7 @@ Result<HopperCall> bind_hopper_call(std::string_view device, const dsl::NormalFo
   if (auto status = check_features(device, arguments, *shape); !status) return std::unexpected(status.error());
   auto environment = bind(form, arguments.captures, shape->problem, memory);
   if (!environment) return std::unexpected(environment.error());
-  auto fresh = dsl::bind_dims(form, *environment);
+  auto fresh = dsl::bind_dims(form, *environment, memory);
   if (!fresh) return std::unexpected(fresh.error());
   return HopperCall{*shape, std::move(*environment), std::move(*fresh)};
 }

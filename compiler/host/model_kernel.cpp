@@ -119,23 +119,9 @@ Result<LoadedMember> load_member(const dsl::NormalForm& form, const CompileOptio
   hook_options.member = which;
   auto kernels = (*functions)->emit_cuda_kernels(form, hook_options, options.dtype, static_cast<unsigned>(options.head_dim));
   if (!kernels) return std::unexpected(kernels.error());
-  compiler::cuda::HopperSource& source = kernels->sources.front();
-
-  std::vector<SourceFile> files;
-  for (const runtime::DeviceTemplate& each : runtime::device_templates()) {
-    // The model's primitives stand in for the machine's.
-    const bool primitives = each.name == "templates/hopper/primitives.cuh";
-    files.push_back({std::string(each.name), primitives ? "#pragma once\n#include \"templates/model/primitives.h\"\n" : std::string(each.text)});
-  }
-  files.push_back({"kernel.cpp", source.host_text + std::string(kEntry)});
-  auto object = compile_and_load(files, "kernel.cpp");
+  auto object = compile_for_model(kernels->sources.front());
   if (!object) return std::unexpected(object.error());
-  for (const char* name : {"flexc_model_param_bytes", "flexc_model_thread"})
-    if ((*object)->symbol(name) == nullptr) return failed(ErrorKind::Internal, fmt::format("{}: the compiled kernel has no {}", kDevice, name));
-  const unsigned param_bytes = *static_cast<const unsigned*>((*object)->symbol("flexc_model_param_bytes"));
-  if (param_bytes != source.member.param_words * sizeof(std::uint64_t))
-    return failed(ErrorKind::Internal, fmt::format("{}: the kernel takes {} bytes of params, its description says {} words", kDevice, param_bytes, source.member.param_words));
-  return LoadedMember{std::move(source.member), kernels->hooks.manifest, std::move(*object)};
+  return LoadedMember{std::move(kernels->sources.front().member), kernels->hooks.manifest, std::move(*object)};
 }
 
 using ModelMembers = HopperMembers<LoadedMember>;
@@ -214,6 +200,28 @@ class ModelKernel final : public Kernel {
 };
 
 }  // namespace
+
+std::vector<SourceFile> model_sources() {
+  std::vector<SourceFile> files;
+  for (const runtime::DeviceTemplate& each : runtime::device_templates()) {
+    const bool primitives = each.name == "templates/hopper/primitives.cuh";
+    files.push_back({std::string(each.name), primitives ? "#pragma once\n#include \"templates/model/primitives.h\"\n" : std::string(each.text)});
+  }
+  return files;
+}
+
+Result<std::shared_ptr<const LoadedObject>> compile_for_model(const compiler::cuda::HopperSource& source, const std::string& keep) {
+  std::vector<SourceFile> files = model_sources();
+  files.push_back({"kernel.cpp", source.host_text + std::string(kEntry)});
+  auto object = compile_and_load(files, "kernel.cpp", keep);
+  if (!object) return std::unexpected(object.error());
+  for (const char* name : {"flexc_model_param_bytes", "flexc_model_thread"})
+    if ((*object)->symbol(name) == nullptr) return failed(ErrorKind::Internal, fmt::format("{}: the compiled kernel has no {}", kDevice, name));
+  const unsigned param_bytes = *static_cast<const unsigned*>((*object)->symbol("flexc_model_param_bytes"));
+  if (param_bytes != source.member.param_words * sizeof(std::uint64_t))
+    return failed(ErrorKind::Internal, fmt::format("{}: the kernel takes {} bytes of params, its description says {} words", kDevice, param_bytes, source.member.param_words));
+  return object;
+}
 
 Result<std::shared_ptr<const Kernel>> make_model_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options) {
   if (auto status = check_hopper_options(kDevice, options); !status) return std::unexpected(status.error());

@@ -36,8 +36,8 @@ struct Environment {
 };
 
 /// Checks the launch: dtypes, ranks, dims against symbols and constants, equal fresh names, equal row lengths.
-/// Returns the sizes of the fresh dims.
-Result<std::vector<std::int64_t>> bind_dims(const NormalForm& form, const Environment& environment);
+/// Returns the sizes of the fresh dims. Captures are in `memory`, whose content is not read.
+Result<std::vector<std::int64_t>> bind_dims(const NormalForm& form, const Environment& environment, MemoryKind memory = MemoryKind::Host);
 
 /// An out-of-range gather, recorded in checked mode.
 struct GatherFault {
