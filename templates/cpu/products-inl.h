@@ -28,43 +28,63 @@ HWY_INLINE void pin([[maybe_unused]] Vector& value) {
 #endif
 }
 
+/// Up to this head width a product is one sum; beyond, sums of kChunk.
+inline constexpr std::size_t kLongestSum = 128, kChunk = 64;
+
 /// S block = Q block x two vectors of columns. `q` is [head_dim][4]; k0 and k1 step by 16. With kVectors 1, k1 and s1 are not used.
-/// Each product is a sequence of fused additions from d = 0 upwards, so it is the same in every shape of block.
+/// Each product is a sequence of fused additions from d = 0 upwards, so it is the same in every shape of block. Wide heads are summed in
+/// chunks, which are then added: the error of a sequence of n additions grows with n, that of chunks of c with sqrt(n c).
 template <int kVectors>
 HWY_NOINLINE void multiply_qk(const float* HWY_RESTRICT q, const float* HWY_RESTRICT k0, const float* HWY_RESTRICT k1, std::size_t head_dim,
                               float* HWY_RESTRICT s0, float* HWY_RESTRICT s1, std::size_t s_stride) {
   const Floats d;
-  Vector a0 = hn::Zero(d), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+  const std::size_t chunk = head_dim <= kLongestSum ? head_dim : kChunk;
+  for (std::size_t first = 0; first < head_dim; first += chunk) {
+    Vector a0 = hn::Zero(d), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
+    const std::size_t end = HWY_MIN(first + chunk, head_dim);
 #pragma GCC unroll 4
-  for (std::size_t i = 0; i < head_dim; ++i) {
-    Vector a = hn::Load(d, k0 + i * kPanel), b = a;
-    pin(a);
-    if constexpr (kVectors == 2) {
-      b = hn::Load(d, k1 + i * kPanel);
-      pin(b);
+    for (std::size_t i = first; i < end; ++i) {
+      Vector a = hn::Load(d, k0 + i * kPanel), b = a;
+      pin(a);
+      if constexpr (kVectors == 2) {
+        b = hn::Load(d, k1 + i * kPanel);
+        pin(b);
+      }
+      const Vector q0 = hn::Set(d, q[i * kBlockRows]), q1 = hn::Set(d, q[i * kBlockRows + 1]);
+      const Vector q2 = hn::Set(d, q[i * kBlockRows + 2]), q3 = hn::Set(d, q[i * kBlockRows + 3]);
+      a0 = hn::MulAdd(a, q0, a0);
+      a1 = hn::MulAdd(a, q1, a1);
+      a2 = hn::MulAdd(a, q2, a2);
+      a3 = hn::MulAdd(a, q3, a3);
+      if constexpr (kVectors == 2) {
+        b0 = hn::MulAdd(b, q0, b0);
+        b1 = hn::MulAdd(b, q1, b1);
+        b2 = hn::MulAdd(b, q2, b2);
+        b3 = hn::MulAdd(b, q3, b3);
+      }
     }
-    const Vector q0 = hn::Set(d, q[i * kBlockRows]), q1 = hn::Set(d, q[i * kBlockRows + 1]);
-    const Vector q2 = hn::Set(d, q[i * kBlockRows + 2]), q3 = hn::Set(d, q[i * kBlockRows + 3]);
-    a0 = hn::MulAdd(a, q0, a0);
-    a1 = hn::MulAdd(a, q1, a1);
-    a2 = hn::MulAdd(a, q2, a2);
-    a3 = hn::MulAdd(a, q3, a3);
-    if constexpr (kVectors == 2) {
-      b0 = hn::MulAdd(b, q0, b0);
-      b1 = hn::MulAdd(b, q1, b1);
-      b2 = hn::MulAdd(b, q2, b2);
-      b3 = hn::MulAdd(b, q3, b3);
+    if (first != 0) {
+      a0 = hn::Add(hn::Load(d, s0), a0);
+      a1 = hn::Add(hn::Load(d, s0 + s_stride), a1);
+      a2 = hn::Add(hn::Load(d, s0 + 2 * s_stride), a2);
+      a3 = hn::Add(hn::Load(d, s0 + 3 * s_stride), a3);
+      if constexpr (kVectors == 2) {
+        b0 = hn::Add(hn::Load(d, s1), b0);
+        b1 = hn::Add(hn::Load(d, s1 + s_stride), b1);
+        b2 = hn::Add(hn::Load(d, s1 + 2 * s_stride), b2);
+        b3 = hn::Add(hn::Load(d, s1 + 3 * s_stride), b3);
+      }
     }
-  }
-  hn::Store(a0, d, s0);
-  hn::Store(a1, d, s0 + s_stride);
-  hn::Store(a2, d, s0 + 2 * s_stride);
-  hn::Store(a3, d, s0 + 3 * s_stride);
-  if constexpr (kVectors == 2) {
-    hn::Store(b0, d, s1);
-    hn::Store(b1, d, s1 + s_stride);
-    hn::Store(b2, d, s1 + 2 * s_stride);
-    hn::Store(b3, d, s1 + 3 * s_stride);
+    hn::Store(a0, d, s0);
+    hn::Store(a1, d, s0 + s_stride);
+    hn::Store(a2, d, s0 + 2 * s_stride);
+    hn::Store(a3, d, s0 + 3 * s_stride);
+    if constexpr (kVectors == 2) {
+      hn::Store(b0, d, s1);
+      hn::Store(b1, d, s1 + s_stride);
+      hn::Store(b2, d, s1 + 2 * s_stride);
+      hn::Store(b3, d, s1 + 3 * s_stride);
+    }
   }
 }
 

@@ -126,6 +126,15 @@ TEST_CASE("scales of any sign and size") {
   for (double value : result.out) CHECK(std::isfinite(value));
 }
 
+// One sum over the whole width would be off by up to 1.3 times the bound here.
+TEST_CASE("products of wide heads are exact enough") {
+  for (const std::int64_t width : {192, 256}) {
+    INFO("head dim " << width);
+    Problem problem({1, 4, 4, 256, 512, width, 32}, variant("noop"), {DType::F32, Layout::Dense, 2, false, 0.7});
+    check_against_reference(problem);
+  }
+}
+
 TEST_CASE("large scores do not overflow") {
   Problem problem({1, 1, 1, 40, 600, 32, 32}, variant("causal"), {DType::F32, Layout::Dense, 1, false, 50});
   check_against_reference(problem);

@@ -54,7 +54,8 @@ void Generator::function(std::vector<Statement>& block, Scope& scope, int depth)
       else if (result.kind == Kind::F32)
         text = "(" + text + " + " + parameter + ")";
       else
-        text = "(" + text + " + int(" + parameter + "))";
+        // A float may come from a default, and the compile-time integer of 3e38 would not fit in 64 bits.
+        text = "(" + text + " + int(" + parameter + (type.kind == Kind::F32 ? " > 0))" : "))");
     }
     block.push_back({{name + " = lambda " + parameters + ": " + text}, {}, {}, 0});
     // The defaults come first among the expressions.
