@@ -182,10 +182,10 @@ TEST_CASE("every failing call of the driver is an error, and leaks nothing") {
     INFO(function << ", called " << made << " times");
     CHECK(made > 0);
     fake().reset();
-    fake().fail(function, made > 1 ? made - 1 : 1, 719);
+    // The last call but one, or the first of the context's, whose last ones give things back and have nobody to tell.
+    fake().fail(function, made > 1 && std::string(function) != "cuCtxPushCurrent_v2" ? made - 1 : 1, 719);
     const auto status = whole_program(host, nullptr);
     ++tried;
-    if (std::string(function) == "cuCtxPushCurrent_v2" && status) continue;  // the push of a release, whose failure has nobody to tell
     REQUIRE_FALSE(status.has_value());
     CHECK(status.error().kind != ErrorKind::Input);
     CHECK_THAT(status.error().message, Contains("CUDA_ERROR_LAUNCH_FAILED (719)"));

@@ -93,7 +93,7 @@ int enter(const char* function, bool needs_context = true) {
 
 #define FLEXC_ENTER(name, ...)                                \
   const std::lock_guard lock(driver().mutex);                 \
-  if (const int status = enter(name, ##__VA_ARGS__)) return status
+  if (const int status = enter(name __VA_OPT__(, ) __VA_ARGS__)) return status
 
 bool known_stream(void* stream) { return stream == nullptr || stream == &driver().stream; }
 
@@ -160,6 +160,7 @@ void flexc_fake_reset() {
   Driver& d = driver();
   d.calls.clear(), d.violations.clear(), d.failures.clear();
   d.major = 9, d.minor = 0, d.kernel = nullptr;
+  std::erase_if(d.memory, [](const auto& entry) { return entry.second.of_stream; });
 }
 void flexc_fake_fail(const char* function, int number, int status) { driver().failures.push_back({function, number, status}); }
 const char* flexc_fake_calls() { return driver().calls.c_str(); }

@@ -11,7 +11,7 @@ struct FlexcFakeHeld {
   int contexts, modules, allocations, stream_allocations, events, pushed;
 };
 
-/// Forgets everything: calls, violations, failures, capability, kernel. What is held stays held.
+/// Forgets everything: calls, violations, failures, capability, kernel, and memory of streams that was not freed. What else is held stays held.
 void flexc_fake_reset();
 /// The `number`-th call (from 1) of `function` from now on returns `status` and does nothing.
 void flexc_fake_fail(const char* function, int number, int status);
