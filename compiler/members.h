@@ -1,37 +1,22 @@
-// The members of a compiled variant's family: narrow ones assume that a call's positions, sizes and integer params are small, so
-// that integers fit in 32 bits; wide ones assume nothing. Free of MLIR: passes, hosts and bundles share it.
+// The members of a compiled variant's family, as the passes name them. Hosts and bundles share the definitions.
 #pragma once
 
-#include <array>
-#include <cstdint>
-#include <string_view>
+#include "runtime/kernel/members.h"
 
 namespace flexc::compiler {
 
-/// What a narrow member keeps below: positions, sizes, the magnitude of params.
-inline constexpr std::int64_t kNarrowLimit = std::int64_t{1} << 30;
-/// What the offsets of a capture's elements, in elements, keep below.
-inline constexpr std::int64_t kNarrowSpan = std::int64_t{1} << 31;
-
-/// What a member may assume, as bits. A launch checks those that the member used, in O(captures + params).
-enum Assumption : std::uint32_t {
-  kAssumesNothing = 0,
-  kAssumesPositions = 1,  ///< 0 <= q_idx, kv_idx < kNarrowLimit at every existing pair
-  kAssumesSymbols = 2,    ///< B, H, HKV, Q, KV < kNarrowLimit, and with them b and h
-  kAssumesParams = 4,     ///< -kNarrowLimit < p < kNarrowLimit for i32 and i64 params
-  kAssumesFreshDims = 8,  ///< fresh dims < kNarrowLimit
-  kAssumesCaptures = 16,  ///< every used capture: sizes < kNarrowLimit, and the sum of (size - 1)·|stride| over its dims < kNarrowSpan
-};
-/// Their names in the IR, bit by bit.
-inline constexpr std::array<std::string_view, 5> kAssumptionNames = {"positions", "symbols", "params", "fresh_dims", "captures"};
-
-/// The members of a family by what they may assume.
-enum class Member : std::uint8_t { Wide, Narrow };
-
-/// Stands beside an object: the assumptions that its code was compiled under and uses. With none, it serves every call.
-struct Manifest {
-  std::uint32_t assumptions = kAssumesNothing;
-  bool operator==(const Manifest&) const = default;
-};
+using runtime::Assumption;
+using runtime::kAssumesCaptures;
+using runtime::kAssumesFreshDims;
+using runtime::kAssumesNothing;
+using runtime::kAssumesParams;
+using runtime::kAssumesPositions;
+using runtime::kAssumesSymbols;
+using runtime::kAssumptionNames;
+using runtime::kNarrowLimit;
+using runtime::kNarrowSpan;
+using runtime::Manifest;
+using runtime::Member;
+using runtime::RowMember;
 
 }  // namespace flexc::compiler

@@ -25,12 +25,7 @@ Result<std::string> emit_stage(const dsl::NormalForm& form, std::string_view sta
 /// The mask_mod as a tile program, in the bytes of runtime/tile/program.h. A variant without one keeps every pair.
 Result<std::vector<std::byte>> compile_tile_program(const dsl::NormalForm& form);
 
-/// The mods as one relocatable object, which runtime/loader maps, and what it assumes of a call.
-struct RowMember {
-  std::vector<std::byte> object;
-  Manifest manifest;
-};
-/// A wide member assumes nothing; nor does a narrow one where nothing is gained by it, which then serves every call.
+/// The mods for the CPU. A wide member assumes nothing; nor does a narrow one where nothing is gained by it, which then serves every call.
 Result<RowMember> compile_row_member(const dsl::NormalForm& form, Member member, std::optional<CpuLevel> level = std::nullopt);
 /// The wide member's object.
 Result<std::vector<std::byte>> compile_row_object(const dsl::NormalForm& form, std::optional<CpuLevel> level = std::nullopt);

@@ -13,6 +13,7 @@
 //     static constexpr int kBandIntervals = …;  // 1: the second interval is always empty; 2
 //     static constexpr bool kHasGradient = …;   // `dlogit2` is defined
 //     static constexpr bool kScoreReadsColumns = …, kMaskReadsColumns = …;  // logit2, keep read the table of columns
+//     static constexpr bool kScoreIsLong = true;  // only where logit2 has loops (it reduces rows): a kernel unrolls it little
 //     static constexpr int kColumnWords = …;    // 32-bit words a column of that table; 0: there is no table
 //     using Position = i64;              // int in a narrow member; of q, kv, and whatever a template computes them from
 //

@@ -1,130 +1,21 @@
-// The C ABI: handles around the objects of flexc.h. No exception leaves a function; memory that is missing is an error too.
-#include "flexc/flexc_c.h"
-
-#include <new>
-#include <optional>
-#include <string>
+// The compiler's half of the C ABI: variants and compilation. The rest stands in libflexc_runtime (runtime/host/c_api.cpp).
 #include <utility>
 
 #include "flexc/flexc.h"
+#include "runtime/host/c_handles.h"
 
-struct flexc_error {
-  flexc::ErrorKind kind;
-  std::string message;
-};
-struct flexc_engine {
-  flexc::Engine engine;
-};
 struct flexc_variant {
   flexc::Variant variant;
-};
-struct flexc_kernel {
-  std::shared_ptr<const flexc::Kernel> kernel;
-};
-struct flexc_mask {
-  flexc::BlockMask mask;
 };
 
 namespace {
 
 using flexc::Error;
 using flexc::ErrorKind;
-
-static_assert(static_cast<int>(flexc::DType::Bool) == FLEXC_BOOL && static_cast<int>(flexc::DType::BF16) == FLEXC_BF16);
-static_assert(static_cast<int>(flexc::Device::Kind::Oracle) == FLEXC_ORACLE && static_cast<int>(flexc::Device::Kind::Cuda) == FLEXC_CUDA);
-static_assert(static_cast<int>(ErrorKind::Internal) == FLEXC_ERROR_INTERNAL);
-
-void store(flexc_error** out, Error error) {
-  if (out != nullptr) *out = new (std::nothrow) flexc_error{error.kind, std::move(error.message)};
-}
+using flexc::guarded;
+using flexc::usage;
 
 std::string text_of(const flexc::CompileError& error) { return error.diagnostics ? error.diagnostics->render() : error.error.message; }
-
-/// Runs `body`, which returns a Result<T*>; what it throws becomes an error.
-template <class T, class Body>
-T* guarded(flexc_error** out, Body body) noexcept {
-  if (out != nullptr) *out = nullptr;
-  try {
-    flexc::Result<T*> result = body();
-    if (result) return *result;
-    store(out, std::move(result.error()));
-  } catch (const std::bad_alloc&) {
-    store(out, {ErrorKind::Environment, "not enough memory"});
-  } catch (const std::exception& thrown) {
-    store(out, {ErrorKind::Internal, thrown.what()});
-  }
-  return nullptr;
-}
-
-std::unexpected<Error> usage(std::string message) { return std::unexpected(Error{ErrorKind::Usage, std::move(message)}); }
-
-/// What a C caller can get wrong and C++ cannot.
-flexc::Result<flexc::TensorView> view_of(const flexc_tensor& tensor, const char* name) {
-  if (tensor.data == nullptr && tensor.rank == 0) return flexc::TensorView();
-  if (tensor.dtype < FLEXC_F32 || tensor.dtype > FLEXC_BOOL) return usage(std::string(name) + ": no such dtype");
-  if (tensor.rank < 0 || (tensor.rank > 0 && tensor.shape == nullptr)) return usage(std::string(name) + ": a rank without a shape");
-  std::vector<std::int64_t> shape(tensor.shape, tensor.shape + tensor.rank), strides;
-  if (tensor.strides != nullptr) strides.assign(tensor.strides, tensor.strides + tensor.rank);
-  return flexc::TensorView(tensor.data, static_cast<flexc::DType>(tensor.dtype), std::move(shape), std::move(strides));
-}
-
-flexc::Result<flexc::Captures> captures_of(const flexc_binding* bindings, std::size_t count) {
-  flexc::Captures captures;
-  if (count > 0 && bindings == nullptr) return usage("bindings: null, with a count above 0");
-  for (std::size_t i = 0; i < count; ++i) {
-    const flexc_binding& binding = bindings[i];
-    if (binding.name == nullptr) return usage("bindings: one has no name");
-    auto view = view_of(binding.tensor, binding.name);
-    if (!view) return std::unexpected(std::move(view.error()));
-    if (!view->absent() || binding.tensor.shape != nullptr || binding.tensor.data != nullptr) captures.set(binding.name, std::move(*view));
-    else if (binding.is_real != 0) captures.set_param(binding.name, binding.real);
-    else captures.set_param(binding.name, binding.integer);
-  }
-  return captures;
-}
-
-/// The sides of one tile; C's 0 is 128.
-std::int32_t block_or_default(std::int32_t block) { return block == 0 ? 128 : block; }
-
-flexc::Result<flexc_mask*> build_mask(const flexc_kernel* kernel, const flexc_mask_shape* shape, const flexc_binding* bindings, std::size_t count) {
-  if (kernel == nullptr || shape == nullptr) return usage("flexc_kernel_block_mask: the kernel or the shape is null");
-  using Refine = flexc::MaskShape::Refine;
-  if (shape->refine < 0 || shape->refine > 2) return usage("flexc_kernel_block_mask: refine is 0, 1 or 2");
-  const auto captures = captures_of(bindings, count);
-  if (!captures) return std::unexpected(captures.error());
-  flexc::MaskShape wanted;
-  wanted.batch = shape->batch == 0 ? 1 : shape->batch, wanted.heads = shape->heads == 0 ? 1 : shape->heads, wanted.kv_heads = shape->kv_heads;
-  wanted.q_len = shape->q_len, wanted.kv_len = shape->kv_len;
-  wanted.q_offset = shape->q_offset, wanted.kv_offset = shape->kv_offset, wanted.q_total = shape->q_total, wanted.kv_total = shape->kv_total;
-  wanted.block_q = block_or_default(shape->block_q), wanted.block_kv = block_or_default(shape->block_kv);
-  wanted.refine = shape->refine == 2 ? Refine::Exact : shape->refine == 1 ? Refine::None : Refine::Default;
-  auto mask = kernel->kernel->block_mask(wanted, *captures);
-  if (!mask) return std::unexpected(std::move(mask.error()));
-  return new flexc_mask{std::move(*mask)};
-}
-
-flexc::Result<const flexc_kernel*> run_call(const flexc_kernel* kernel, const flexc_call* call) {
-  if (kernel == nullptr || call == nullptr) return usage("flexc_run: the kernel or the call is null");
-  flexc::RunArguments arguments;
-  const std::pair<const flexc_tensor*, flexc::TensorView*> tensors[] = {{&call->q, &arguments.q}, {&call->k, &arguments.k}, {&call->v, &arguments.v}, {&call->out, &arguments.out},
-                                                                         {&call->lse, &arguments.lse}, {&call->max_scores, &arguments.max_scores}, {&call->sink, &arguments.sink}};
-  static constexpr const char* kNames[] = {"q", "k", "v", "out", "lse", "max_scores", "sink"};
-  for (std::size_t i = 0; i < std::size(tensors); ++i) {
-    auto view = view_of(*tensors[i].first, kNames[i]);
-    if (!view) return std::unexpected(std::move(view.error()));
-    *tensors[i].second = std::move(*view);
-  }
-  auto captures = captures_of(call->bindings, call->binding_count);
-  if (!captures) return std::unexpected(std::move(captures.error()));
-  arguments.captures = std::move(*captures);
-  if (call->mask != nullptr) arguments.mask = &call->mask->mask;
-  if (call->has_scale != 0) arguments.scale = call->scale;
-  arguments.q_offset = call->q_offset, arguments.kv_offset = call->kv_offset, arguments.q_total = call->q_total, arguments.kv_total = call->kv_total;
-  arguments.checked = call->checked != 0;
-  arguments.threads = call->threads;
-  if (auto status = kernel->kernel->run(arguments); !status) return std::unexpected(std::move(status.error()));
-  return kernel;
-}
 
 flexc::Result<flexc_variant*> owned(std::expected<flexc::Variant, flexc::Diagnostics> variant) {
   if (!variant) return std::unexpected(Error{ErrorKind::Input, variant.error().render()});
@@ -134,21 +25,6 @@ flexc::Result<flexc_variant*> owned(std::expected<flexc::Variant, flexc::Diagnos
 }  // namespace
 
 extern "C" {
-
-const char* flexc_version(void) { return flexc::version().data(); }
-
-const char* flexc_error_message(const flexc_error* error) { return error == nullptr ? "" : error->message.c_str(); }
-flexc_error_kind flexc_error_get_kind(const flexc_error* error) { return error == nullptr ? FLEXC_ERROR_INTERNAL : static_cast<flexc_error_kind>(error->kind); }
-void flexc_error_destroy(flexc_error* error) { delete error; }
-
-flexc_engine* flexc_engine_create(const char* cache_dir, flexc_error** error) {
-  return guarded<flexc_engine>(error, [&]() -> flexc::Result<flexc_engine*> {
-    flexc::EngineOptions options;
-    if (cache_dir != nullptr) options.cache_dir = cache_dir;
-    return new flexc_engine{flexc::Engine(std::move(options))};
-  });
-}
-void flexc_engine_destroy(flexc_engine* engine) { delete engine; }
 
 flexc_variant* flexc_variant_parse(const char* text, const char* name, flexc_error** error) {
   return guarded<flexc_variant>(error, [&]() -> flexc::Result<flexc_variant*> {
@@ -178,17 +54,6 @@ flexc_kernel* flexc_compile(flexc_engine* engine, const flexc_variant* variant, 
     if (!kernel) return std::unexpected(Error{kernel.error().error.kind, text_of(kernel.error())});
     return new flexc_kernel{std::move(*kernel)};
   });
-}
-void flexc_kernel_destroy(flexc_kernel* kernel) { delete kernel; }
-flexc_device flexc_kernel_device(const flexc_kernel* kernel) { return kernel == nullptr ? FLEXC_AUTO : static_cast<flexc_device>(kernel->kernel->device().kind); }
-
-flexc_mask* flexc_kernel_block_mask(const flexc_kernel* kernel, const flexc_mask_shape* shape, const flexc_binding* bindings, size_t binding_count, flexc_error** error) {
-  return guarded<flexc_mask>(error, [&] { return build_mask(kernel, shape, bindings, binding_count); });
-}
-void flexc_mask_destroy(flexc_mask* mask) { delete mask; }
-
-int flexc_run(const flexc_kernel* kernel, const flexc_call* call, flexc_error** error) {
-  return guarded<const flexc_kernel>(error, [&] { return run_call(kernel, call); }) != nullptr ? 1 : 0;
 }
 
 }  // extern "C"

@@ -1,8 +1,10 @@
-// From a typed normal form to a Hopper kernel's text, PTX and cubin.
+// From a typed normal form to a Hopper kernel's text, PTX and cubin, without any cache (cuda_compiler.h has one).
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "compiler/emit/cuda/hooks_source.h"
 #include "compiler/emit/cuda/kernel_source.h"
@@ -12,25 +14,34 @@
 
 namespace flexc {
 
-/// Where a kernel came from.
-enum class KernelOrigin : std::uint8_t { Memory, Disk, Compiled };
-/// "memory", "disk", "compiled".
-std::string_view name_of(KernelOrigin origin);
+/// What tells one kernel of a variant from another: every field is in its key, but `in_child` and `gallery_name`, which change no instruction.
+struct CudaKernelRequest {
+  DType dtype = bf16;
+  std::int64_t head_dim = 64;  ///< D = DV
+  compiler::Member member = compiler::Member::Narrow;
+  bool in_child = false;          ///< NVRTC in a process of its own, with limits on time and memory
+  std::string gallery_name = {};  ///< for the header of the emitted text
+};
 
 /// A kernel and all that a launch has to know of it.
 struct CudaKernelCode {
-  compiler::Manifest manifest;  ///< what a launch must check before it runs this code
-  std::string text, ptx, log;
+  compiler::CudaHooks hooks;
+  runtime::HopperMember member;  ///< of the tile that was chosen
+  std::string text, ptx, log;  ///< empty for a kernel from the cache
   std::vector<std::byte> cubin;
   runtime::CubinReport report;
   unsigned spill_bytes = 0;
-  runtime::HopperMember member;  ///< of the tile that was chosen
+  std::string nvrtc;  ///< the file that compiled it; empty for a kernel from the cache
 };
 
-/// The text alone, for the first tile of the ladder. Environment for a dtype or head dim that no CUDA template takes.
-Result<CudaKernelCode> emit_cuda_kernel(const dsl::NormalForm& form, const EmitOptions& options, compiler::Member member = compiler::Member::Narrow);
+/// Environment for a dtype or head dim that no CUDA template takes.
+Result<void> check_cuda_template(const CudaKernelRequest& request);
 
-/// Compiled by NVRTC, for the first tile of the ladder that neither spills nor uses a stack; if all do, for the one that spills least.
-Result<CudaKernelCode> compile_cuda_kernel(const dsl::NormalForm& form, const EmitOptions& options, compiler::Member member = compiler::Member::Narrow);
+/// The text alone, for the first tile of the ladder. Errors as check_cuda_template's.
+Result<CudaKernelCode> emit_cuda_kernel(const dsl::NormalForm& form, const CudaKernelRequest& request);
+
+/// Compiled by NVRTC, for the first tile of the ladder that neither spills nor uses a stack; if all do, for the one that spills least. NVRTC is opened
+/// while the text is emitted. A child has the time and memory of $FLEXC_COMPILE_SECONDS (120) and $FLEXC_COMPILE_MIB (8192).
+Result<CudaKernelCode> compile_cuda_kernel(const dsl::NormalForm& form, const CudaKernelRequest& request);
 
 }  // namespace flexc

@@ -1,13 +1,124 @@
 #include "compiler/host/cuda_compiler.h"
 
-namespace flexc {
+#include <utility>
 
-CudaCompiler::CudaCompiler(const EngineOptions& options) : options_(options) {}
+#include <fmt/format.h>
+
+#include "compiler/host/cuda_files.h"
+#include "compiler/host/cuda_payload.h"
+#include "compiler/host/dump.h"
+#include "compiler/host/ir_library.h"
+#include "runtime/cache/file_identity.h"
+#include "runtime/cuda/device_templates.h"
+#include "runtime/cuda/library.h"
+#include "runtime/cuda/nvrtc.h"
+
+namespace flexc {
+namespace {
+
+/// Raised by every change to what a key holds.
+constexpr int kKeySchema = 1;
+constexpr std::string_view kToolchainField = "nvrtc: ";
+/// Kernels that are remembered before those that nobody holds any more are forgotten.
+constexpr std::size_t kSlotsBeforeSweep = 64;
+
+std::string toolchain_line(const std::string& file) { return fmt::format("{}{}\n", kToolchainField, runtime::file_identity(file)); }
+
+/// SHA-256 over the names and texts of all templates: a kernel includes them.
+std::string hash_of_templates() {
+  std::vector<std::byte> bytes;
+  const auto add = [&bytes](std::string_view text) {
+    const auto part = std::as_bytes(std::span(text));
+    bytes.insert(bytes.end(), part.begin(), part.end());
+    bytes.push_back(std::byte{0});
+  };
+  for (const runtime::DeviceTemplate& file : runtime::device_templates()) {
+    add(file.name);
+    add(file.text);
+  }
+  std::string digits;
+  for (const std::uint8_t byte : runtime::sha256(bytes)) digits += fmt::format("{:02x}", byte);
+  return digits;
+}
+
+}  // namespace
+
+std::string_view name_of(KernelOrigin origin) {
+  switch (origin) {
+    case KernelOrigin::Memory: return "memory";
+    case KernelOrigin::Disk: return "disk";
+    case KernelOrigin::Compiled: return "compiled";
+  }
+  return "?";
+}
+
+std::string cuda_toolchain_line() {
+  const std::string file = runtime::nvrtc_file();
+  return file.empty() ? "" : toolchain_line(file);
+}
+
+std::string cuda_key(const dsl::NormalForm& form, const CudaKernelRequest& request) {
+  std::string options;
+  for (const char* option : runtime::nvrtc_options()) options += fmt::format(" {}", option);
+  return fmt::format("schema: {} {}\nflexc: {}\ncompiler: {}\nllvm: {}\nmlir: {}\ntemplates: {}\narch: {}\noptions:{}\ntile: automatic\ndtype: {}\nhead dim: {}\nvalue dim: {}\nmember: {}\nnormal form:\n{}",
+                     kKeySchema, kCudaPayloadSchema, version(), runtime::file_identity(ir_library_path()), runtime::file_identity(FLEXC_LLVM_LIBRARY), runtime::file_identity(FLEXC_MLIR_LIBRARY),
+                     hash_of_templates(), runtime::CudaProgram().architecture, options, name_of(request.dtype), request.head_dim, request.head_dim,
+                     request.member == compiler::Member::Narrow ? "narrow" : "wide", form.text);
+}
+
+CudaCompiler::CudaCompiler(const EngineOptions& options) : options_(options), dump_directory_(dump_directory(options)) {}
+
+std::shared_ptr<CudaCompiler::Slot> CudaCompiler::slot_of(const std::string& key) {
+  const std::lock_guard lock(mutex_);
+  if (slots_.size() >= kSlotsBeforeSweep) std::erase_if(slots_, [](const auto& entry) { return entry.second.use_count() == 1 && entry.second->code.expired(); });
+  auto& slot = slots_[key];
+  if (!slot) slot = std::make_shared<Slot>();
+  return slot;
+}
+
+runtime::DiskCache& CudaCompiler::cache() {
+  std::call_once(opened_, [this] { cache_ = std::make_unique<runtime::DiskCache>(runtime::DiskCacheOptions{options_.cache_dir, options_.cache_bytes, options_.on_warning}); });
+  return *cache_;
+}
+
+std::shared_ptr<const CudaKernelCode> CudaCompiler::find_on_disk(const std::string& toolchain, const std::string& key) {
+  constexpr auto kKind = runtime::EntryKind::Cubin;
+  const auto is_ours = [&key](std::string_view candidate) {
+    if (!candidate.starts_with(kToolchainField)) return false;
+    const std::size_t line = candidate.find('\n');
+    return line != std::string_view::npos && candidate.substr(line + 1) == key;
+  };
+  const auto payload = toolchain.empty() ? cache().find(kKind, is_ours) : cache().get(kKind, toolchain + key);
+  if (!payload) return nullptr;
+  auto code = decode_cuda_payload(*payload);
+  return code ? std::make_shared<const CudaKernelCode>(std::move(*code)) : nullptr;
+}
 
 Result<CudaKernel> CudaCompiler::kernel(const dsl::NormalForm& form, const CudaKernelRequest& request) {
-  auto code = compile_cuda_kernel(form, {.dtype = request.dtype, .head_dim = request.head_dim, .in_child = request.in_child, .gallery_name = request.gallery_name}, request.member);
-  if (!code) return std::unexpected(code.error());
-  return CudaKernel{std::make_shared<const CudaKernelCode>(std::move(*code)), KernelOrigin::Compiled};
+  if (auto status = check_cuda_template(request); !status) return std::unexpected(status.error());
+  const std::string key = cuda_key(form, request);
+  const std::shared_ptr<Slot> slot = slot_of(key);
+  const std::lock_guard lock(slot->making);
+  if (auto code = slot->code.lock()) return CudaKernel{std::move(code), KernelOrigin::Memory};
+
+  // A dump of nothing would not be what was asked for, and an edited text is not what the key says.
+  const bool is_overridden = !override_directory().empty();
+  const bool asks_disk = options_.disk_cache && dump_directory_.empty() && !is_overridden;
+  const std::string toolchain = asks_disk ? cuda_toolchain_line() : "";
+  if (asks_disk) {
+    if (auto code = find_on_disk(toolchain, key)) {
+      slot->code = code;
+      return CudaKernel{std::move(code), KernelOrigin::Disk};
+    }
+  }
+  auto compiled = compile_cuda_kernel(form, request);
+  if (!compiled) return std::unexpected(compiled.error());
+  // The NVRTC that compiled is nearly always the one that was expected; where the loader took another, the key would be wrong.
+  if (asks_disk && !toolchain.empty() && toolchain == toolchain_line(compiled->nvrtc)) cache().put(runtime::EntryKind::Cubin, toolchain + key, encode_cuda_payload(*compiled));
+  if (auto dumped = dump_cuda_kernel(dump_directory_, form, request, *compiled); !dumped) return std::unexpected(dumped.error());
+  auto code = std::make_shared<const CudaKernelCode>(std::move(*compiled));
+  slot->code = code;
+  return CudaKernel{std::move(code), KernelOrigin::Compiled};
 }
 
 }  // namespace flexc

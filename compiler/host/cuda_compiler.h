@@ -5,22 +5,12 @@
 #include <memory>
 #include <mutex>
 #include <string>
-#include <string_view>
 
 #include "compiler/host/cuda_compile.h"
 #include "flexc/flexc.h"
 #include "runtime/cache/disk_cache.h"
 
 namespace flexc {
-
-/// What tells one kernel of a variant from another: every field is in its key, but `in_child` and `gallery_name`, which change no instruction.
-struct CudaKernelRequest {
-  DType dtype = bf16;
-  std::int64_t head_dim = 64;  ///< D = DV
-  compiler::Member member = compiler::Member::Narrow;
-  bool in_child = false;         ///< NVRTC in a process of its own, with limits on time and memory
-  std::string gallery_name = {};  ///< for the header of the emitted text
-};
 
 /// A kernel and where it came from.
 struct CudaKernel {
@@ -34,12 +24,31 @@ class CudaCompiler {
   explicit CudaCompiler(const EngineOptions& options);
 
   /// The kernel for sm_90a. Threads that ask for one kernel at a time wait for one compilation. Environment for a dtype or head dim without a
-  /// template, and where nothing is cached and NVRTC or libflexc_ir is missing; everything else is Internal. Of a kernel from the cache,
-  /// `ptx` and `log` are empty.
+  /// template, and where nothing is cached and NVRTC or libflexc_ir is missing; whatever NVRTC or its child does is Internal. With a dump directory
+  /// or FLEXC_OVERRIDE the disk is not asked, and under FLEXC_OVERRIDE nothing is stored.
   Result<CudaKernel> kernel(const dsl::NormalForm& form, const CudaKernelRequest& request);
 
  private:
+  /// A kernel in use, or being made. It lives as long as someone holds it.
+  struct Slot {
+    std::mutex making;
+    std::weak_ptr<const CudaKernelCode> code;
+  };
+  std::shared_ptr<Slot> slot_of(const std::string& key);
+  runtime::DiskCache& cache();
+  std::shared_ptr<const CudaKernelCode> find_on_disk(const std::string& toolchain, const std::string& key);
+
   EngineOptions options_;
+  std::string dump_directory_;
+  std::once_flag opened_;
+  std::unique_ptr<runtime::DiskCache> cache_;
+  std::mutex mutex_;
+  std::map<std::string, std::shared_ptr<Slot>> slots_;
 };
+
+/// The key of a kernel in the cache, but for its first line, which names the toolchain (docs/cache.md).
+std::string cuda_key(const dsl::NormalForm& form, const CudaKernelRequest& request);
+/// That line, for NVRTC's file as nvrtc_file() finds it; empty where there is none: then a kernel that any NVRTC compiled serves.
+std::string cuda_toolchain_line();
 
 }  // namespace flexc

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "compiler/host/cpu_kernel.h"
+#include "compiler/host/cpu_compile.h"
 #include "compiler/host/dump.h"
 #include "compiler/host/gpu_kernel.h"
 #include "compiler/host/hopper_call.h"
@@ -12,6 +12,7 @@
 #include "compiler/host/row_compiler.h"
 #include "compiler/host/variant_impl.h"
 #include "runtime/cuda/driver.h"
+#include "runtime/host/engine_impl.h"
 
 namespace flexc {
 namespace {
@@ -31,12 +32,13 @@ std::expected<std::shared_ptr<const dsl::NormalForm>, CompileError> typed_form(c
   return std::make_shared<const dsl::NormalForm>(std::move(*form));
 }
 
-}  // namespace
-
-struct Engine::Impl {
-  explicit Impl(EngineOptions given) : options(std::move(given)), row_compiler(std::make_shared<RowCompiler>(options)), cuda_compiler(std::make_shared<CudaCompiler>(options)) {}
+/// The compiler's half of an engine.
+struct CompilerHalf {
+  CompilerHalf(const EngineOptions& given, std::shared_ptr<EngineCounters> counts)
+      : options(given), counters(std::move(counts)), row_compiler(std::make_shared<RowCompiler>(given, counters)), cuda_compiler(std::make_shared<CudaCompiler>(given)) {}
 
   EngineOptions options;
+  std::shared_ptr<EngineCounters> counters;
   std::shared_ptr<RowCompiler> row_compiler;
   std::shared_ptr<CudaCompiler> cuda_compiler;
   KernelTable kernels;
@@ -53,10 +55,7 @@ struct Engine::Impl {
   KernelTable::Made make(std::shared_ptr<const dsl::NormalForm> form, const CompileOptions& call, Device::Kind kind) const;
 };
 
-Engine::Engine(EngineOptions options) : impl_(std::make_unique<Impl>(std::move(options))) {}
-Engine::~Engine() = default;
-Engine::Engine(Engine&&) noexcept = default;
-Engine& Engine::operator=(Engine&&) noexcept = default;
+}  // namespace
 
 std::expected<std::shared_ptr<const Kernel>, CompileError> Engine::compile(const Variant& variant, const CompileOptions& options) {
   if (!is_float(options.dtype) || options.dtype == f64)
@@ -66,6 +65,9 @@ std::expected<std::shared_ptr<const Kernel>, CompileError> Engine::compile(const
   auto form = typed_form(VariantAccess::share(variant), options);
   if (!form) return std::unexpected(std::move(form.error()));
 
+  std::call_once(impl_->compiler_made, [this] { impl_->compiler = std::make_shared<CompilerHalf>(impl_->options, impl_->counters); });
+  auto& half = *static_cast<CompilerHalf*>(impl_->compiler.get());
+
   const std::shared_ptr<const dsl::NormalForm>& typed = *form;
   std::string late_names;  // of a variant whose captures got their types just now
   if (!variant.impl().form) late_names = bound_names(*typed);
@@ -73,11 +75,11 @@ std::expected<std::shared_ptr<const Kernel>, CompileError> Engine::compile(const
                 options.head_dim, options.value_dim ? options.value_dim : options.head_dim};
   const auto compile_for = [&](Device::Kind kind) {
     key.device = kind;
-    return impl_->kernels.get_or_make(key, [&] { return impl_->make(typed, options, kind); });
+    return half.kernels.get_or_make(key, [&] { return half.make(typed, options, kind); });
   };
   if (options.device.kind != Device::Kind::Auto) return compile_for(options.device.kind);
   const bool fits_hopper = check_hopper_options("", options).has_value();
-  if (fits_hopper && impl_->has_gpu())
+  if (fits_hopper && half.has_gpu())
     if (auto kernel = compile_for(Device::Kind::Cuda); kernel || kernel.error().error.kind != ErrorKind::Environment) return kernel;
   // Without a GPU kernel, automatic is the CPU, and the oracle where the CPU back end cannot run.
   auto kernel = compile_for(Device::Kind::Cpu);
@@ -85,7 +87,7 @@ std::expected<std::shared_ptr<const Kernel>, CompileError> Engine::compile(const
   return compile_for(Device::Kind::Oracle);
 }
 
-KernelTable::Made Engine::Impl::make(std::shared_ptr<const dsl::NormalForm> form, const CompileOptions& call, Device::Kind kind) const {
+KernelTable::Made CompilerHalf::make(std::shared_ptr<const dsl::NormalForm> form, const CompileOptions& call, Device::Kind kind) const {
   if (kind == Device::Kind::Oracle)  // its one stage is the normal form
     if (auto dumped = dump_normal_form(dump_directory(options), *form); !dumped) return std::unexpected(CompileError{std::move(dumped.error()), {}});
   auto kernel = kind == Device::Kind::Oracle  ? make_oracle_kernel(std::move(form), call)
@@ -93,20 +95,8 @@ KernelTable::Made Engine::Impl::make(std::shared_ptr<const dsl::NormalForm> form
                 : kind == Device::Kind::Cuda  ? make_gpu_kernel(std::move(form), call, cuda_compiler)
                                               : make_cpu_kernel(std::move(form), call, row_compiler);
   if (!kernel) return std::unexpected(CompileError{std::move(kernel.error()), {}});
+  ++counters->kernels_made;
   return std::move(*kernel);
 }
-
-std::string_view name_of(Device device) {
-  switch (device.kind) {
-    case Device::Kind::Auto: return "auto";
-    case Device::Kind::Cpu: return "cpu";
-    case Device::Kind::Cuda: return "cuda";
-    case Device::Kind::Model: return "model";
-    case Device::Kind::Oracle: return "oracle";
-  }
-  return "?";
-}
-
-std::string_view version() { return FLEXC_VERSION; }
 
 }  // namespace flexc

@@ -6,9 +6,9 @@
 
 #include <fmt/format.h>
 
-#include "compiler/host/block_masks.h"
 #include "compiler/host/hopper_call.h"
 #include "compiler/host/hopper_members.h"
+#include "compiler/host/tile_programs.h"
 #include "runtime/cuda/driver.h"
 
 namespace flexc {
@@ -39,7 +39,7 @@ Result<LoadedMember> load_member(const runtime::CudaDriver& driver, CudaCompiler
     return failed(ErrorKind::Internal, fmt::format("{}: the machine code takes other arguments than its description says", kDevice));
   auto module = driver.load(kernel->code->cubin, runtime::kHopperKernel, member.dynamic_smem_bytes);
   if (!module) return std::unexpected(module.error());
-  return LoadedMember{kernel->code, kernel->code->manifest, std::move(*module)};
+  return LoadedMember{kernel->code, kernel->code->hooks.manifest, std::move(*module)};
 }
 
 using GpuMembers = HopperMembers<LoadedMember>;
@@ -155,7 +155,7 @@ class GpuKernel final : public Kernel {
   }
 
   std::shared_ptr<const dsl::NormalForm> form_;
-  MaskBuilder masks_{form_};
+  MaskBuilder masks_{form_, compiled_tile_program(form_)};
   CompileOptions options_;
   runtime::CudaDriver driver_;
   std::unique_ptr<GpuMembers> members_;

@@ -5,7 +5,7 @@
 
 #include <fmt/format.h>
 
-#include "compiler/host/bindings.h"
+#include "runtime/kernel/bindings.h"
 #include "compiler/host/hook_params.h"
 
 namespace flexc {

@@ -1,8 +1,8 @@
 // A call of the Hopper kernel, as far as the host model and a GPU have it in common: checks, the mods' environment, the launch's arguments.
 #pragma once
 
-#include "compiler/host/arguments.h"
-#include "compiler/host/assumptions.h"
+#include "runtime/kernel/arguments.h"
+#include "runtime/kernel/assumptions.h"
 #include "runtime/cuda/forward_plan.h"
 
 namespace flexc {

@@ -36,18 +36,24 @@ class KernelTable {
   template <class Make>
   Made get_or_make(const KernelKey& key, Make make) {
     const std::shared_ptr<Slot> slot = find(key);
-    if (auto kernel = slot->kernel.load()) return kernel;
+    if (slot->made.load(std::memory_order_acquire)) return slot->kernel;
     const std::lock_guard lock(slot->making);
-    if (auto kernel = slot->kernel.load()) return kernel;
+    if (slot->made.load(std::memory_order_relaxed)) return slot->kernel;
     Made made = make();
-    if (made) slot->kernel.store(*made);
+    if (made) {
+      slot->kernel = *made;
+      slot->made.store(true, std::memory_order_release);
+    }
     return made;
   }
 
  private:
   struct Slot {
     std::mutex making;
-    std::atomic<std::shared_ptr<const Kernel>> kernel;
+    /// Written once, before `made` is set, and read only where it is. (libstdc++ 12's atomic<shared_ptr> orders its reads by nothing,
+    /// as ThreadSanitizer says.)
+    std::shared_ptr<const Kernel> kernel;
+    std::atomic<bool> made = false;
     std::atomic<std::uint64_t> last_use = 0;
   };
   struct OwnedKey {

@@ -7,11 +7,11 @@
 
 #include <fmt/format.h>
 
-#include "compiler/host/block_masks.h"
 #include "compiler/host/hopper_call.h"
 #include "compiler/host/hopper_members.h"
 #include "compiler/host/host_compiler.h"
 #include "compiler/host/ir_library.h"
+#include "compiler/host/tile_programs.h"
 #include "flexc/io.h"
 #include "runtime/cuda/device_templates.h"
 #include "templates/model/forward_plan.h"
@@ -194,7 +194,7 @@ class ModelKernel final : public Kernel {
   }
 
   std::shared_ptr<const dsl::NormalForm> form_;
-  MaskBuilder masks_{form_};
+  MaskBuilder masks_{form_, compiled_tile_program(form_)};
   CompileOptions options_;
   std::unique_ptr<ModelMembers> members_;
 };

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <thread>
 
-#include "compiler/host/arguments.h"
-#include "compiler/host/bindings.h"
-#include "compiler/host/block_masks.h"
+#include "compiler/host/tile_programs.h"
 #include "flexc/dsl/evaluate.h"
 #include "flexc/io.h"
+#include "runtime/kernel/arguments.h"
+#include "runtime/kernel/bindings.h"
 
 namespace flexc {
 namespace {
@@ -66,7 +66,7 @@ class OracleKernel final : public Kernel {
 
  private:
   std::shared_ptr<const dsl::NormalForm> form_;
-  MaskBuilder masks_{form_};
+  MaskBuilder masks_{form_, compiled_tile_program(form_)};
   CompileOptions options_;
 };
 

@@ -38,7 +38,8 @@ std::optional<compiler::RowMember> member_of(const std::vector<std::byte>& paylo
 
 }  // namespace
 
-RowCompiler::RowCompiler(const EngineOptions& options) : options_(options), dump_directory_(dump_directory(options)) {}
+RowCompiler::RowCompiler(const EngineOptions& options, std::shared_ptr<EngineCounters> counters)
+    : options_(options), dump_directory_(dump_directory(options)), counters_(std::move(counters)) {}
 
 runtime::DiskCache& RowCompiler::cache() {
   std::call_once(opened_, [this] {
@@ -61,12 +62,16 @@ Result<compiler::RowMember> RowCompiler::member(const dsl::NormalForm& form, com
     runtime::DiskCache& disk = cache();
     key = key_of(form, member, *level);
     if (auto payload = disk.get(runtime::EntryKind::CpuObject, key))
-      if (auto found = member_of(*payload)) return std::move(*found);
+      if (auto found = member_of(*payload)) {
+        ++counters_->disk_hits;
+        return std::move(*found);
+      }
   }
   const auto functions = ir_functions();
   if (!functions) return std::unexpected(functions.error());
   auto compiled = (*functions)->compile_row_member(form, member, *level);
   if (!compiled) return compiled;
+  ++counters_->compilations;
   if (!key.empty()) cache_->put(runtime::EntryKind::CpuObject, key, payload_of(*compiled));
   if (auto dumped = dump_stages(dump_directory_, form, member, compiled->object); !dumped) return std::unexpected(dumped.error());
   return compiled;

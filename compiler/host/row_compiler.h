@@ -9,13 +9,14 @@
 #include "compiler/stages.h"
 #include "flexc/flexc.h"
 #include "runtime/cache/disk_cache.h"
+#include "runtime/host/engine_impl.h"
 
 namespace flexc {
 
 /// Thread-safe. Kernels share it with their engine: a wide member may be compiled long after.
 class RowCompiler {
  public:
-  explicit RowCompiler(const EngineOptions& options);
+  RowCompiler(const EngineOptions& options, std::shared_ptr<EngineCounters> counters);
 
   /// The mods of `form` for this machine. With a dump directory everything is compiled, and leaves its stages there. Environment
   /// where the machine has no AVX2, libflexc_ir is missing or the dump cannot be written; everything else is Internal.
@@ -31,6 +32,7 @@ class RowCompiler {
   std::once_flag opened_;
   std::unique_ptr<runtime::DiskCache> cache_;
   std::string toolchain_;  ///< which compiler this is, by its files
+  std::shared_ptr<EngineCounters> counters_;
 };
 
 }  // namespace flexc

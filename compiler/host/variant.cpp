@@ -1,4 +1,4 @@
-#include "compiler/host/cuda_compile.h"
+#include "compiler/host/cuda_stages.h"
 #include "compiler/host/ir_library.h"
 #include "compiler/host/variant_impl.h"
 
@@ -10,7 +10,6 @@
 #include "dsl/codes.h"
 #include "dsl/syntax/parse.h"
 #include "dsl/syntax/resolve.h"
-#include "runtime/cuda/disassemble.h"
 
 namespace flexc {
 namespace {
@@ -158,21 +157,9 @@ std::expected<EmittedKernel, CompileError> Variant::emit_kernel(std::string_view
   if (std::ranges::find(kStages, stage) == std::end(kStages))
     return std::unexpected(CompileError{{ErrorKind::Usage, "a kernel has the stages cuda, ptx, cubin and sass, not `" + std::string(stage) + "`"}, {}});
   return with_form(*impl_, [&](const dsl::NormalForm& form) -> std::expected<EmittedKernel, CompileError> {
-    auto code = stage == "cuda" ? emit_cuda_kernel(form, options) : compile_cuda_kernel(form, options);
-    if (!code) return std::unexpected(CompileError{std::move(code.error()), {}});
-    EmittedKernel kernel;
-    kernel.registers = code->report.registers;
-    kernel.spill_bytes = code->spill_bytes;
-    kernel.smem_bytes = code->report.static_smem_bytes + code->member.dynamic_smem_bytes;
-    if (stage == "cuda") kernel.bytes = std::move(code->text);
-    if (stage == "ptx") kernel.bytes = std::move(code->ptx);
-    if (stage == "cubin") kernel.bytes.assign(reinterpret_cast<const char*>(code->cubin.data()), code->cubin.size());
-    if (stage == "sass") {
-      auto text = runtime::disassemble(code->cubin);
-      if (!text) return std::unexpected(CompileError{std::move(text.error()), {}});
-      kernel.bytes = std::move(*text);
-    }
-    return kernel;
+    auto kernel = emit_cuda_stage(form, stage, options);
+    if (!kernel) return std::unexpected(CompileError{std::move(kernel.error()), {}});
+    return std::move(*kernel);
   });
 }
 

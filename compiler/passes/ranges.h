@@ -27,7 +27,7 @@ struct Range {
 /// Ranges of the integers of a variant's mods; booleans are 0 or 1, a row has the range of its elements.
 ///
 /// Without the attribute `flex.narrow` on the variant, leaves have what their types and the hosts guarantee: positions are any i64
-/// (compiler/host/arguments.cpp accepts negative offsets and only refuses an offset + length beyond 64 bits), the symbols and fresh
+/// (runtime/kernel/arguments.cpp accepts negative offsets and only refuses an offset + length beyond 64 bits), the symbols and fresh
 /// dims are not negative, b is in [0, B), h in [0, H), i32 params, i32 and u8 captures have their type's range. With it, the
 /// assumptions of members.h hold too, and each range says which of them it rests on.
 ///

@@ -43,6 +43,17 @@ void Elaborator::declare_all() {
   declare_undeclared_captures();
 }
 
+namespace {
+
+/// Other systems' short names of the two positions.
+std::string_view position_hint(std::string_view name) {
+  if (name == "q") return "the query's position is q_idx; else ";
+  if (name == "k" || name == "kv") return "the key's position is kv_idx; else ";
+  return "";
+}
+
+}  // namespace
+
 void Elaborator::declare_undeclared_captures() {
   for (const Program::UndeclaredCapture& undeclared : program_.undeclared) {
     CaptureType type{DType::F32, undeclared.rank};
@@ -55,7 +66,7 @@ void Elaborator::declare_undeclared_captures() {
            fmt::format("'{0}' is not declared, and is taken for a capture of f32; declare it in a file: `tensor {0}: f32[{1}]`", undeclared.name, dims));
     } else {
       report(codes::undeclared_capture, undeclared.span,
-             fmt::format("nothing is bound to '{0}': bind a tensor to it, or declare it: `tensor {0}: f32[…]`", undeclared.name));
+             fmt::format("nothing is bound to '{0}': {1}bind a tensor to it, or declare it: `tensor {0}: f32[…]`", undeclared.name, position_hint(undeclared.name)));
     }
     captures_[undeclared.name] = static_cast<std::uint32_t>(form_.captures.size());
     CaptureInfo info{std::string(undeclared.name), type.dtype, {}, false};

@@ -1,5 +1,6 @@
 #include "dsl/elaborate/identity.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <vector>
@@ -119,6 +120,14 @@ void fill_identity(NormalForm& form) {
   form.text = printer.print();
   for (std::size_t i = 0; i < form.captures.size(); ++i) form.captures[i].used = printer.uses_capture(i);
   for (std::size_t i = 0; i < form.params.size(); ++i) form.params[i].used = printer.uses_param(i);
+  form.sizes_read.clear();
+  for (const auto* body : {&form.score, &form.mask}) {
+    if (!*body) continue;
+    for (const Node& node : (*body)->nodes) {
+      const auto dim = static_cast<std::uint32_t>(node.imm);
+      if (node.op == Op::FreshDim && std::ranges::find(form.sizes_read, dim) == form.sizes_read.end()) form.sizes_read.push_back(dim);
+    }
+  }
   const XXH128_hash_t hash = XXH3_128bits(form.text.data(), form.text.size());
   form.hash = {hash.high64, hash.low64};
 }

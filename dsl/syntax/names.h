@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/nearest_name.h"
+
 namespace flexc::dsl {
 
 /// Functions callable by bare name, and as `torch.NAME` or `math.NAME`.
@@ -18,7 +20,6 @@ bool is_module(std::string_view name);
 bool is_problem_symbol(std::string_view name);
 bool is_keyword(std::string_view name);
 
-/// The candidate nearest to `name` (edit distance with transpositions, at most a third of its length, at least 1), or "".
-std::string_view nearest_name(std::string_view name, std::span<const std::string_view> candidates);
+using flexc::nearest_name;
 
 }  // namespace flexc::dsl

@@ -149,8 +149,21 @@ class Resolver {
         warned_ = true;
       }
     }
-    if (!globals_.contains(kScoreMod) && !globals_.contains(kMaskMod) && !warned_ && !syntax_errors)
-      warn({0, 0, 0}, "neither score_mod nor mask_mod is defined: this is plain attention");
+    if (!globals_.contains(kScoreMod) && !globals_.contains(kMaskMod) && !warned_ && !syntax_errors) warn_of_no_mod();
+  }
+
+  /// A single function that nobody calls, with a mod's parameters by number, is probably meant to be that mod.
+  void warn_of_no_mod() {
+    std::string message = "neither score_mod nor mask_mod is defined: this is plain attention";
+    std::vector<const Function*> unused;
+    for (const auto& [name, global] : globals_)
+      if (global.function != nullptr && !global.used) unused.push_back(global.function);
+    if (unused.size() == 1) {
+      const std::size_t count = unused.front()->parameters.size();
+      if (count == kMaskParameters || count == kScoreParameters)
+        message += fmt::format("; to use '{}', call it {}", unused.front()->name, count == kMaskParameters ? kMaskMod : kScoreMod);
+    }
+    warn({0, 0, 0}, std::move(message));
   }
 
   void warn(Span span, std::string message) { diagnostics_.add({Severity::Warning, codes::no_mod, span, std::move(message), {}}); }

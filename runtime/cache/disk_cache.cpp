@@ -114,6 +114,20 @@ std::optional<std::vector<std::byte>> read_file(int directory, const std::string
   return bytes;
 }
 
+/// The key that an entry of this kind claims to have; nothing is verified but its length.
+std::optional<std::string> claimed_key(int directory, const std::string& name, EntryKind kind) {
+  const Descriptor file = open_at(directory, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+  struct stat status {};
+  if (!file || ::fstat(file.number(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  std::vector<std::byte> header(kEntryHeaderBytes);
+  if (::pread(file.number(), header.data(), header.size(), 0) != static_cast<ssize_t>(header.size())) return std::nullopt;
+  const auto length = claimed_key_bytes(header, kind);
+  if (!length || *length > static_cast<std::uint64_t>(status.st_size)) return std::nullopt;
+  std::string key(static_cast<std::size_t>(*length), '\0');
+  if (::pread(file.number(), key.data(), key.size(), kEntryHeaderBytes) != static_cast<ssize_t>(key.size())) return std::nullopt;
+  return key;
+}
+
 }  // namespace
 
 struct DiskCache::Warned {
@@ -170,6 +184,19 @@ std::optional<std::vector<std::byte>> DiskCache::get(EntryKind kind, std::string
   const std::timespec now[2] = {{0, UTIME_NOW}, {0, UTIME_NOW}};
   ::futimens(file.number(), now);  // the last use; if it cannot be written, the entry only goes earlier
   return std::move(entry->payload);
+}
+
+std::optional<std::vector<std::byte>> DiskCache::find(EntryKind kind, const std::function<bool(std::string_view key)>& matches) {
+  if (!usable()) return std::nullopt;
+  auto files = list(false);
+  if (!files) return std::nullopt;
+  std::ranges::sort(*files, std::greater<>(), [](const Listed& file) { return std::tuple(file.last_use.tv_sec, file.last_use.tv_nsec); });
+  for (const Listed& file : *files) {
+    const auto key = claimed_key(directory_, file.name, kind);
+    if (!key || !matches(*key)) continue;
+    if (auto payload = get(kind, *key)) return payload;
+  }
+  return std::nullopt;
 }
 
 bool DiskCache::put(EntryKind kind, std::string_view key, std::span<const std::byte> payload) {

@@ -48,6 +48,9 @@ class DiskCache {
 
   /// The payload stored under exactly this key. What fails verification is removed and is a miss.
   std::optional<std::vector<std::byte>> get(EntryKind kind, std::string_view key);
+  /// The payload of the most recently used entry of this kind whose key `matches`, verified as get does. Reads the keys of all entries, so it is
+  /// for where a part of the key is not known.
+  std::optional<std::vector<std::byte>> find(EntryKind kind, const std::function<bool(std::string_view key)>& matches);
   /// Whether it was stored. Prunes if the bound is passed.
   bool put(EntryKind kind, std::string_view key, std::span<const std::byte> payload);
 

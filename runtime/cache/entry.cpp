@@ -72,6 +72,14 @@ std::vector<std::byte> encode_entry(EntryKind kind, std::string_view key, std::s
   return out;
 }
 
+std::optional<std::uint64_t> claimed_key_bytes(std::span<const std::byte> header, EntryKind kind) {
+  if (header.size() != kEntryHeaderBytes || std::memcmp(header.data(), kMagic.data(), kMagic.size()) != 0) return std::nullopt;
+  if (take<std::uint32_t>(header, 8) != kEntryFormat || take<std::uint32_t>(header, 12) != static_cast<std::uint32_t>(kind)) return std::nullopt;
+  const auto key_bytes = take<std::uint64_t>(header, 16);
+  if (key_bytes > kMaxKeyBytes) return std::nullopt;
+  return key_bytes;
+}
+
 std::optional<Entry> decode_entry(std::span<const std::byte> bytes, std::string& problem) {
   const auto refuse = [&problem](const char* what) {
     problem = what;

@@ -44,6 +44,9 @@ std::string entry_name(EntryKind kind, std::string_view key);
 
 std::vector<std::byte> encode_entry(EntryKind kind, std::string_view key, std::span<const std::byte> payload);
 
+/// The length of the key that a header of kEntryHeaderBytes claims for an entry of this format and kind; nothing for any other header. Not verified.
+std::optional<std::uint64_t> claimed_key_bytes(std::span<const std::byte> header, EntryKind kind);
+
 /// A verified entry.
 struct Entry {
   EntryKind kind = EntryKind::CpuObject;

@@ -1,5 +1,7 @@
 #include "runtime/cuda/library.h"
 
+#include "runtime/cuda/loader_search.h"
+
 #include <dlfcn.h>
 #include <unistd.h>
 
@@ -70,6 +72,12 @@ std::vector<std::string> nvrtc_candidates() {
   add_wheels("/usr", names);
   add_wheels("/usr/local", names);
   return names;
+}
+
+std::string nvrtc_file() {
+  for (const std::string& name : nvrtc_candidates())
+    if (std::string path = find_library(name); !path.empty()) return path;
+  return {};
 }
 
 }  // namespace flexc::runtime

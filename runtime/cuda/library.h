@@ -32,4 +32,7 @@ class CudaLibrary {
 /// under $VIRTUAL_ENV, $HOME/.local and /usr.
 std::vector<std::string> nvrtc_candidates();
 
+/// The file of the first candidate that is there, found without loading it: part of what names a kernel in the cache. Empty where there is none.
+std::string nvrtc_file();
+
 }  // namespace flexc::runtime

@@ -1,6 +1,6 @@
 #include "runtime/cuda/nvrtc.h"
 
-#include <array>
+#include <iterator>
 
 #include <fmt/format.h>
 
@@ -26,6 +26,8 @@ struct Nvrtc::Functions {
 
 namespace {
 
+constexpr const char* kOptions[] = {"--std=c++17", "--fmad=false", "--device-as-default-execution-space", "--no-cache", "--ptxas-options=-v"};
+
 /// PTX and cubin come with one more byte than text has; a log too.
 template <class Size, class Get>
 std::string fetch(Size size_of, Get get, void* program) {
@@ -46,6 +48,8 @@ std::string forbidden_message(const std::string& log) {
   }
   return {};
 }
+
+std::span<const char* const> nvrtc_options() { return kOptions; }
 
 Result<Nvrtc> Nvrtc::open() {
   auto library = CudaLibrary::open(nvrtc_candidates(),
@@ -84,6 +88,14 @@ std::string Nvrtc::message(int status) const {
   return text ? text : fmt::format("error {}", status);
 }
 
+void Nvrtc::warm_up() const {
+  constexpr const char* kOption = "--gpu-architecture=sm_90a";
+  Functions::Program unit = nullptr;
+  if (functions_->create(&unit, "extern \"C\" __global__ void nothing() {}", "nothing.cu", 0, nullptr, nullptr) != 0) return;
+  functions_->compile(unit, 1, &kOption);  // whatever is wrong, the real text will show
+  functions_->destroy(&unit);
+}
+
 Result<CudaBinary> Nvrtc::compile(const CudaProgram& program) const {
   std::vector<const char*> texts, names;
   for (const DeviceTemplate& file : device_templates()) {
@@ -95,7 +107,8 @@ Result<CudaBinary> Nvrtc::compile(const CudaProgram& program) const {
   if (const int status = functions_->create(&unit, program.text.c_str(), program.name.c_str(), count, texts.data(), names.data()); status != 0)
     return std::unexpected(Error{ErrorKind::Internal, fmt::format("nvrtcCreateProgram({}): {}", program.name, message(status))});
   const std::string architecture = "--gpu-architecture=" + program.architecture;
-  const std::array options = {architecture.c_str(), "--std=c++17", "--fmad=false", "--device-as-default-execution-space", "--no-cache", "--ptxas-options=-v"};
+  std::vector<const char*> options = {architecture.c_str()};
+  options.insert(options.end(), std::begin(kOptions), std::end(kOptions));
   const int status = functions_->compile(unit, static_cast<int>(options.size()), options.data());
   CudaBinary binary;
   binary.log = fetch(functions_->log_size, functions_->log, unit);

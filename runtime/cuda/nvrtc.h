@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,9 @@ class Nvrtc {
   std::string version() const { return version_; }
   std::string path() const { return path_; }
 
+  /// Compiles nothing much, so that NVRTC has set itself up (30 ms) before the first text is there.
+  void warm_up() const;
+
   /// flexc's own text: whatever is rejected, and any message of ptxas that wgmma was serialised (C75xx), is Internal, with the log. The
   /// compiler's own cache is off, because ptxas says nothing on a hit.
   Result<CudaBinary> compile(const CudaProgram& program) const;
@@ -41,6 +45,9 @@ class Nvrtc {
   std::shared_ptr<const Functions> functions_;
   std::string version_, path_;
 };
+
+/// What every compilation passes, beside the architecture: part of what names a kernel in the cache.
+std::span<const char* const> nvrtc_options();
 
 /// Codes of ptxas by which a kernel would lose its overlap or its registers: "C7510" to "C7519" in a log; empty if there is none.
 std::string forbidden_message(const std::string& log);

@@ -5,6 +5,7 @@
 
 #include "runtime/io/safetensors_header.h"
 #include "runtime/io/text.h"
+#include "runtime/nearest_name.h"
 
 namespace flexc::io {
 namespace {

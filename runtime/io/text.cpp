@@ -51,33 +51,6 @@ std::string in_quotes(std::string_view text, std::size_t limit) {
   return out + "'";
 }
 
-std::string_view nearest_name(std::string_view name, const std::vector<std::string_view>& candidates) {
-  constexpr std::size_t kLongestCompared = 200;  // the table is quadratic, and names come from hostile files
-  std::string_view best;
-  std::size_t best_distance = std::max<std::size_t>(1, name.size() / 3) + 1;
-  if (name.size() > kLongestCompared) return best;
-  for (std::string_view candidate : candidates) {
-    const std::size_t difference = candidate.size() > name.size() ? candidate.size() - name.size() : name.size() - candidate.size();
-    if (difference >= best_distance) continue;
-    std::vector<std::size_t> before(candidate.size() + 1), previous(candidate.size() + 1), row(candidate.size() + 1);
-    for (std::size_t j = 0; j <= candidate.size(); ++j) previous[j] = j;
-    for (std::size_t i = 1; i <= name.size(); ++i) {
-      row[0] = i;
-      for (std::size_t j = 1; j <= candidate.size(); ++j) {
-        row[j] = std::min({previous[j] + 1, row[j - 1] + 1, previous[j - 1] + (name[i - 1] == candidate[j - 1] ? 0u : 1u)});
-        if (i > 1 && j > 1 && name[i - 1] == candidate[j - 2] && name[i - 2] == candidate[j - 1]) row[j] = std::min(row[j], before[j - 2] + 1);
-      }
-      before.swap(previous);
-      previous.swap(row);
-    }
-    if (previous[candidate.size()] < best_distance) {
-      best_distance = previous[candidate.size()];
-      best = candidate;
-    }
-  }
-  return best;
-}
-
 std::string shape_text(const std::vector<std::int64_t>& shape) {
   std::string out = "(";
   for (std::size_t i = 0; i < shape.size(); ++i) out += fmt::format("{}{}", i == 0 ? "" : ", ", shape[i]);

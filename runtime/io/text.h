@@ -1,4 +1,4 @@
-// Words for messages: names out of hostile files, made printable, and the nearest known name.
+// Words for messages: names out of hostile files, made printable.
 #pragma once
 
 #include <cstdint>
@@ -10,9 +10,6 @@ namespace flexc::io {
 
 /// `text` between quotes, with control characters and invalid UTF-8 escaped, cut after `limit` bytes.
 std::string in_quotes(std::string_view text, std::size_t limit = 120);
-
-/// The candidate nearest to `name` (edits and transpositions), or "" when none is near enough to be meant.
-std::string_view nearest_name(std::string_view name, const std::vector<std::string_view>& candidates);
 
 /// "(2, 3)", as numpy prints a shape.
 std::string shape_text(const std::vector<std::int64_t>& shape);

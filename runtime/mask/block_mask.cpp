@@ -28,6 +28,7 @@ BlockMask BlockMask::from_dense(const BlockMask& shape, const std::vector<std::u
   BlockMask mask = shape;
   mask.row_begin.assign(1, 0);
   mask.runs.clear();
+  mask.origin = {};
   const auto columns = static_cast<std::size_t>(mask.kv_blocks()), rows = static_cast<std::size_t>(mask.rows());
   for (std::size_t row = 0; row < rows; ++row) {
     for (std::size_t column = 0; column < columns; ++column) {

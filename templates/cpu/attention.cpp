@@ -77,6 +77,13 @@ Plan make_plan(const AttentionArguments& call) {
   plan.groups_per_unit = plan.groups_per_head * plan.heads_per_unit;
   plan.tasks_per_unit = divide_up(plan.groups_per_unit, kTaskGroups);
 
+  plan.direct = call.q_len <= kDirectRows || call.q_len * plan.heads_per_unit <= kDirectUnitRows;
+  if (call.q_len <= kSplitRows && (plan.direct || plan.tasks_per_unit == 1)) {
+    const std::int64_t pieces = std::min(divide_up(kSplitPieces, plan.units * plan.tasks_per_unit), plan.tiles / kLeastSplitTiles);
+    plan.split_tiles = divide_up(plan.tiles, std::max<std::int64_t>(pieces, 1));
+    plan.splits = std::max<std::int64_t>(divide_up(plan.tiles, std::max<std::int64_t>(plan.split_tiles, 1)), 1);
+  }
+
   if (plan.module.score_class != FLEXC_SCORE_AFFINE) {  // affine rows bring their own factor
     const double factor = plan.module.score_class == FLEXC_SCORE_GENERAL ? call.scale : call.scale * kLog2e;
     const double size = std::abs(factor);
@@ -110,7 +117,7 @@ class Call {
         if (!worker.workspace.allocate(plan_)) return false;
       const std::int64_t bytes = std::max<std::int64_t>(plan_.unit_floats() * std::int64_t{sizeof(float)}, 1);
       const bool own_units = plan_.units >= kUnitsPerThread * pool_.size() && bytes <= kOwnUnitBytes;
-      if (plan_.tasks_per_unit > 1 && !own_units) {
+      if (plan_.tasks_per_unit > 1 && !own_units && !plan_.direct) {
         const std::int64_t units = std::clamp<std::int64_t>(kWaveBytes / bytes, 1, plan_.units);
         if (shared_.allocate(units * bytes)) {
           run_waves(units);
@@ -118,12 +125,14 @@ class Call {
         }
         // A K and V that cannot be held packed: each task packs its tiles anew.
       }
-      const std::int64_t slots = plan_.tasks_per_unit > 1 && own_units ? plan_.tiles : 1;
+      const std::int64_t slots = plan_.tasks_per_unit > 1 && own_units && !plan_.direct ? plan_.tiles : 1;
       for (Worker& worker : workers_) {
         if (!worker.tiles.allocate(slots * (plan_.k_floats + plan_.v_floats) * std::int64_t{sizeof(float)})) return false;
         worker.held.resize(static_cast<std::size_t>(slots));
       }
-      if (own_units || plan_.tasks_per_unit == 1)
+      if (plan_.splits > 1)
+        return run_splits();
+      if ((own_units && !plan_.direct) || plan_.tasks_per_unit == 1)
         run_units();
       else
         run_tasks();
@@ -178,6 +187,21 @@ class Call {
     share(plan_.units * plan_.tasks_per_unit, [&](Worker& worker, std::int64_t i) {
       kernels_.run_task(plan_, i / plan_.tasks_per_unit, i % plan_.tasks_per_unit, worker.workspace, own_tiles(worker));
     });
+  }
+
+  /// Few rows: the pieces of a task's keys are shared out, then merged in order. False where memory is missing.
+  bool run_splits() {
+    const std::int64_t tasks = plan_.units * plan_.tasks_per_unit, piece = plan_.task_rows() * plan_.state_floats();
+    if (!shared_.allocate(tasks * plan_.splits * piece * std::int64_t{sizeof(float)})) return false;
+    float* const states = shared_.as<float>();
+    share(tasks * plan_.splits, [&](Worker& worker, std::int64_t i) {
+      const std::int64_t task = i / plan_.splits;
+      kernels_.run_split(plan_, task / plan_.tasks_per_unit, task % plan_.tasks_per_unit, i % plan_.splits, worker.workspace, own_tiles(worker), states + i * piece);
+    });
+    share(tasks, [&](Worker& worker, std::int64_t task) {
+      kernels_.merge_splits(plan_, task / plan_.tasks_per_unit, task % plan_.tasks_per_unit, worker.workspace, states + task * plan_.splits * piece);
+    });
+    return true;
   }
 
   const Plan& plan_;

@@ -9,8 +9,8 @@
 #include "templates/cpu/finish.h"
 #include "templates/cpu/kernels.h"
 #include "templates/cpu/mods.h"
-#include "templates/cpu/pack-inl.h"
-#include "templates/cpu/softmax-inl.h"
+#include "templates/cpu/direct-inl.h"
+#include "templates/cpu/split-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace flexc::cpu::HWY_NAMESPACE {
@@ -19,7 +19,7 @@ inline constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
 inline void start_group(const Plan& plan, Workspace& workspace, std::int64_t unit, std::int64_t index, Group& group) {
   group.place = place_of(plan, unit, index);
-  pack_q(plan, group, workspace.pack_rows);
+  plan.direct ? copy_q(plan, group) : pack_q(plan, group, workspace.pack_rows);
   enter_group(plan, group);
 }
 
@@ -108,16 +108,23 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
                        bool careful) {
   if (!find_columns(plan, workspace, group, tile)) return;
   TileColumns& columns = workspace.columns;
-  const PackedTile packed = packed_tile(plan, workspace, source, unit, tile);
+  // The careful product is the packed one alone; the direct one adds in the same order.
+  const PackedTile packed = plan.direct && !careful ? PackedTile{} : packed_tile(plan, workspace, source, unit, tile);
   float* const s = workspace.s.as<float>();
-  products_qk(plan, group, columns, packed.k, s);
+  if (plan.direct)
+    with_element(plan.call.dtype, [&](auto element) {
+      direct_qk<decltype(element)>(plan, workspace.pack_rows, group, columns.active[0] | columns.active[1], tile, s);
+    });
+  else
+    products_qk(plan, group, columns, packed.k, s);
+  const int rows_computed = plan.direct ? group.place.rows : static_cast<int>(kGroupRows);
 
   std::array<Run, kMaxPanels> runs[kBlocks];
   int run_count[kBlocks];
   for (int block = 0; block < kBlocks; ++block) {
     run_count[block] = runs_of(columns.active[block], runs[block]);
     if (plan.s_factor == 1.0f) continue;
-    for (int row = block * kBlockRows; row < (block + 1) * kBlockRows; ++row)
+    for (int row = block * kBlockRows; row < std::min<int>((block + 1) * kBlockRows, rows_computed); ++row)
       multiply_scores(s + row * plan.s_stride, runs[block].data(), run_count[block], plan.s_factor);
   }
   const bool is_affine = plan.module.score_class == FLEXC_SCORE_AFFINE;
@@ -129,7 +136,8 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
     panels.full_run_count = runs_of(columns.active[block] & columns.full[block], panels.full_runs);
     panels.masked = columns.active[block] & ~columns.full[block];
     float alpha[kBlockRows];
-    for (int i = 0; i < kBlockRows; ++i) {
+    const int block_rows = std::clamp<int>(rows_computed - block * kBlockRows, 0, kBlockRows);
+    for (int i = 0; i < block_rows; ++i) {
       const int row = block * kBlockRows + i;
       float* const scores = s + row * plan.s_stride;
       flexc_row_affine affine{1, 0, 0};
@@ -162,12 +170,18 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
     const float* p = s + block * kBlockRows * plan.s_stride;
     float* o = group.o + block * kBlockRows * plan.value_padded;
     if (careful) {
-      for (int i = 0; i < kBlockRows; ++i)
+      for (int i = 0; i < block_rows; ++i)
         multiply_pv_carefully(p + i * plan.s_stride, packed.v, static_cast<std::size_t>(plan.tile * kPanel), columns.keep[block * kBlockRows + i],
                               alpha[i], o + i * plan.value_padded, static_cast<std::size_t>(plan.value_padded));
     } else {
       trim_runs(columns.any[block], runs[block], run_count[block]);
-      products_pv(plan, p, packed.v, runs[block].data(), run_count[block], alpha, o);
+      if (plan.direct)
+        with_element(plan.call.dtype, [&](auto element) {
+          for (int i = 0; i < block_rows; ++i)
+            direct_pv<decltype(element)>(plan, group.place, tile, p + i * plan.s_stride, runs[block].data(), run_count[block], alpha[i], o + i * plan.value_padded);
+        });
+      else
+        products_pv(plan, p, packed.v, runs[block].data(), run_count[block], alpha, o);
     }
   }
 }
@@ -177,7 +191,19 @@ inline bool needs_care(const Plan& plan, const Group& group) {
   return !all_finite(group.o, group.place.rows * plan.value_padded) || !all_finite(group.sums, group.place.rows * kPanel);
 }
 
-inline void run_task(const Plan& plan, std::int64_t unit, std::int64_t task, Workspace& workspace, const TileSource& source) {
+/// Tiles first to end - 1.
+struct TileRange {
+  std::int64_t first = 0, end = 0;
+};
+
+/// The tiles of `columns` within `tiles`.
+inline TileRange within(const Plan& plan, const ColumnRange& columns, const TileRange& tiles) {
+  return {std::max(columns.first / plan.tile, tiles.first), std::min(divide_up(columns.end, plan.tile), tiles.end)};
+}
+
+/// The groups of a task, up to their state after `tiles`; returns how many they are.
+inline std::int64_t compute_groups(const Plan& plan, std::int64_t unit, std::int64_t task, const TileRange& tiles, Workspace& workspace,
+                                   const TileSource& source) {
   const std::int64_t first = task * kTaskGroups, count = std::min(kTaskGroups, plan.groups_per_unit - first);
   Group* const groups = workspace.groups.data();
   for (std::int64_t i = 0; i < count; ++i) {
@@ -186,17 +212,47 @@ inline void run_task(const Plan& plan, std::int64_t unit, std::int64_t task, Wor
   }
   ColumnRange reach;
   for (std::int64_t i = 0; i < count; ++i) reach = hull(reach, groups[i].band.reach);
-  for (std::int64_t tile = reach.first / plan.tile; tile * plan.tile < reach.end; ++tile)
+  const TileRange all = within(plan, reach, tiles);
+  for (std::int64_t tile = all.first; tile < all.end; ++tile)
     for (std::int64_t i = 0; i < count; ++i) visit_tile(plan, workspace, source, unit, tile, groups[i], false);
   for (std::int64_t i = 0; i < count; ++i) {
     Group& group = groups[i];
     std::fill(group.saw_nan, group.saw_nan + kGroupRows, false);
     std::fill(group.saw_infinity, group.saw_infinity + kGroupRows, false);
-    if (needs_care(plan, group)) {
-      clear_group(plan, group);
-      const ColumnRange& own = group.band.reach;
-      for (std::int64_t tile = own.first / plan.tile; tile * plan.tile < own.end; ++tile) visit_tile(plan, workspace, source, unit, tile, group, true);
-    }
+    if (!needs_care(plan, group)) continue;
+    clear_group(plan, group);
+    const TileRange own = within(plan, group.band.reach, tiles);
+    for (std::int64_t tile = own.first; tile < own.end; ++tile) visit_tile(plan, workspace, source, unit, tile, group, true);
+  }
+  return count;
+}
+
+inline void run_task(const Plan& plan, std::int64_t unit, std::int64_t task, Workspace& workspace, const TileSource& source) {
+  const std::int64_t count = compute_groups(plan, unit, task, {0, plan.tiles}, workspace, source);
+  for (std::int64_t i = 0; i < count; ++i) finish_group(plan, workspace.groups[static_cast<std::size_t>(i)]);
+}
+
+inline void run_split(const Plan& plan, std::int64_t unit, std::int64_t task, std::int64_t split, Workspace& workspace, const TileSource& source,
+                      float* states) {
+  const TileRange tiles{split * plan.split_tiles, std::min((split + 1) * plan.split_tiles, plan.tiles)};
+  const std::int64_t count = compute_groups(plan, unit, task, tiles, workspace, source);
+  for (std::int64_t i = 0; i < count; ++i) {
+    const Group& group = workspace.groups[static_cast<std::size_t>(i)];
+    for (int row = 0; row < group.place.rows; ++row, states += plan.state_floats()) store_state(plan, group, row, states);
+  }
+}
+
+inline void merge_splits(const Plan& plan, std::int64_t unit, std::int64_t task, Workspace& workspace, float* states) {
+  const std::int64_t first = task * kTaskGroups, count = std::min(kTaskGroups, plan.groups_per_unit - first);
+  Group& group = workspace.groups.front();
+  for (std::int64_t i = 0; i < count; ++i) {
+    group.place = place_of(plan, unit, first + i);
+    clear_group(plan, group);
+    std::fill(group.saw_nan, group.saw_nan + kGroupRows, false);
+    std::fill(group.saw_infinity, group.saw_infinity + kGroupRows, false);
+    for (int row = 0; row < group.place.rows; ++row, states += plan.state_floats())
+      for (std::int64_t split = 0; split < plan.splits; ++split)
+        merge_state(plan, states + split * plan.task_rows() * plan.state_floats(), row, group);
     finish_group(plan, group);
   }
 }

@@ -21,6 +21,11 @@ struct KernelTable {
   void (*pack_tile)(const Plan& plan, std::int64_t unit, std::int64_t tile, float* rows, float* target);
   /// Computes a run of groups: `task` counts within the unit.
   void (*run_task)(const Plan& plan, std::int64_t unit, std::int64_t task, Workspace& workspace, const TileSource& source);
+  /// Computes a task within one split of the keys; `states` gets the states of its rows, state_floats() each.
+  void (*run_split)(const Plan& plan, std::int64_t unit, std::int64_t task, std::int64_t split, Workspace& workspace, const TileSource& source,
+                    float* states);
+  /// Merges the splits of a task, whose states are task_rows() * state_floats() apart, and finishes its rows.
+  void (*merge_splits)(const Plan& plan, std::int64_t unit, std::int64_t task, Workspace& workspace, float* states);
 };
 
 /// The kernels that this machine can run, the best first.

@@ -18,6 +18,12 @@ inline constexpr std::int64_t kMaxTile = 512;   ///< columns; eight rows of S th
 inline constexpr std::int64_t kMinTile = 64;
 inline constexpr std::int64_t kTileBytes = 256 * 1024;  ///< packed K and V of a tile: half of a 512 KiB L2
 inline constexpr std::int64_t kMaxPanels = kMaxTile / kPanel;
+/// Rows a head up to which K and V are read where they lie: up to here that costs less than the products of eight rows …
+inline constexpr std::int64_t kDirectRows = 4;
+/// … and rows of all heads that share K and V up to which it costs less than packing.
+inline constexpr std::int64_t kDirectUnitRows = 8;
+/// Few rows are cut along the keys into splits, so that there are about this many pieces of work, none of less than so many tiles.
+inline constexpr std::int64_t kSplitRows = 16, kSplitPieces = 64, kLeastSplitTiles = 8;
 inline constexpr double kLog2e = 1.4426950408889634074;
 inline constexpr double kLn2 = 0.69314718055994530942;
 
@@ -43,10 +49,15 @@ struct Plan {
   std::int64_t k_floats = 0, v_floats = 0;  ///< of a packed tile
   std::int64_t heads_per_unit = 0, units = 0;
   std::int64_t groups_per_head = 0, groups_per_unit = 0, tasks_per_unit = 0;
+  bool direct = false;                      ///< K and V are read where they lie: the products of direct-inl.h
+  std::int64_t splits = 1, split_tiles = 0; ///< pieces that the keys of a task are cut into, by position; tiles of each. They follow from the shape alone
   float q_factor = 1;  ///< multiplies q when it is packed
   float s_factor = 1;  ///< multiplies q . k: 1 unless the scale is too extreme to be folded into q
 
   std::int64_t unit_floats() const { return tiles * (k_floats + v_floats); }
+  /// Rows of a task at most, and floats of the state of one (split-inl.h).
+  std::int64_t task_rows() const { return std::min(kTaskGroups, groups_per_unit) * std::min(kGroupRows, call.q_len); }
+  std::int64_t state_floats() const { return value_padded + 2 * kPanel; }
   std::int64_t tile_count(std::int64_t index) const { return std::min(tile, call.kv_len - index * tile); }
 };
 

@@ -92,14 +92,19 @@ WorkerPool::~WorkerPool() {
 int WorkerPool::size() const { return static_cast<int>(state_->threads.size()) + 1; }
 
 void WorkerPool::run(const std::function<void(int)>& job) {
-  const std::lock_guard turn(state_->callers);
-  if (!state_->threads.empty()) {
-    const std::lock_guard lock(state_->mutex);
-    state_->job = &job;
-    state_->running = static_cast<int>(state_->threads.size());
-    ++state_->generation;
+  // Callers that bring all the threads themselves, as a server's do, share nothing and wait for nobody.
+  const bool alone = state_->threads.empty();
+  std::unique_lock turn(state_->callers, std::defer_lock);
+  if (!alone) {
+    turn.lock();
+    {
+      const std::lock_guard lock(state_->mutex);
+      state_->job = &job;
+      state_->running = static_cast<int>(state_->threads.size());
+      ++state_->generation;
+    }
+    state_->wake.notify_all();
   }
-  state_->wake.notify_all();
 #ifdef __linux__
   cpu_set_t before;
   const bool bound = state_->pinned && sched_getaffinity(0, sizeof before, &before) == 0 && bind_to_cpu(0, state_->allowed);
@@ -108,6 +113,7 @@ void WorkerPool::run(const std::function<void(int)>& job) {
 #ifdef __linux__
   if (bound) sched_setaffinity(0, sizeof before, &before);
 #endif
+  if (alone) return;
   std::unique_lock lock(state_->mutex);
   state_->done.wait(lock, [&] { return state_->running == 0; });
 }

@@ -19,13 +19,14 @@ bool AlignedBuffer::allocate(std::int64_t bytes) {
 bool Workspace::allocate(const Plan& plan) {
   constexpr std::int64_t kFloat = sizeof(float);
   const std::int64_t count = std::min(kTaskGroups, plan.groups_per_unit);
-  const std::int64_t q_floats = round_up(kGroupRows * plan.call.head_dim, kPanel), o_floats = kGroupRows * plan.value_padded,
+  const std::int64_t padded = round_up(plan.call.head_dim, kPanel);
+  const std::int64_t q_floats = kGroupRows * padded, o_floats = kGroupRows * plan.value_padded,
                      sum_floats = kGroupRows * kPanel;
   const std::int64_t head_bytes = slots_bytes(plan.module.head_slots), row_bytes = slots_bytes(plan.module.q_side_slots) * kGroupRows;
   const std::int64_t kv_bytes = std::int64_t{plan.module.kv_side_slots} * plan.tile * 8;
   if (!s.allocate(kGroupRows * plan.s_stride * kFloat) || !group_memory_.allocate(count * (q_floats + o_floats + sum_floats) * kFloat) ||
       !level_memory_.allocate(kv_bytes + count * (head_bytes + row_bytes)) ||
-      !pack_memory_.allocate(kBlockRows * std::max(plan.call.head_dim, plan.value_padded) * kFloat))
+      !pack_memory_.allocate(kBlockRows * std::max(padded, plan.value_padded) * kFloat))
     return false;
   try {
     groups.resize(static_cast<std::size_t>(count));

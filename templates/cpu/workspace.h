@@ -30,7 +30,7 @@ class AlignedBuffer {
 /// The state of a group of rows between tiles.
 struct Group {
   GroupPlace place;
-  float* q = nullptr;                                            ///< [block][head_dim][4], times q_factor
+  float* q = nullptr;                                            ///< [block][head_dim][4], or [row][head_dim in whole panels] where the plan is direct; times q_factor
   float* o = nullptr;                                            ///< [row][value_padded], not yet normalised
   float* sums = nullptr;                                         ///< [row][16]: weights summed by column modulo 16, whatever the vectors' length
   GroupBand band;                                                ///< which columns the rows can keep; all where the mods have no band
@@ -48,7 +48,7 @@ struct Workspace {
   TileColumns columns;
   std::byte* kv_side = nullptr;                                    ///< [slot][tile]
   std::int64_t kv_side_b = -1, kv_side_h = -1, kv_side_tile = -1;  ///< what it was filled for
-  float* pack_rows = nullptr;                                      ///< [4][max(head_dim, value_padded)]: rows, widened
+  float* pack_rows = nullptr;                                      ///< [4][max(head_dim in whole panels, value_padded)]: rows, widened
 
  private:
   AlignedBuffer group_memory_, level_memory_, pack_memory_;

@@ -46,10 +46,9 @@ FLEXC_DEVICE void produce(const flexc_hopper_arguments& arguments, const typenam
           kSharedBase + Config::kVOffset + stage * Config::kVBytes, &arguments.v_map, tile * static_cast<i32>(Config::kN), kv_head, v_batch);
     };
 
-    // K's first tile goes ahead of Q, which may still be in use; then the order in which consumers wait: K of tile t + 1, V of tile t.
-    load_k(it, ranges.template tile<Hooks>(0));
-    mbarrier_wait(SITE(wait_q_empty), barriers.q_empty(), (items & 1) ^ 1);
-    if (lane_index() == 0) {
+    const auto load_item = [&] {
+      mbarrier_wait(SITE(wait_q_empty), barriers.q_empty(), (items & 1) ^ 1);
+      if (lane_index() != 0) return;
       write_item(barriers, {number, at, ranges});
       mbarrier_arrive_expect_tx(SITE(expect_q), barriers.q_full(), Config::kQBytes);
       FLEXC_NO_UNROLL
@@ -57,13 +56,19 @@ FLEXC_DEVICE void produce(const flexc_hopper_arguments& arguments, const typenam
         tma_load(SITE(load_q), kSharedBase + Config::kQOffset + panel * Config::kQPanelBytes, &arguments.q_map, barriers.q_full(),
                  static_cast<i32>(panel * kPanelColumns), at.q_block * static_cast<i32>(Config::kM), at.head, at.batch);
       }
-    }
+    };
+
+    // K's first tile goes ahead of Q, which may still be in use; then the order in which consumers wait: K of tile t, V of tile t - 1.
     FLEXC_NO_UNROLL
-    for (u32 t = 0; static_cast<i32>(t) < ranges.count; ++t) {
-      if (static_cast<i32>(t) + 1 < ranges.count) load_k(it + 1, ranges.template tile<Hooks>(t + 1));
-      load_v(it, ranges.template tile<Hooks>(t));
-      ++it;
+    for (u32 t = 0; static_cast<i32>(t) <= ranges.count; ++t) {
+      if (static_cast<i32>(t) < ranges.count) load_k(it + t, ranges.template tile<Hooks>(t));
+      if (t == 0) {
+        load_item();
+      } else {
+        load_v(it + t - 1, ranges.template tile<Hooks>(t - 1));
+      }
     }
+    it += static_cast<u32>(ranges.count);
     ++items;
     number = shuffle_index(SITE(share_number), next, 0);
   }

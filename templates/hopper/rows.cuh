@@ -90,32 +90,13 @@ FLEXC_DEVICE void mask_tile(const flexc_hopper_arguments& arguments, const typen
         }
         keep &= asked;
       }
+      // Each once: the compiler takes no two inline statements for the same.
+      const u32 groups[] = {bit_group<0>(keep), bit_group<1>(keep), bit_group<2>(keep), bit_group<3>(keep), bit_group<4>(keep), bit_group<5>(keep)};
       FLEXC_UNROLL
       for (u32 k = 0; k < columns; ++k) {
         const u32 index = word * 32 + k;  // the row's column in the thread
         float& score = scores[4 * (index / 2) + 2 * i + index % 2];
-        u32 group;
-        switch (k / kBitsPerGroup) {
-          case 0:
-            group = bit_group<0>(keep);
-            break;
-          case 1:
-            group = bit_group<1>(keep);
-            break;
-          case 2:
-            group = bit_group<2>(keep);
-            break;
-          case 3:
-            group = bit_group<3>(keep);
-            break;
-          case 4:
-            group = bit_group<4>(keep);
-            break;
-          default:
-            group = bit_group<5>(keep);
-            break;
-        }
-        score = (group & (2u << k % kBitsPerGroup)) != 0 ? score : removed;
+        score = (groups[k / kBitsPerGroup] & (2u << k % kBitsPerGroup)) != 0 ? score : removed;
       }
     }
   }
@@ -140,6 +121,28 @@ FLEXC_DEVICE void modify_scores(const typename Hooks::Params& params, const Rows
       float& score = scores[4 * (k / 2) + 2 * i + k % 2];
       score = Hooks::logit2(params, rows.side[i], static_cast<Position>(base + column), table, column, score);
     }
+  }
+}
+
+/// The same as a loop over the tile's groups of 8 columns, for what is rare or long: unrolled, it would be a fifth of the kernel's code, or take more
+/// registers than there are. Registers have no index, so the scores move on by a group each turn; in the end each is back in its place.
+template <class Config, class Hooks>
+FLEXC_DEVICE void modify_scores_in_turn(const typename Hooks::Params& params, const Rows<Config, Hooks>& rows, typename Hooks::Position base,
+                                        const SharedTable<Config>& table, float (&scores)[Config::kScores]) {
+  using Position = typename Hooks::Position;
+  constexpr u32 kGroup = 4;  // of both rows
+  FLEXC_NO_UNROLL
+  for (u32 group = 0; group < Config::kScores / kGroup; ++group) {
+    float modified[kGroup];
+    FLEXC_UNROLL
+    for (u32 e = 0; e < kGroup; ++e) {
+      const i32 column = first_column() + static_cast<i32>(8 * group + e % 2);
+      modified[e] = Hooks::logit2(params, rows.side[e / 2], static_cast<Position>(base + column), table, column, scores[e]);
+    }
+    FLEXC_UNROLL
+    for (u32 index = 0; index + kGroup < Config::kScores; ++index) scores[index] = scores[index + kGroup];
+    FLEXC_UNROLL
+    for (u32 e = 0; e < kGroup; ++e) scores[Config::kScores - kGroup + e] = modified[e];
   }
 }
 
@@ -176,7 +179,11 @@ FLEXC_DEVICE Logits score_tile(const flexc_hopper_arguments& arguments, const ty
         return logits;
       }
     }
-    modify_scores<Config, Hooks>(params, rows, base, table, scores);
+    if constexpr (Hooks::kScoreClass == ScoreClass::kAffine || kScoreIsLong<Hooks>) {
+      modify_scores_in_turn<Config, Hooks>(params, rows, base, table, scores);
+    } else {
+      modify_scores<Config, Hooks>(params, rows, base, table, scores);
+    }
     return {{1.0f, 1.0f}, {0.0f, 0.0f}};
   }
 }

@@ -39,6 +39,17 @@ template <class Hooks>
 struct BandIntervals<Hooks, Void<decltype(Hooks::kBandIntervals)>> {
   static constexpr int kCount = Hooks::kBandIntervals;
 };
+/// Whether logit2 has loops (it reduces rows): hooks that never do may leave `kScoreIsLong` out.
+template <class Hooks, class = void>
+struct ScoreIsLong {
+  static constexpr bool kValue = false;
+};
+template <class Hooks>
+struct ScoreIsLong<Hooks, Void<decltype(Hooks::kScoreIsLong)>> {
+  static constexpr bool kValue = Hooks::kScoreIsLong;
+};
+template <class Hooks>
+inline constexpr bool kScoreIsLong = ScoreIsLong<Hooks>::kValue;
 template <class Hooks>
 inline constexpr bool kTwoIntervals = Hooks::kHasBand && BandIntervals<Hooks>::kCount > 1;
 
@@ -116,7 +127,7 @@ FLEXC_DEVICE TileRanges tile_ranges(const flexc_hopper_arguments& arguments, con
         least_lo0 = limits.lo0 < least_lo0 ? limits.lo0 : least_lo0;
         most_hi0 = limits.hi0 > most_hi0 ? limits.hi0 : most_hi0;
       }
-      if (limits.lo1 < limits.hi1) {
+      if (kTwoIntervals<Hooks> && limits.lo1 < limits.hi1) {
         least_lo1 = limits.lo1 < least_lo1 ? limits.lo1 : least_lo1;
         most_hi1 = limits.hi1 > most_hi1 ? limits.hi1 : most_hi1;
       }
@@ -126,25 +137,33 @@ FLEXC_DEVICE TileRanges tile_ranges(const flexc_hopper_arguments& arguments, con
       least_hi1 = limits.hi1 < least_hi1 ? limits.hi1 : least_hi1;
     }
     least_lo0 = warp_minimum(SITE(union_lo0), least_lo0), most_hi0 = warp_maximum(SITE(union_hi0), most_hi0);
-    least_lo1 = warp_minimum(SITE(union_lo1), least_lo1), most_hi1 = warp_maximum(SITE(union_hi1), most_hi1);
     most_lo0 = warp_maximum(SITE(inner_lo0), most_lo0), least_hi0 = warp_minimum(SITE(inner_hi0), least_hi0);
-    most_lo1 = warp_maximum(SITE(inner_lo1), most_lo1), least_hi1 = warp_minimum(SITE(inner_hi1), least_hi1);
+    if constexpr (kTwoIntervals<Hooks>) {
+      least_lo1 = warp_minimum(SITE(union_lo1), least_lo1), most_hi1 = warp_maximum(SITE(union_hi1), most_hi1);
+      most_lo1 = warp_maximum(SITE(inner_lo1), most_lo1), least_hi1 = warp_minimum(SITE(inner_hi1), least_hi1);
+    }
 
     TileRanges ranges;
     ranges.first0 = least_lo0 / kN;
     ranges.count0 = most_hi0 > least_lo0 ? (most_hi0 + kN - 1) / kN - ranges.first0 : 0;
-    const i32 end0 = ranges.first0 + ranges.count0;
-    // The second range starts where the first ends if they meet; where there is no first, it is the only one.
-    const bool second = most_hi1 > least_lo1;
-    const i32 begin1 = second ? least_lo1 / kN : 0, end1 = second ? (most_hi1 + kN - 1) / kN : 0;
-    ranges.first1 = ranges.count0 > 0 && begin1 < end0 ? end0 : begin1;
-    const i32 count1 = end1 > ranges.first1 ? end1 - ranges.first1 : 0;
-    ranges.count = ranges.count0 + count1;
+    ranges.count = ranges.count0;
+    ranges.first1 = 0;
+    if constexpr (kTwoIntervals<Hooks>) {
+      const i32 end0 = ranges.first0 + ranges.count0;
+      // The second range starts where the first ends if they meet; where there is no first, it is the only one.
+      const bool second = most_hi1 > least_lo1;
+      const i32 begin1 = second ? least_lo1 / kN : 0, end1 = second ? (most_hi1 + kN - 1) / kN : 0;
+      ranges.first1 = ranges.count0 > 0 && begin1 < end0 ? end0 : begin1;
+      ranges.count += end1 > ranges.first1 ? end1 - ranges.first1 : 0;
+    }
     if (ranges.count == 0) ranges.count = ranges.count0 = 1, ranges.first0 = 0;  // nothing is kept: one masked tile, so that there is always one
     const bool asks = Hooks::kHasMask;                                           // a pair's own mask leaves no tile known to be full
     const auto not_before = [](i32 end, i32 begin) { return end > begin ? end : begin; };
     ranges.full0_begin = (most_lo0 + kN - 1) / kN, ranges.full0_end = not_before(asks ? 0 : least_hi0 / kN, ranges.full0_begin);
-    ranges.full1_begin = (most_lo1 + kN - 1) / kN, ranges.full1_end = not_before(asks ? 0 : least_hi1 / kN, ranges.full1_begin);
+    ranges.full1_begin = ranges.full1_end = 0;
+    if constexpr (kTwoIntervals<Hooks>) {
+      ranges.full1_begin = (most_lo1 + kN - 1) / kN, ranges.full1_end = not_before(asks ? 0 : least_hi1 / kN, ranges.full1_begin);
+    }
     return ranges;
   }
 }

@@ -16,7 +16,8 @@ float widen(MmaElement element, uint32_t bits) {
 
 // c[64][n] += a[64][16] b[16][n], products exact in f32, summed in f32 from k = 0 up. The hardware's order differs; tolerances cover that. Without
 // contraction, so that wider vectors give the same bits.
-#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+// Not under ThreadSanitizer: its prologue in the function that chooses between clones runs before its library is there.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__) && !defined(__SANITIZE_THREAD__)
 __attribute__((target_clones("avx2", "default"), optimize("O3")))
 #endif
 void multiply(float* __restrict c, const float* __restrict a, const float* __restrict b, int n) {

@@ -84,6 +84,9 @@ int main(void) {
   CHECK(engine != NULL && strlen(flexc_version()) > 0);
   whole_call(engine, FLEXC_ORACLE);
   whole_call(engine, FLEXC_CPU);
+  const flexc_statistics counts = flexc_engine_statistics(engine);
+  CHECK(counts.kernels_made == 2 && counts.compilations + counts.disk_hits == 1);
+  CHECK(flexc_engine_statistics(NULL).kernels_made == 0);
 
   CHECK(flexc_variant_parse("def score_mod(s, b, h, q, k):\n    return s + slope\n", "bad.flex", &error) == NULL);
   CHECK(flexc_error_get_kind(error) == FLEXC_ERROR_INPUT && strstr(flexc_error_message(error), "bad.flex:2:16: error:") != NULL);

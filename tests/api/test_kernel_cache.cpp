@@ -55,6 +55,8 @@ TEST_CASE("a second engine finds on disk what the first one compiled", "[kernel_
   const auto written = fs::last_write_time(fs::directory_iterator(scratch.path)->path());
   Engine second({.cache_dir = scratch.path.string()});
   const auto kernel = compile(second, variant);
+  CHECK((first.statistics().compilations == 1 && first.statistics().disk_hits == 0));
+  CHECK((second.statistics().compilations == 0 && second.statistics().disk_hits == 1 && second.statistics().kernels_made == 1));
   CHECK(scratch.entries() == 1);
   CHECK(fs::last_write_time(fs::directory_iterator(scratch.path)->path()) >= written);  // a hit marks the entry as used
   CHECK(kernel->device().kind == Device::Kind::Cpu);
@@ -73,6 +75,7 @@ TEST_CASE("in memory one compilation gives one kernel, whoever asks", "[kernel_c
     });
   for (std::thread& thread : threads) thread.join();
   for (const auto& kernel : kernels) CHECK(kernel == kernels.front());
+  CHECK((engine.statistics().kernels_made == 1 && engine.statistics().compilations == 1));
   CHECK(kernels.front() != nullptr);
   CHECK(scratch.entries() == 1);
 }
@@ -122,6 +125,7 @@ TEST_CASE("lengths, batch, heads, params and captures cost no compilation", "[ke
     REQUIRE(compile(engine, *variant, {.head_dim = 4}) == kernel);
   }
   CHECK(scratch.entries() == 1);
+  CHECK((engine.statistics().kernels_made == 1 && engine.statistics().compilations == 1));
 }
 
 TEST_CASE("without a usable directory kernels are made all the same, with one warning", "[kernel_cache]") {

@@ -108,6 +108,12 @@ def test_usage_errors(s):
     cases = [
         (["rnu"], ["no verb 'rnu'", "did you mean 'run'"]),
         (["--jsn"], []),
+        (["causal.flex", *RANDOM], ["flexc run causal.flex"]),
+        (["causal", *RANDOM], ["flexc run causal"]),
+        ([*run, *RANDOM, "--output", "x.npy"], ["--output", "did you mean '--out'"]),
+        (["run", "bound.flex", *RANDOM, "--param", "window", "4"], ["'4'", "NAME=VALUE"]),
+        ([*run, *RANDOM, "--dtype", "bfloat16"], ["did you mean 'bf16'"]),
+        ([*run, *RANDOM, "--dtype", "float"], ["did you mean 'f32'"]),
         ([*run, *RANDOM, "--thread", "2"], ["--thread", "did you mean '--threads'"]),
         ([*run, *RANDOM, "extra"], ["extra"]),
         (["run", *RANDOM], ["no variant"]),
@@ -364,6 +370,24 @@ def test_check(s):
     done = s.expect(0, "check", "--score", "score + bias[q_idx]")
     if "warning:" not in done.stderr or "bias" not in done.stderr:
         raise Failure("an undeclared capture is assumed f32, with a warning")
+
+
+def test_near_misses(s):
+    """What people who come from elsewhere write."""
+    s.write("named.flex", "def causal(b, h, q_idx, kv_idx):\n    return q_idx >= kv_idx\n")
+    s.expect(0, "check", "named.flex", words=["to use 'causal', call it mask_mod"])
+    s.write("scores.flex", "def twice(score, b, h, q_idx, kv_idx):\n    return 2 * score\n")
+    s.expect(0, "check", "scores.flex", words=["to use 'twice', call it score_mod"])
+    s.write("two.flex", "def f(b, h, q_idx, kv_idx):\n    return q_idx >= kv_idx\n\ndef g(b, h, q_idx, kv_idx):\n    return True\n")
+    if "call it" in s.expect(0, "check", "two.flex", words=["neither score_mod nor mask_mod"]).stderr:
+        raise Failure("which of two functions is meant is a guess")
+    s.expect(1, "run", "--mask", "q >= kv", *RANDOM, words=["the query's position is q_idx", "the key's position is kv_idx"])
+    leader, terminal = os.openpty()
+    s.expect(2, "emit", "causal", "--stage", "cubin", stdout=terminal, words=["terminal", "-o FILE"])
+    os.close(terminal)
+    os.close(leader)
+    if "position" in s.expect(1, "run", "--mask", "q_idx >= slopes[h]", *RANDOM, words=["nothing is bound to 'slopes'"]).stderr:
+        raise Failure("a capture is no position")
 
 
 def test_emit(s):

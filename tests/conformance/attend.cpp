@@ -22,11 +22,11 @@
 
 #include <nlohmann/json.hpp>
 
-#include "compiler/host/bindings.h"
 #include "compiler/host/variant_impl.h"
 #include "flexc/dsl/evaluate.h"
 #include "flexc/flexc.h"
 #include "flexc/io.h"
+#include "runtime/kernel/bindings.h"
 
 namespace {
 

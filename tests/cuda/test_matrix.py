@@ -22,7 +22,8 @@ FAST = [("alibi_causal", "bf16", 64), ("document", "f16", 128), ("softcap", "bf1
 
 def emit(flexc, *options, environment=None):
     command = [flexc, "emit", *options]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, **(environment or {})})
+    with tempfile.TemporaryDirectory() as cache:  # empty: what is compiled here is compiled
+        return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "FLEXC_CACHE_DIR": cache, **(environment or {})})
 
 
 def compiled(flexc, variant, dtype, head_dim):

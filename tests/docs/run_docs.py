@@ -9,7 +9,7 @@ Fenced blocks by their first word:
             output, where `*` stands for anything within a line. A command with no lines below it may print what it likes; it must succeed
             unless the next line shows its status (`echo "exit $?"`).
   cpp       a program: compiled against flexc and run; it must exit 0
-  c         a translation unit: compiled
+  c         a translation unit: compiled; one with a main is linked with flexc and run, and must exit 0
 Blocks of other kinds (sh, python, text) are shown, not run. --negative checks that broken examples are noticed.
 """
 import argparse
@@ -106,8 +106,14 @@ class Runner:
     def c(self, info, body):
         source = self.folder / "example.c"
         source.write_text(body)
-        done = self.call(["cc", "-std=c11", "-fsyntax-only", str(source)])
-        return None if done.returncode == 0 else f"does not compile: {done.stderr.strip()[:2000]}"
+        includes = " ".join(re.findall(r"-I(?:'[^']*'|\S+)", self.compile))
+        program = self.folder / "example"
+        whole = re.search(r"^int main\(", body, re.M)
+        done = self.call(f"cc -std=c11 {includes} '{source}' " + (f"-o '{program}' {self.link}" if whole else "-fsyntax-only"), shell=True)
+        if done.returncode != 0:
+            return f"does not compile: {done.stderr.strip()[:2000]}"
+        done = self.call([str(program)]) if whole else done
+        return None if done.returncode == 0 else f"exits {done.returncode}: {done.stdout}{done.stderr}"
 
 
 def matches(line, pattern):
@@ -140,6 +146,9 @@ BROKEN = {
     "a command that fails": "```console\n$ false\n```\n",
     "a program that fails": "```cpp\n#include <flexc/flexc.h>\nint main() { return 3; }\n```\n",
     "a program that does not compile": "```cpp\n#include <flexc/flexc.h>\nint main() { return flexc::nothing; }\n```\n",
+    "a C program that fails": "```c\n#include <flexc/flexc_c.h>\nint main(void) { return flexc_version()[0] == '0' ? 4 : 0; }\n```\n",
+    "a C program that does not compile": "```c\n#include <flexc/flexc_c.h>\nint main(void) { return flexc_nothing(); }\n```\n",
+    "C that is no translation unit": "```c\nint f(void { }\n```\n",
     "a block left open": "```flex\n",
 }
 

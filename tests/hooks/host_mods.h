@@ -23,6 +23,9 @@ struct EmittedMod {
   std::string launch_difference(const std::vector<std::uint64_t>& words) const;
 };
 
+/// The C++ compiler's flags: as a kernel is built, every warning an error; or sooner done, for thousands of random mods.
+inline constexpr const char *kStrictFlags = "-O1 -Wall -Wextra -Werror", *kQuickFlags = "-O0 -w";
+
 class HostMods {
  public:
   HostMods(HostMods&&) noexcept;
@@ -30,8 +33,10 @@ class HostMods {
 
   /// All forms in one unit; the mods come in their order. `edit`, if any, changes the text before it is compiled (negative tests).
   static Result<HostMods> compile(std::span<const dsl::NormalForm> forms, void (*edit)(std::string& text) = nullptr,
-                                  compiler::Member member = compiler::Member::Wide);
+                                  compiler::Member member = compiler::Member::Wide, const char* flags = kStrictFlags);
   const std::vector<EmittedMod>& mods() const { return mods_; }
+  /// A symbol of the compiled unit, or null.
+  void* symbol(const char* name) const;
 
  private:
   HostMods() = default;

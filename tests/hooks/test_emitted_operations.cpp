@@ -1,10 +1,12 @@
 // Every operation of the language at edge values, through the emitted CUDA compiled for the host. In the strict cone (a mask) each is bit
 // by bit what the oracle's arithmetic gives, whether it is computed for a column or for a pair; outside, within the documented bound.
+#include <algorithm>
 #include <bit>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <cstring>
 
+#include "compiler/stages.h"
 #include "dsl/evaluate/scalar_ops.h"
 #include "tests/hooks/host_mods.h"
 #include "tests/ir/normal_form_of.h"
@@ -156,4 +158,22 @@ TEST_CASE("functions of the score lie within the units' bounds") {
     }
     CHECK(wrong == 0);
   }
+}
+
+TEST_CASE("a loop's turns do not compute what no turn changes") {
+  // Each sum reads the one before it at an index that all turns share: loop after loop, and none in another.
+  const dsl::NormalForm form = form_of(
+      "tensor x: i64[n, d]\ndef mask_mod(b, h, q_idx, kv_idx):\n    a = x[kv_idx].sum()\n    c = (x[a] + a).sum()\n    e = (x[c] + c).sum()\n    return e > 0\n");
+  const auto hooks = compiler::emit_cuda_hooks(form, {});
+  REQUIRE(hooks.has_value());
+  std::size_t loops = 0, depth = 0, deepest = 0, open = 0;
+  for (std::size_t at = hooks->text.find('\n'); at != std::string::npos; at = hooks->text.find('\n', at + 1)) {
+    const std::size_t begin = hooks->text.find_first_not_of(' ', at + 1);
+    if (begin == std::string::npos) break;
+    if (hooks->text.compare(begin, 5, "for (") == 0) ++loops, ++depth, open = begin - at, deepest = std::max(deepest, depth);
+    else if (depth > 0 && hooks->text[begin] == '}' && begin - at <= open) --depth;
+  }
+  INFO(hooks->text);
+  CHECK(loops >= 3);
+  CHECK(deepest == 1);
 }

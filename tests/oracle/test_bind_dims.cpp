@@ -56,8 +56,7 @@ TEST_CASE("rows that are combined must be equally long", "[bind]") {
 
 TEST_CASE("a shape that is read needs its capture, a param its value", "[bind]") {
   NormalForm form = form_of({{"a", f32, {kFresh}, false}});
-  form.mask.emplace();
-  form.mask->nodes = {{Op::FreshDim, kI64Type, {}, 0, {}}};
+  form.sizes_read = {0};
   CHECK_THAT(message(form, {}), Contains("\"a\" is missing") && Contains("shape"));
   NormalForm with_param;
   with_param.params = {{"window", DType::I32, {}, {}, true}};

@@ -11,56 +11,24 @@
 
 #include "tests/ir/keep_row.h"
 #include "tests/random_mods/expectation.h"
+#include "tests/random_mods/judgement.h"
 
 namespace random_mods {
 namespace {
 
 using namespace flexc;
 
-constexpr float kLog2E = 1.44269504088896340736f;
-constexpr float kScale = 0.125f;  // a power of two, so that the bare product is exact
 constexpr std::int64_t kMaxColumns = 70;
 constexpr std::size_t kPadded = 128;
 constexpr std::int64_t kFarPosition = std::int64_t{1} << 40;  // of a long sequence
 using Integers = std::numeric_limits<std::int64_t>;
 
-constexpr float kFloatEdges[] = {0.0f,
-                                 -0.0f,
-                                 1.0f,
-                                 -1.0f,
-                                 0x1p-149f,
-                                 -1e-40f,
-                                 3e38f,
-                                 -3e38f,
-                                 std::numeric_limits<float>::infinity(),
-                                 -std::numeric_limits<float>::infinity(),
-                                 std::numeric_limits<float>::quiet_NaN(),
-                                 0.5f,
-                                 2.5f,
-                                 16777216.0f,
-                                 1e10f,
-                                 0x1p63f};
 constexpr std::int64_t kIntegerEdges[] = {
     0, 1, -1, Integers::max(), Integers::min(), Integers::max() - 1, 63, 64, -64, 1ll << 31, -(1ll << 31), (1ll << 53) + 1, 255, 7};
 
 /// Both lists are no longer.
 constexpr std::size_t kEdgeCount = 20;
 static_assert(std::size(kFloatEdges) <= kEdgeCount && std::size(kIntegerEdges) <= kEdgeCount);
-
-template <class T, std::size_t n>
-T one_of(const T (&items)[n], std::mt19937_64& random) {
-  return items[random() % n];
-}
-
-/// Small numbers, some of them halves.
-float moderate(std::mt19937_64& random) {
-  if (random() % 4 == 0) return static_cast<float>(static_cast<int>(random() % 33) - 16) / 2;
-  return static_cast<float>(static_cast<std::int64_t>(random() % 8000001) - 4000000) / 1e6f;
-}
-
-float any_float(std::mt19937_64& random, unsigned edges_percent) {
-  return random() % 100 < edges_percent ? one_of(kFloatEdges, random) : moderate(random);
-}
 
 std::int64_t any_integer(std::mt19937_64& random, unsigned edges_percent) {
   if (random() % 100 < edges_percent) return one_of(kIntegerEdges, random);
@@ -212,26 +180,6 @@ Outputs run(const flexc_row_module& module, const flexc_row_launch& launch, cons
   out.scores.assign(s, s + count);
   for (std::size_t i = 0; i < count; ++i) out.keep.push_back(keep[i / 64] >> (i % 64) & 1);
   return out;
-}
-
-bool same_bits(float a, float b) { return std::isnan(a) ? std::isnan(b) : std::bit_cast<std::uint32_t>(a) == std::bit_cast<std::uint32_t>(b); }
-
-std::string place_of(const flexc_row_segment& segment, std::size_t i, float score) {
-  return fmt::format("b {} h {} q {} kv {} (base {}, step {}, column {}) score {}", segment.b, segment.h, segment.q,
-                     segment.kv_base + segment.kv_step * static_cast<std::int64_t>(i), segment.kv_base, segment.kv_step, i, score);
-}
-
-std::string text_of(const Range& r) {
-  return (r.has_numbers ? fmt::format("[{}, {}]", r.lo, r.hi) : std::string("no number")) + (r.may_be_nan ? " or nan" : "");
-}
-
-/// An affine score's own error: its terms may be added in any order, so the error is bounded by a multiple of their magnitudes, one
-/// rounding for each operation of the mod and of the three numbers (Higham, "Accuracy and Stability", section 3.1). The numbers may
-/// underflow before they are multiplied by the product and the column.
-double affine_error(const dsl::Body& body, const Expected& expected, double product, double column) {
-  const auto operations = static_cast<double>(body.nodes.size() + 6);
-  constexpr double kUnit = 0x1p-24;
-  return kLog2E * (operations * kUnit * expected.magnitude + (expected.underflow + kLeastFloat) * (1 + std::fabs(product) + column));
 }
 
 void check_score(const dsl::Body& body, const Expectation& expectation, const Expected& expected, double oracle, const flexc_row_module& module,

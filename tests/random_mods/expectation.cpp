@@ -59,16 +59,24 @@ Expected with_terms(Op op, Expected result, double size, const Expected& a, cons
 }  // namespace
 
 Expectation::Expectation(const flexc::dsl::Body& body, const flexc::dsl::NormalForm& form, const flexc::dsl::Environment& environment,
-                         std::span<const std::int64_t> fresh_sizes)
+                         std::span<const std::int64_t> fresh_sizes, Floats floats)
     : body_(body),
       form_(form),
       environment_(environment),
       fresh_sizes_(fresh_sizes),
+      floats_(floats),
       strict_(flexc::dsl::strict_cone(body)),
       values_(body.nodes.size()),
       rows_(body.nodes.size()) {
+  for (const Node& node : body.nodes) reads_.push_back(reads_of(node));
   for (NodeId id = 0; id < body.nodes.size(); ++id)
     if (body.nodes[id].type.is_row) rows_[id].resize(static_cast<std::size_t>(size_of(body.nodes[id].type.length)));
+}
+
+unsigned Expectation::reads_of(const Node& node) const {
+  unsigned reads = node.op == Op::Score ? kReadsScore : node.op == Op::QIndex ? kReadsQ : node.op == Op::KvIndex ? kReadsKv : 0u;
+  for (NodeId operand : node.operands) reads |= reads_[operand];
+  return reads;
 }
 
 std::int64_t Expectation::size_of(const Dim& dim) const {
@@ -80,6 +88,7 @@ std::int64_t Expectation::size_of(const Dim& dim) const {
 }
 
 const Expected& Expectation::at(const Point& point) {
+  point_ = point;
   for (NodeId id = 0; id < body_.nodes.size(); ++id) compute(id, point);
   return values_[body_.result];
 }
@@ -171,7 +180,20 @@ Expected Expectation::combine(Op op, bool is_float, bool strict, const Expected&
 }
 
 Expected Expectation::operation(const Node& node, bool strict, const Expected& a, const Expected& b) const {
-  return combine(node.op, body_.nodes[node.operands[0]].type.scalar == Scalar::F32, strict, a, b);
+  const bool is_float = body_.nodes[node.operands[0]].type.scalar == Scalar::F32;
+  if (floats_ == Floats::Units && is_float && !strict && is_of_pair(reads_of(node))) return by_units(node, a, b);
+  return combine(node.op, is_float, strict, a, b);
+}
+
+Expected Expectation::by_units(const Node& node, const Expected& a, const Expected& b) const {
+  const NodeId left = node.operands.front(), right = node.operands.back();
+  const auto is_factor = [&](NodeId id) { return is_shared(id) && !body_.nodes[id].type.is_row; };
+  Range r = apply_unit(node.op, a.real, b.real, is_factor(right) ? Divisor::OfTheRow : Divisor::OfThePair);
+  const auto scaled = [&](const Range& factor) { return apply(Op::Mul, Range::point(point_.acc), apply(Op::Mul, factor, Range::point(point_.scale))); };
+  if (node.op == Op::Mul && body_.nodes[left].op == Op::Score && is_factor(right)) r = united(r, scaled(b.real));
+  if (node.op == Op::Mul && body_.nodes[right].op == Op::Score && is_factor(left)) r = united(r, scaled(a.real));
+  if (node.op == Op::Div && body_.nodes[left].op == Op::Score && is_factor(right)) r = united(r, scaled(reciprocal(b.real)));
+  return with_terms(node.op, {0, r, 0, 0}, extent(r), a, b);
 }
 
 Expected Expectation::reduce(const Node& node, bool strict) const {

@@ -26,15 +26,24 @@ struct Point {
   float score = 0;
   std::int64_t b = 0, h = 0, q_idx = 0, kv_idx = 0;
   double segment_magnitude = 0;  ///< |kv_base| + |kv_step| · count
+  float acc = 0, scale = 1;      ///< for Floats::Units: score = acc · scale, without a rounding
 };
+
+/// What computes the floats outside of the strict cone: the expansions of docs/math.md, or units of the GPU where it has them
+/// (docs/math.md, "The GPU's units"; a factor of the score that a row's pairs share is multiplied with the scale first).
+enum class Floats { Expanded, Units };
 
 class Expectation {
  public:
   Expectation(const flexc::dsl::Body& body, const flexc::dsl::NormalForm& form, const flexc::dsl::Environment& environment,
-              std::span<const std::int64_t> fresh_sizes);
+              std::span<const std::int64_t> fresh_sizes, Floats floats = Floats::Expanded);
   const Expected& at(const Point& point);
   /// Whether the result lies in the strict cone, so that all its bits are fixed.
   bool is_strict() const { return strict_[body_.result]; }
+  /// Of a node, after at().
+  const Expected& value(flexc::dsl::NodeId id) const { return values_[id]; }
+  /// Whether all pairs of a row have the same value there.
+  bool is_shared(flexc::dsl::NodeId id) const { return (reads_[id] & (kReadsKv | kReadsScore)) == 0; }
 
  private:
   using Row = std::vector<Expected>;
@@ -43,6 +52,7 @@ class Expectation {
   Expected load(const flexc::TensorView& view, std::int64_t offset) const;
   bool offset_of(const flexc::dsl::Node& node, const flexc::TensorView& view, std::int64_t& offset) const;
   Expected operation(const flexc::dsl::Node& node, bool strict, const Expected& a, const Expected& b) const;
+  Expected by_units(const flexc::dsl::Node& node, const Expected& a, const Expected& b) const;
   Expected combine(flexc::dsl::Op op, bool is_float, bool strict, const Expected& a, const Expected& b) const;
   Expected reduce(const flexc::dsl::Node& node, bool strict) const;
   const Expected& element(flexc::dsl::NodeId operand, std::size_t i) const {
@@ -50,11 +60,19 @@ class Expectation {
   }
   std::int64_t size_of(const flexc::dsl::Dim& dim) const;
 
+  /// Coordinates that a node's value may depend on, as bits.
+  enum Reads : unsigned { kReadsQ = 1, kReadsKv = 2, kReadsScore = 4 };
+  unsigned reads_of(const flexc::dsl::Node& node) const;
+  bool is_of_pair(unsigned reads) const { return (reads & kReadsScore) != 0 || (reads & (kReadsQ | kReadsKv)) == (kReadsQ | kReadsKv); }
+
   const flexc::dsl::Body& body_;
   const flexc::dsl::NormalForm& form_;
   const flexc::dsl::Environment& environment_;
   std::span<const std::int64_t> fresh_sizes_;
+  Floats floats_;
   std::vector<bool> strict_;
+  std::vector<unsigned> reads_;
+  Point point_;
   std::vector<Expected> values_;
   std::vector<Row> rows_;
 };

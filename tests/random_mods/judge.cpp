@@ -11,8 +11,6 @@ using namespace flexc;
 
 namespace {
 
-constexpr int kDataSets = 2;
-
 std::optional<runtime::RowObject> load(const Result<std::vector<std::byte>>& object, Refusal& refusal) {
   if (!object) {
     refusal.message = object.error().message;
@@ -26,14 +24,14 @@ std::optional<runtime::RowObject> load(const Result<std::vector<std::byte>>& obj
   return std::move(*loaded);
 }
 
-/// Whether params are small enough for a member that assumes so; everything else that Data draws is.
-bool allows_narrow(const Compiled& compiled, const Data& data) {
-  if ((compiled.manifest.assumptions & compiler::kAssumesParams) == 0) return true;
+}  // namespace
+
+bool allows_narrow(const compiler::Manifest& manifest, const Data& data) {
+  if ((manifest.assumptions & compiler::kAssumesParams) == 0) return true;
   return std::ranges::all_of(data.environment().params,
                              [](const dsl::ParamValue& param) { return param.integer > -compiler::kNarrowLimit && param.integer < compiler::kNarrowLimit; });
 }
 
-/// Segments whose positions a narrow member may be called with.
 std::vector<flexc_row_segment> narrow_segments(std::vector<flexc_row_segment> segments) {
   std::erase_if(segments, [](const flexc_row_segment& segment) {
     const std::int64_t last = segment.kv_base + segment.kv_step * (segment.count - 1);
@@ -42,8 +40,6 @@ std::vector<flexc_row_segment> narrow_segments(std::vector<flexc_row_segment> se
   });
   return segments;
 }
-
-}  // namespace
 
 std::optional<Compiled> compile(const std::string& text, Beside beside, Refusal& refusal) {
   auto form = normal_form_of_text("random.flex", text, refusal.message);
@@ -79,7 +75,7 @@ Comparison judge(const Compiled& compiled, std::uint64_t seed) {
     else
       compare(compiled.form, data, compiled.optimised.module(), compiled.plain ? &compiled.plain->module() : nullptr,
               random_segments(data.environment().problem, number), number + 1, result);
-    if (!result.difference.empty() || !compiled.narrow || !allows_narrow(compiled, data)) continue;
+    if (!result.difference.empty() || !compiled.narrow || !allows_narrow(compiled.manifest, data)) continue;
     const std::size_t before = result.pairs;
     compare(compiled.form, data, compiled.narrow->module(), nullptr, narrow_segments(random_segments(data.environment().problem, number)), number + 1, result);
     result.narrow_pairs += result.pairs - before;

@@ -28,6 +28,13 @@ struct Refusal {
 enum class Beside { Nothing, Plain, Narrow };
 std::optional<Compiled> compile(const std::string& text, Beside beside, Refusal& refusal);
 
+/// Sets of data that a program is judged on.
+inline constexpr int kDataSets = 2;
+/// Whether params are small enough for a member that assumes so; everything else that Data draws is.
+bool allows_narrow(const flexc::compiler::Manifest& manifest, const Data& data);
+/// Those segments whose positions a narrow member may be called with.
+std::vector<flexc_row_segment> narrow_segments(std::vector<flexc_row_segment> segments);
+
 /// Compares over two sets of data drawn from `seed`; the narrow member where a launch could choose it.
 Comparison judge(const Compiled& compiled, std::uint64_t seed);
 

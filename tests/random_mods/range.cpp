@@ -19,6 +19,10 @@ constexpr double kPowUlps = 1.1;  // docs/math.md
 /// Of the C library's f64 functions, in units of f32's last place.
 constexpr double kReferenceUlps = 1e-6;
 
+/// docs/math.md, "The GPU's units": ex2 and div.full, rcp; lg2, sqrt and rsqrt; tanh. Constants as templates/hooks_math.cuh has them.
+constexpr double kUnitUlps = 2, kReciprocalUlps = 1, kUnitError = 0x1p-22, kTanhError = 0x1p-11, kLeastUnit = 0x1p-149;
+constexpr float kLog2E = 1.44269504088896340736f, kLn2 = 0.693147180559945309417f;
+
 bool is_f32(double x) { return std::isnan(x) || static_cast<double>(static_cast<float>(x)) == x; }
 
 /// A range from the values at its corners; NaN among them becomes the flag.
@@ -265,7 +269,64 @@ Range of_numbers(Op op, const Range& a, const Range& b) {
   }
 }
 
+/// Adds an error relative to the value, and an absolute one.
+Range off_by(Range r, double relative, double absolute) {
+  if (!r.has_numbers) return r;
+  const auto margin = [&](double x) { return std::isinf(x) ? 0.0 : std::fabs(x) * relative + (x == 0 ? 0.0 : kLeastUnit) + absolute; };
+  r.lo -= margin(r.lo);
+  r.hi += margin(r.hi);
+  return rounded(r, false);
+}
+
+Range rounded_product(const Range& a, double factor) { return of_numbers(Op::Mul, a, Range::point(factor)); }
+
+/// exp2 by the unit.
+Range exp2_by_unit(const Range& a) { return widened(increasing(a, static_cast<double (*)(double)>(std::exp2)), kUnitUlps); }
+
+/// log2 by the unit: absolute near 1, relative elsewhere.
+Range log2_by_unit(const Range& a) {
+  const Range r = increasing_from(a, 0, static_cast<double (*)(double)>(std::log2));
+  return off_by(r, kUnitError, a.lo <= 2 && a.hi >= 0.5 ? kUnitError : 0);
+}
+
+/// What the GPU's units may give, and the exact value: docs/math.md, "The GPU's units".
+Range unit_of_numbers(Op op, const Range& a, const Range& b, Divisor divisor) {
+  const Range exact = of_numbers(op, a, b);
+  switch (op) {
+    case Op::Exp2:
+      return united(exact, exp2_by_unit(a));
+    case Op::Exp:
+      return united(exact, exp2_by_unit(rounded_product(a, kLog2E)));
+    case Op::Log2:
+      return united(exact, log2_by_unit(a));
+    case Op::Log: {
+      const Range log2 = log2_by_unit(a);
+      return united(exact, log2.has_numbers ? rounded_product(log2, kLn2) : log2);
+    }
+    case Op::Tanh:
+      return united(exact, off_by(exact, kTanhError, 0));
+    case Op::Sigmoid: {
+      const Range sum = of_numbers(Op::Add, Range::point(1), exp2_by_unit(rounded_product(a, -kLog2E)));
+      return united(exact, widened(divide(Range::point(1), sum), kReciprocalUlps));
+    }
+    case Op::Sqrt:
+    case Op::Rsqrt:
+      return united(exact, off_by(exact, kUnitError, 0));
+    case Op::Div:
+      if (divisor == Divisor::OfThePair) return united(exact, widened(divide(a, b), kUnitUlps));
+      return united(exact, of_numbers(Op::Mul, a, of_numbers(Op::Div, Range::point(1), b)));
+    default:
+      return exact;
+  }
+}
+
 }  // namespace
+
+Range united(const Range& a, const Range& b) {
+  Range r = !a.has_numbers ? b : !b.has_numbers ? a : hull({a.lo, a.hi, b.lo, b.hi});
+  r.may_be_nan = a.may_be_nan || b.may_be_nan;
+  return r;
+}
 
 Range Range::point(double value) { return hull({value}); }
 
@@ -279,15 +340,17 @@ bool Range::is_narrow() const {
   return hi - lo <= 1e-3 * std::max(std::fabs(lo), std::fabs(hi));
 }
 
-Range of_integer(std::int64_t value) { return hull({static_cast<double>(value), static_cast<double>(static_cast<float>(value))}); }
+namespace {
 
-Range apply(Op op, const Range& a, const Range& b) {
+/// The same for any of the ways to compute the operation on numbers: NaN operands, which all ways treat alike.
+template <class OfNumbers>
+Range with_nan(Op op, const Range& a, const Range& b, OfNumbers of_operands) {
   const bool is_binary = op == Op::Add || op == Op::Sub || op == Op::Mul || op == Op::Div || op == Op::FloorDiv || op == Op::Mod || op == Op::Min ||
                          op == Op::Max || op == Op::Pow;
   const bool nan = a.may_be_nan || (is_binary && b.may_be_nan);
   const bool numbers = a.has_numbers && (!is_binary || b.has_numbers);
   Range r{0, 0, false, false};
-  if (numbers) r = of_numbers(op, a, is_binary ? b : a);
+  if (numbers) r = of_operands(a, is_binary ? b : a);
   if (!nan) return r;
   // A NaN gives a NaN, but for sign (0) and for pow where the other operand decides (1).
   if (op == Op::Sign) return r.has_numbers ? Range{std::min(r.lo, 0.0), std::max(r.hi, 0.0), true, r.may_be_nan} : Range::point(0);
@@ -298,6 +361,20 @@ Range apply(Op op, const Range& a, const Range& b) {
   }
   r.may_be_nan = true;
   return r;
+}
+
+}  // namespace
+
+Range of_integer(std::int64_t value) { return hull({static_cast<double>(value), static_cast<double>(static_cast<float>(value))}); }
+
+Range apply(Op op, const Range& a, const Range& b) {
+  return with_nan(op, a, b, [op](const Range& x, const Range& y) { return of_numbers(op, x, y); });
+}
+
+Range reciprocal(const Range& a) { return apply(Op::Div, Range::point(1), a); }
+
+Range apply_unit(Op op, const Range& a, const Range& b, Divisor divisor) {
+  return with_nan(op, a, b, [&](const Range& x, const Range& y) { return unit_of_numbers(op, x, y, divisor); });
 }
 
 }  // namespace random_mods

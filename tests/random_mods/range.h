@@ -26,6 +26,13 @@ struct Range {
 /// An operation on F32 operands, or IntToFloat of an integer (exact in `a`). Not for comparisons and conversions to integers,
 /// whose operands lie in the strict cone.
 Range apply(flexc::dsl::Op op, const Range& a, const Range& b);
+/// The same where a unit of the GPU may compute it: functions and quotients of a pair, outside of the strict cone. A quotient whose
+/// divisor all pairs of a row share is a product with its reciprocal. Every other operation as apply().
+enum class Divisor { OfThePair, OfTheRow };
+Range apply_unit(flexc::dsl::Op op, const Range& a, const Range& b, Divisor divisor);
+Range reciprocal(const Range& a);
+/// Either of two.
+Range united(const Range& a, const Range& b);
 Range of_integer(std::int64_t value);
 
 }  // namespace random_mods

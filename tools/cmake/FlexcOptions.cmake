@@ -1,7 +1,7 @@
 # Compile options shared by every target of flexc, as one interface target that is linked privately.
-set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bin")
-set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
-set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/lib")
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/bin")
+set(CMAKE_LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib")
+set(CMAKE_ARCHIVE_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}/lib")
 # Installed libraries find each other wherever the prefix is.
 set(CMAKE_INSTALL_RPATH "$ORIGIN")
 find_package(Threads REQUIRED)
@@ -15,7 +15,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
 endif()
 # The oracle and everything in the strict cone must never be contracted into fused operations.
 target_compile_options(flexc_options INTERFACE -ffp-contract=off)
-target_include_directories(flexc_options INTERFACE "$<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>")
+target_include_directories(flexc_options INTERFACE "$<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}>")
 if(FLEXC_SANITIZE)
   target_compile_options(flexc_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
   target_link_options(flexc_options INTERFACE -fsanitize=address,undefined)

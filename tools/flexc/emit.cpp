@@ -1,4 +1,6 @@
 // flexc emit: what a variant looks like at one stage of the pipeline.
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 
@@ -46,13 +48,16 @@ class EmitVerb final : public Verb {
     std::vector<std::pair<std::string, std::string>> inputs;
     if (variant_.variant && *variant_.variant != "-" && !find_gallery_entry(*variant_.variant)) inputs.emplace_back("VARIANT", *variant_.variant);
     check_outputs(inputs, {{"-o", output_}});
+    if (*stage_ == "cubin" && !json_ && !output_ && ::isatty(STDOUT_FILENO) != 0)
+      usage_error("a cubin is bytes, and standard output is a terminal: give -o FILE, or --json for what is known of it");
 
     const auto start = std::chrono::steady_clock::now();
     const LoadedVariant loaded = load_variant(variant_);
     print_diagnostics(loaded.variant.warnings());
     if (std::ranges::find(kKernelStages, *stage_) != std::end(kKernelStages)) {
       const bool is_gallery = variant_.variant && find_gallery_entry(*variant_.variant);
-      auto kernel = loaded.variant.emit_kernel(*stage_, {.dtype = dtype.value_or(bf16), .head_dim = head_dim, .in_child = true, .gallery_name = is_gallery ? *variant_.variant : ""});
+      auto kernel = loaded.variant.emit_kernel(*stage_, {.dtype = dtype.value_or(bf16), .head_dim = head_dim, .in_child = true, .gallery_name = is_gallery ? *variant_.variant : "",
+                                                             .on_warning = [](std::string_view text) { print_warning(text); }});
       if (!kernel) fail(std::move(kernel.error()));
       write_kernel(loaded, *kernel, seconds_since(start));
       return kExitDone;
@@ -91,7 +96,7 @@ class EmitVerb final : public Verb {
     if (*stage_ == "cuda" || (!json_ && *stage_ != "cubin")) return write(loaded, kernel.bytes);
     if (!json_) return deliver(kernel.bytes);
     nlohmann::ordered_json json = describe(loaded);
-    json.update({{"cache", "compiled"}, {"compile_s", compile_s}, {"registers", kernel.registers}, {"spill_bytes", kernel.spill_bytes}, {"smem_bytes", kernel.smem_bytes}});
+    json.update({{"cache", name_of(kernel.origin)}, {"compile_s", compile_s}, {"registers", kernel.registers}, {"spill_bytes", kernel.spill_bytes}, {"smem_bytes", kernel.smem_bytes}});
     if (*stage_ != "cubin") {
       json["text"] = kernel.bytes;
       return deliver(print(json));

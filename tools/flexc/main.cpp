@@ -18,7 +18,7 @@
 namespace flexc::cli {
 namespace {
 
-constexpr std::string_view kLaterVerbs[] = {"explain", "compile"};
+constexpr std::string_view kLaterVerbs[] = {"explain"};
 
 constexpr const char* kFooter =
     "Exit codes: 0 done, 1 the input is at fault (variant, tensors, files), 2 usage, 3 the environment lacks something, 70 a bug in flexc.\n\n"
@@ -27,6 +27,7 @@ constexpr const char* kFooter =
     "  flexc bench causal --random 1,8,8,1024,1024,64,64\n"
     "  flexc check my.flex\n"
     "  flexc mask sliding_window --shape 1,1,4096,4096 --param window=512\n"
+    "  flexc compile causal alibi --dtype f32,bf16 --head-dim 64,128 -o attention.flexb\n"
     "  flexc gallery list\n"
     "`flexc VERB --help` says more about each verb.";
 
@@ -53,14 +54,21 @@ std::string explain(const CLI::ParseError& error, const CLI::App& app) {
   if (extras.empty()) return reword(error, app);
   // An unknown option comes with its value: the option is what to speak of.
   const auto option = std::ranges::find_if(extras, [](const std::string& text) { return text.starts_with('-'); });
-  if (option == extras.end()) return fmt::format("unexpected argument '{}'", extras.front());
+  if (option == extras.end()) {
+    // Somebody wrote `--param window 64`, most likely.
+    const bool binds = innermost(app).get_option_no_throw("--param") != nullptr;
+    return fmt::format("unexpected argument '{}'{}", extras.front(), binds ? " (a capture or a param is one word, NAME=VALUE)" : "");
+  }
   const std::string& extra = *option;
   std::vector<std::string> names;
   for (const CLI::Option* known : innermost(app).get_options())
     for (const std::string& name : known->get_lnames()) names.push_back("--" + name);
   const std::vector<std::string_view> views(names.begin(), names.end());
   const std::string given = extra.substr(0, extra.find('='));
-  const std::string_view near = suggest(given, views);
+  std::string_view near = suggest(given, views);
+  // Longer or shorter words for what there is: --output, --sha.
+  for (const std::string_view name : views)
+    if (near.empty() && given.size() > 4 && (given.starts_with(name) || name.starts_with(given))) near = name;
   return fmt::format("unknown option '{}'{}", given, near.empty() ? "" : fmt::format("; did you mean '{}'?", near));
 }
 
@@ -88,6 +96,7 @@ std::optional<int> judge_verb(std::string_view verb, const CLI::App& app) {
     print_message(fmt::format("this version of flexc has no verb '{}' yet", verb));
     return kExitEnvironment;
   }
+  if (verb.ends_with(".flex") || find_gallery_entry(verb) != nullptr) return usage(app, fmt::format("no verb '{0}'; a variant comes after a verb: flexc run {0}", verb));
   const std::string_view near = suggest(verb, names);
   return usage(app, fmt::format("no verb '{}'{}", verb, near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
 }
@@ -124,7 +133,7 @@ int run_main(int argc, char** argv) {
   app.footer(kFooter);
   app.require_subcommand(1);
   std::vector<std::unique_ptr<Verb>> verbs;
-  for (const auto& add : {add_run_verb, add_check_verb, add_emit_verb, add_mask_verb, add_bench_verb, add_gallery_verb, add_cache_verb, add_doctor_verb}) verbs.push_back(add(app));
+  for (const auto& add : {add_run_verb, add_check_verb, add_emit_verb, add_mask_verb, add_bench_verb, add_compile_verb, add_gallery_verb, add_cache_verb, add_doctor_verb}) verbs.push_back(add(app));
 
   if (argc < 2) {
     const std::string help = app.help();

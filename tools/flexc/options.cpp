@@ -176,6 +176,11 @@ void check_choice(std::string_view option, std::string_view text, std::string_vi
 
 std::optional<DType> parse_dtype(const std::optional<std::string>& text) {
   if (!text) return std::nullopt;
+  // Names that other systems use, too far from ours for a "did you mean" by spelling.
+  static constexpr std::pair<std::string_view, std::string_view> kOtherNames[] = {{"float32", "f32"},  {"float", "f32"},     {"fp32", "f32"}, {"float16", "f16"},
+                                                                                   {"half", "f16"},     {"bfloat16", "bf16"}, {"bfloat", "bf16"}};
+  for (const auto& [other, ours] : kOtherNames)
+    if (*text == other) usage_error(fmt::format("--dtype: expected f32|f16|bf16, got '{}'; did you mean '{}'?", other, ours));
   check_choice("--dtype", *text, "f32|f16|bf16");
   return dtype_from_name(*text);
 }

@@ -22,6 +22,7 @@ std::unique_ptr<Verb> add_emit_verb(CLI::App& parent);
 std::unique_ptr<Verb> add_mask_verb(CLI::App& parent);
 std::unique_ptr<Verb> add_gallery_verb(CLI::App& parent);
 std::unique_ptr<Verb> add_cache_verb(CLI::App& app);
+std::unique_ptr<Verb> add_compile_verb(CLI::App& parent);
 std::unique_ptr<Verb> add_doctor_verb(CLI::App& parent);
 
 }  // namespace flexc::cli

@@ -13,7 +13,7 @@
 #include <fmt/format.h>
 
 #include "compiler/emit/cuda/gemm_source.h"
-#include "compiler/host/bindings.h"
+#include "runtime/kernel/bindings.h"
 #include "compiler/host/cuda_compile.h"
 #include "compiler/host/hopper_call.h"
 #include "compiler/host/ir_library.h"

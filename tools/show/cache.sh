@@ -18,4 +18,9 @@ claim "disk hit: a fresh engine, the compiler identified, the entry verified and
 unproven "one element of a capture changed: never stale metadata" "1,000 cases" "masks are not cached"
 unproven "a compiler child killed, hung, out of memory" "an error in time, a clean cache" "nothing is compiled through NVRTC by an engine yet"
 unproven "bundles: flexc compile, engine.load_bundle, a host without compiler" "cold start <= 20 ms" "bundles do not exist yet"
-unproven "host programs from an install prefix, the threaded ones under ThreadSanitizer" "pass" "not written yet"
+claim "host programs from an install prefix: the embedding guide's project, the design's snippet in C++ and C; what they must notice is planted" "all pass" tests '^apps\.(build|guide|snippet|.*negative)'
+claim "sentence embeddings: the whole model in a host program, six texts in one sequence" "within 1e-4 of the model's own" test_figure apps.embeddings 'embeddings: |skipped: '
+claim "decoding over a growing cache: 3 layers, every 37th step against float64" "no compilation after the first call, the heap grows by at most 64 KiB" test_figure apps.decode 'decode: '
+claim "a server's loop: 16 threads, 8 variants, mixed shapes" "bits of one thread alone, one compilation a key, resident memory grows by at most 16 MiB" test_figure apps.serve_long 'serve: '
+claim "ThreadSanitizer: table of kernels, worker pool, cache on disk; a planted race is reported" "no report" tests '^threads\.parts'
+claim "ThreadSanitizer: the engine's tests and the threaded host programs on an instrumented flexc; a planted race is reported" "no report" tests '^threads\.(build|api|decode|serve)'

@@ -341,6 +341,8 @@ std::string HooksEmitter::assemble() {
   text += fmt::format("  static constexpr bool kHasMask = {}, kHasBand = {}, kHasGradient = false;\n", spelling(static_cast<bool>(mask_)), spelling(static_cast<bool>(band_)));
   text += fmt::format("  static constexpr int kBandIntervals = {};\n", band_ && cast<flex::YieldOp>(band_.getBody().front().getTerminator()).getValues().size() == 4 ? 2 : 1);
   text += fmt::format("  static constexpr bool kScoreReadsColumns = {}, kMaskReadsColumns = {};\n", spelling(reads_table("logit2")), spelling(reads_table("keep")));
+  // Only a reduction of rows prints a loop.
+  if (texts_["logit2"].find("for (i64 ") != std::string::npos) text += "  static constexpr bool kScoreIsLong = true;\n";
   text += fmt::format("  static constexpr int kColumnWords = {};\n  using Position = i64;\n\n", column_words_);
   text += params_struct() + "\n" + texts_["launch"];
   for (const char* name : {"head", "row", "columns", "affine", "logit2", "band", "keep"})

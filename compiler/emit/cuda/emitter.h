@@ -87,6 +87,7 @@ class HooksEmitter {
   std::string computed(Function& function, mlir::Operation& op);
   std::string gather(Function& function, flex::GatherOp op);
   std::string reduction(Function& function, flex::ReduceOp op);
+  void write_invariants(Function& function, flex::ReduceOp loop);
   std::string quotient(Function& function, mlir::Operation& op);
   std::string slot(Function& function, mlir::Operation& op);
   std::string dim(flex::DimAttr size);

@@ -63,7 +63,7 @@ std::string kernel_text(const runtime::HopperMember& member) {
 
 HopperSource hopper_source(const CudaHooks& hooks, const GemmShape& tile) {
   const runtime::HopperMember member = member_of(hooks, tile);
-  const std::string head = hooks.text + fmt::format("\n// The tile: {} query rows by {} keys, head dim {}.\n#include \"templates/hopper/primitives.cuh\"\n\n", tile.m, tile.n, tile.d);
+  const std::string head = hooks.text + fmt::format("\n{}\n#include \"templates/hopper/primitives.cuh\"\n\n", tile_comment(tile));
   const std::string kernel = kernel_text(member);
   return {head + gemm_source(tile) + kernel, head + kernel, member};
 }

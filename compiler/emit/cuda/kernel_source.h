@@ -12,6 +12,11 @@ struct HopperSource {
   runtime::HopperMember member;
 };
 
+/// The line of the text that names its tile, for people and for edited files: "// The tile: 128 query rows by 128 keys, head dim 128."
+inline std::string tile_comment(const GemmShape& tile) {
+  return "// The tile: " + std::to_string(tile.m) + " query rows by " + std::to_string(tile.n) + " keys, head dim " + std::to_string(tile.d) + ".";
+}
+
 HopperSource hopper_source(const CudaHooks& hooks, const GemmShape& tile);
 
 /// Where the tile's buffers fit into shared memory.

@@ -1,5 +1,6 @@
 // Values: which function computes what, and how a function gets at what an earlier one has computed.
 #include <bit>
+#include <functional>
 #include <limits>
 
 #include <fmt/format.h>
@@ -167,6 +168,38 @@ std::string HooksEmitter::gather(Function& function, flex::GatherOp op) {
   return text + ")";
 }
 
+/// Values are written where they are first read: those of a loop that no turn changes are therefore asked for before it. In the loop they
+/// would be computed in every turn, and reductions that read reductions would nest.
+void HooksEmitter::write_invariants(Function& function, flex::ReduceOp loop) {
+  llvm::DenseMap<Value, bool> known;
+  const std::function<bool(Value)> varies = [&](Value value) {
+    if (auto argument = dyn_cast<BlockArgument>(value)) return loop.getBody().isAncestor(argument.getParentRegion());
+    Operation* op = value.getDefiningOp();
+    if (!loop.getBody().isAncestor(op->getParentRegion())) return false;
+    if (const auto found = known.find(value); found != known.end()) return found->second;
+    bool result = false;
+    const auto ask = [&](Operation* reader) {
+      for (Value operand : reader->getOperands()) {
+        auto argument = dyn_cast<BlockArgument>(operand);
+        const bool is_own = op->getNumRegions() != 0 && argument && op->isAncestor(argument.getOwner()->getParentOp());
+        result = result || (!is_own && varies(operand));
+      }
+    };
+    op->walk(ask);
+    return known[value] = result;
+  };
+  llvm::DenseSet<Value> seen;
+  const std::function<void(Value)> visit = [&](Value read) {
+    if (!seen.insert(read).second) return;
+    if (!varies(read)) {
+      value(function, read);
+      return;
+    }
+    if (Operation* op = read.getDefiningOp()) op->walk([&](Operation* reader) { llvm::for_each(reader->getOperands(), visit); });
+  };
+  visit(cast<flex::YieldOp>(loop.getBody().front().getTerminator()).getValues()[0]);
+}
+
 /// Element after element, from 0 upwards. What the body computes is not seen after it.
 std::string HooksEmitter::reduction(Function& function, flex::ReduceOp op) {
   using Integers = std::numeric_limits<std::int64_t>;
@@ -175,6 +208,7 @@ std::string HooksEmitter::reduction(Function& function, flex::ReduceOp op) {
   const float infinity = std::numeric_limits<float>::infinity();
   const std::string start = type.isF32() ? literal(kind == "sum" ? 0.0f : kind == "min" ? infinity : -infinity)
                                          : literal(kind == "sum" ? 0 : kind == "min" ? Integers::max() : Integers::min(), 64);
+  write_invariants(function, op);
   const std::string total = fmt::format("v{}", next_name_++), index = fmt::format("v{}", next_name_++);
   line(function, fmt::format("{} {} = {};", type_name(type), total, start));
   line(function, fmt::format("for (i64 {0} = 0; {0} < {1}; ++{0}) {{", index, dim(op.getLength())));

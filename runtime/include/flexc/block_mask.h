@@ -1,6 +1,7 @@
 // BlockMask: which tiles of an attention call are empty, partial or full, as runs a row (CSR).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -27,6 +28,9 @@ class BlockMask {
   std::int32_t block_q = 128, block_kv = 128;
   std::vector<std::uint64_t> row_begin;     ///< rows() + 1 offsets into runs
   std::vector<TileRun> runs;                ///< sorted by first within a row; neighbours of one kind are merged
+  /// What the mask was built from: a hash of the mask_mod and all that it reads. Kernel::block_mask sets it, and a checked run compares
+  /// it with its own captures'. Zero: unknown; a checked run then looks at every tile.
+  std::array<std::uint64_t, 2> origin = {};
 
   std::int64_t q_blocks() const { return (q_len + block_q - 1) / block_q; }
   std::int64_t kv_blocks() const { return (kv_len + block_kv - 1) / block_kv; }

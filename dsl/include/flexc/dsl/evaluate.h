@@ -13,31 +13,14 @@
 #include "flexc/dsl/normal_form.h"
 #include "flexc/error.h"
 #include "flexc/tensor.h"
+#include "flexc/runtime/bind_dims.h"
 
 namespace flexc::dsl {
 
-/// Values of the problem symbols, as the mods see them (Q and KV are the call's q_total and kv_total).
-struct Problem {
-  std::int64_t batch = 0, heads = 0, kv_heads = 0, q_total = 0, kv_total = 0;
-};
-
-/// A run-time scalar for a param: the integer for i32, i64 and bool, the float for f32.
-struct ParamValue {
-  std::int64_t integer = 0;
-  float real = 0;
-};
-
-/// What the mods read beside their arguments: one entry a capture and a param, in the normal form's order.
-/// Unused captures may be absent.
-struct Environment {
-  Problem problem;
-  std::vector<TensorView> captures;
-  std::vector<ParamValue> params;
-};
-
-/// Checks the launch: dtypes, ranks, dims against symbols and constants, equal fresh names, equal row lengths.
-/// Returns the sizes of the fresh dims. Captures are in `memory`, whose content is not read.
-Result<std::vector<std::int64_t>> bind_dims(const NormalForm& form, const Environment& environment, MemoryKind memory = MemoryKind::Host);
+using runtime::bind_dims;
+using runtime::Environment;
+using runtime::ParamValue;
+using runtime::Problem;
 
 /// An out-of-range gather, recorded in checked mode.
 struct GatherFault {

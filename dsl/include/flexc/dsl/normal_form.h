@@ -33,29 +33,13 @@ struct Body {
   NodeId result = 0;  ///< F32 for score_mod, Bool for mask_mod
 };
 
-struct CaptureInfo {
-  std::string name;
-  DType dtype = DType::F32;
-  std::vector<Dim> dims;
-  bool used = false;  ///< some node reads it; unused captures need not be bound, and are not part of the identity
-};
+using runtime::CaptureInfo;
+using runtime::ParamInfo;
 
-struct ParamInfo {
-  std::string name;
-  DType type = DType::I32;  ///< f32, i32, i64 or bool
-  std::optional<std::int64_t> default_integer;  ///< i32, i64, bool
-  std::optional<float> default_float;           ///< f32
-  bool used = false;
-};
-
-struct NormalForm {
-  std::vector<CaptureInfo> captures;
-  std::vector<ParamInfo> params;
-  std::vector<std::string> fresh_dims;  ///< names; "" for the unnamed dims of undeclared captures
+/// What a call must bring is the base: all that is left of a variant in a bundle.
+struct NormalForm : runtime::Signature {
   std::optional<Body> score;            ///< missing: the identity
   std::optional<Body> mask;             ///< missing: every pair is kept
-  /// Pairs of row lengths that the program needs equal and that only the launch can compare.
-  std::vector<std::pair<Dim, Dim>> equal_lengths;
   /// Readable text without names of the user's: v0, v1, …, c0 for captures, p0 for params, n0 for fresh dims.
   std::string text;
   std::array<std::uint64_t, 2> hash{};  ///< XXH3-128 of text

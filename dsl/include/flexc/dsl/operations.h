@@ -5,20 +5,15 @@
 #include <cstdint>
 #include <string_view>
 
+#include "flexc/runtime/signature.h"
+
 namespace flexc::dsl {
 
 enum class Scalar : std::uint8_t { Bool, I64, F32 };
 
-/// Problem symbols, readable inside mods and usable as dims.
-enum class Symbol : std::uint8_t { B, H, HKV, Q, KV };
-inline constexpr std::array<std::string_view, 5> kSymbolNames = {"B", "H", "HKV", "Q", "KV"};
-
-/// One dimension of a capture.
-struct Dim {
-  enum class Kind : std::uint8_t { Constant, Symbol, Fresh } kind = Kind::Constant;
-  std::int64_t value = 0;  ///< the constant; or the Symbol's number; or the index into NormalForm::fresh_dims
-  bool operator==(const Dim&) const = default;
-};
+using runtime::Dim;
+using runtime::kSymbolNames;
+using runtime::Symbol;
 
 /// Type of a node: a scalar, or a row (a vector along a capture's last dimension) of scalars.
 struct Type {

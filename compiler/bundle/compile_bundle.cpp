@@ -1,0 +1,219 @@
+#include "flexc/compile_bundle.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "compiler/bundle/bundle_header.h"
+#include "compiler/host/cuda_compile.h"
+#include "compiler/host/ir_library.h"
+#include "compiler/host/tile_programs.h"
+#include "compiler/host/variant_impl.h"
+#include "runtime/bundle/container.h"
+#include "runtime/bundle/contents.h"
+#include "runtime/cache/entry.h"
+#include "runtime/nearest_name.h"
+#include "templates/cpu/row_segment.h"
+
+namespace flexc {
+namespace {
+
+using runtime::BlobIndex;
+using runtime::BundledKernels;
+using runtime::CpuLevel;
+using runtime::Member;
+
+constexpr const char* kCudaMachine = "sm_90a";
+
+std::unexpected<Error> failed(ErrorKind kind, std::string message) { return std::unexpected(Error{kind, std::move(message)}); }
+std::unexpected<CompileError> wrapped(Error error) { return std::unexpected(CompileError{std::move(error), {}}); }
+
+/// Blobs one after another; equal ones are stored once.
+class BlobStore {
+ public:
+  BlobIndex add(std::span<const std::byte> blob) {
+    std::string key(reinterpret_cast<const char*>(blob.data()), blob.size());
+    const auto [found, is_new] = indices_.try_emplace(std::move(key), static_cast<BlobIndex>(sizes_.size()));
+    if (is_new) {
+      bytes_.insert(bytes_.end(), blob.begin(), blob.end());
+      sizes_.push_back(blob.size());
+    }
+    return found->second;
+  }
+  BlobIndex add(std::string_view text) { return add(std::as_bytes(std::span(text))); }
+
+  std::span<const std::byte> bytes() const { return bytes_; }
+  const std::vector<std::uint64_t>& sizes() const { return sizes_; }
+
+ private:
+  std::map<std::string, BlobIndex> indices_;
+  std::vector<std::byte> bytes_;
+  std::vector<std::uint64_t> sizes_;
+};
+
+Result<void> check_options(std::span<const BundleInput> variants, const BundleOptions& options) {
+  if (variants.empty()) return failed(ErrorKind::Usage, "a bundle needs at least one variant");
+  std::set<std::string> names;
+  for (const BundleInput& input : variants) {
+    const auto fits = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.'; };
+    if (input.name.empty() || !std::ranges::all_of(input.name, fits)) return failed(ErrorKind::Usage, fmt::format("`{}` cannot be a variant's name in a bundle: letters, digits, _, - and . can", input.name));
+    if (!names.insert(input.name).second) return failed(ErrorKind::Usage, fmt::format("two variants of the bundle are called `{}`", input.name));
+  }
+  if (options.dtypes.empty() || options.head_dims.empty()) return failed(ErrorKind::Usage, "a bundle needs at least one dtype and one head dim");
+  for (const DType dtype : options.dtypes)
+    if (dtype != f32 && dtype != f16 && dtype != bf16) return failed(ErrorKind::Usage, fmt::format("dtype {}: kernels take f32, f16 and bf16", name_of(dtype)));
+  constexpr std::int64_t kMostHeadDim = 65536;
+  for (const std::int64_t dim : options.head_dims)
+    if (dim < 1 || dim > kMostHeadDim) return failed(ErrorKind::Usage, fmt::format("head dim {}: it must be from 1 to {}", dim, kMostHeadDim));
+  for (const std::string& feature : options.features) {
+    if (std::ranges::find(runtime::kBundleFeatures, feature) != runtime::kBundleFeatures.end()) continue;
+    const std::string_view near = nearest_name(feature, runtime::kBundleFeatures);
+    return failed(ErrorKind::Usage, fmt::format("there is no feature `{}`; {}", feature, near.empty() ? "features are lse, max_scores and sink" : fmt::format("did you mean `{}`?", near)));
+  }
+  return {};
+}
+
+/// In the given order, each once.
+template <class T>
+std::vector<T> unique(const std::vector<T>& values) {
+  std::vector<T> kept;
+  for (const T& value : values)
+    if (std::ranges::find(kept, value) == kept.end()) kept.push_back(value);
+  return kept;
+}
+
+class BundleCompiler {
+ public:
+  BundleCompiler(const BundleOptions& options, std::size_t variants) : options_(options) {
+    contents_.made_by = version();
+    contents_.machine = "x86-64";
+    contents_.row_abi = FLEXC_ROW_ABI_VERSION;
+    contents_.dtypes = unique(options.dtypes);
+    contents_.head_dims = unique(options.head_dims);
+    contents_.features = unique(options.features);
+    steps_ = static_cast<double>(variants * (1 + contents_.dtypes.size() * contents_.head_dims.size()));
+  }
+
+  Result<void> add(const BundleInput& input, const dsl::NormalForm& form) {
+    BundledKernels& variant = contents_.variants.emplace_back();
+    variant.name = input.name;
+    variant.hash = form.hash;
+    variant.has_score_mod = form.score.has_value();
+    variant.has_mask_mod = form.mask.has_value();
+    variant.signature = form;  // the base alone
+    const auto program = tile_program_bytes(form);
+    if (!program) return std::unexpected(program.error());
+    variant.tile_program = blobs_.add(*program);
+    if (auto status = add_cpu(form, variant); !status) return status;
+    step();
+    for (const DType dtype : contents_.dtypes)
+      for (const std::int64_t head_dim : contents_.head_dims) {
+        if (auto status = add_cuda(input, form, dtype, head_dim, variant); !status) return status;
+        step();
+      }
+    return {};
+  }
+
+  Result<CompiledBundle> finish() {
+    contents_.blob_bytes = blobs_.sizes();
+    const std::vector<std::byte> bytes = runtime::encode_bundle(runtime::print_contents(contents_), blobs_.bytes());
+    std::string digest;
+    for (const std::byte byte : std::span(bytes).last(runtime::kDigestBytes)) digest += fmt::format("{:02x}", std::to_integer<unsigned>(byte));
+    auto header = bundle_header(contents_, options_.file_stem, digest);
+    if (!header) return std::unexpected(header.error());
+    return CompiledBundle{std::string(reinterpret_cast<const char*>(bytes.data()), bytes.size()), std::move(*header), std::move(warnings_), cubins_};
+  }
+
+ private:
+  Result<void> add_cpu(const dsl::NormalForm& form, BundledKernels& variant) {
+    const auto functions = ir_functions();
+    if (!functions) return std::unexpected(functions.error());
+    for (const CpuLevel level : {CpuLevel::X86_64_v3, CpuLevel::X86_64_v4})
+      for (const Member member : {Member::Narrow, Member::Wide}) {
+        const auto code = (*functions)->compile_row_member(form, member, level);
+        if (!code) return std::unexpected(code.error());
+        variant.cpu.push_back({level, member, code->manifest.assumptions, blobs_.add(code->object)});
+        if (code->manifest.assumptions == runtime::kAssumesNothing) break;  // it serves every call
+      }
+    return {};
+  }
+
+  /// A cubin that is left out: a warning, or with require_cuda the end. Each reason is said once.
+  Result<void> leave_out(ErrorKind kind, const std::string& why) {
+    if (options_.require_cuda) return failed(kind, why);
+    if (said_.insert(why).second) warnings_.push_back(why);
+    return {};
+  }
+
+  Result<void> add_cuda(const BundleInput& input, const dsl::NormalForm& form, DType dtype, std::int64_t head_dim, BundledKernels& variant) {
+    const CudaKernelRequest emission{.dtype = dtype, .head_dim = head_dim, .in_child = true, .gallery_name = input.gallery_name};
+    for (const std::string& feature : contents_.features)
+      if (feature != "lse") return leave_out(ErrorKind::Environment, fmt::format("no cubins: this build's CUDA kernels do not have the feature {} yet; the CPU's do", feature));
+    auto code = emit_cuda_kernel(form, emission);
+    if (!code && code.error().kind == ErrorKind::Environment) return leave_out(ErrorKind::Environment, fmt::format("left out: {}", code.error().message));
+    if (!code) return std::unexpected(code.error());
+    bool has_cubin = false;
+    if (auto compiled = compile_cuda_kernel(form, emission)) {
+      *code = std::move(*compiled);
+      has_cubin = true;
+    } else if (compiled.error().kind != ErrorKind::Environment) {
+      return std::unexpected(compiled.error());
+    } else if (auto status = leave_out(ErrorKind::Environment, fmt::format("no cubins, only the text of CUDA kernels: {}", compiled.error().message)); !status) {
+      return status;
+    }
+    runtime::BundledCudaKernel& kernel = variant.cuda.emplace_back();
+    kernel.machine = kCudaMachine;
+    kernel.dtype = dtype, kernel.head_dim = head_dim;
+    kernel.member = Member::Narrow;
+    kernel.assumptions = code->hooks.manifest.assumptions;
+    kernel.source = blobs_.add(code->text);
+    kernel.has_cubin = has_cubin;
+    if (has_cubin) {
+      kernel.cubin = blobs_.add(code->cubin);
+      ++cubins_;
+    }
+    return {};
+  }
+
+  void step() {
+    ++done_;
+    if (options_.progress) options_.progress(static_cast<double>(done_) / steps_);
+  }
+
+  const BundleOptions& options_;
+  runtime::BundleContents contents_;
+  BlobStore blobs_;
+  std::vector<std::string> warnings_;
+  std::set<std::string> said_;
+  std::size_t cubins_ = 0;
+  double steps_ = 1;
+  std::size_t done_ = 0;
+};
+
+}  // namespace
+
+std::expected<CompiledBundle, CompileError> compile_bundle(std::span<const BundleInput> variants, const BundleOptions& options) {
+  if (auto status = check_options(variants, options); !status) return wrapped(std::move(status.error()));
+  BundleCompiler compiler(options, variants.size());
+  for (const BundleInput& input : variants) {
+    const Variant::Impl& impl = input.variant.impl();
+    if (!impl.form) {
+      std::string names;
+      for (const Variant::Capture& capture : impl.captures)
+        if (!capture.declared) names += fmt::format("{}`{}`", names.empty() ? "" : ", ", capture.name);
+      return wrapped({ErrorKind::Input, fmt::format("variant `{}`: ahead of time every capture has to be declared, and {} is not; say what it is, as in `tensor NAME: f32[H]`", input.name, names)});
+    }
+    if (auto status = compiler.add(input, *impl.form); !status) {
+      status.error().message = fmt::format("variant `{}`: {}", input.name, status.error().message);
+      return wrapped(std::move(status.error()));
+    }
+  }
+  auto bundle = compiler.finish();
+  if (!bundle) return wrapped(std::move(bundle.error()));
+  return std::move(*bundle);
+}
+
+}  // namespace flexc

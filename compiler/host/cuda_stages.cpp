@@ -1,0 +1,46 @@
+#include "compiler/host/cuda_stages.h"
+
+#include <utility>
+
+#include "compiler/host/cuda_compiler.h"
+#include "runtime/cuda/disassemble.h"
+
+namespace flexc {
+namespace {
+
+EmittedKernel figures_of(const CudaKernelCode& code) {
+  EmittedKernel kernel;
+  kernel.registers = code.report.registers;
+  kernel.spill_bytes = code.spill_bytes;
+  kernel.smem_bytes = code.report.static_smem_bytes + code.member.dynamic_smem_bytes;
+  return kernel;
+}
+
+}  // namespace
+
+Result<EmittedKernel> emit_cuda_stage(const dsl::NormalForm& form, std::string_view stage, const EmitOptions& options) {
+  const CudaKernelRequest request{.dtype = options.dtype, .head_dim = options.head_dim, .in_child = options.in_child, .gallery_name = options.gallery_name};
+  if (stage == "cuda" || stage == "ptx") {
+    auto code = stage == "cuda" ? emit_cuda_kernel(form, request) : compile_cuda_kernel(form, request);
+    if (!code) return std::unexpected(code.error());
+    EmittedKernel kernel = figures_of(*code);
+    kernel.bytes = std::move(stage == "cuda" ? code->text : code->ptx);
+    return kernel;
+  }
+  CudaCompiler compiler({.disk_cache = options.disk_cache, .on_warning = options.on_warning});
+  const auto made = compiler.kernel(form, request);
+  if (!made) return std::unexpected(made.error());
+  const CudaKernelCode& code = *made->code;
+  EmittedKernel kernel = figures_of(code);
+  kernel.origin = made->origin;
+  if (stage == "cubin") {
+    kernel.bytes.assign(reinterpret_cast<const char*>(code.cubin.data()), code.cubin.size());
+    return kernel;
+  }
+  auto text = runtime::disassemble(code.cubin);
+  if (!text) return std::unexpected(text.error());
+  kernel.bytes = std::move(*text);
+  return kernel;
+}
+
+}  // namespace flexc

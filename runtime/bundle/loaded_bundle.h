@@ -1,0 +1,51 @@
+// A bundle in memory: verified bytes, what they hold, and the kernels that were asked for.
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <tuple>
+#include <vector>
+
+#include "flexc/bundle.h"
+#include "runtime/bundle/contents.h"
+
+namespace flexc {
+
+/// Thread-safe. Kernels share it, so that the bytes live as long as any of them.
+struct Bundle::Impl : std::enable_shared_from_this<Bundle::Impl> {
+  std::vector<std::byte> bytes;
+  std::span<const std::byte> blobs;  ///< of bytes
+  std::vector<std::uint64_t> blob_begin;
+  runtime::BundleContents contents;
+  std::vector<BundledVariant> described;
+
+  std::span<const std::byte> blob(runtime::BlobIndex index) const { return blobs.subspan(blob_begin[index], contents.blob_bytes[index]); }
+
+  Result<std::shared_ptr<const Kernel>> kernel(std::string_view variant, const KernelRequest& request) const;
+  /// The CPU's kernel from the objects of `level`, for this machine or, in tests, for an older one.
+  Result<std::shared_ptr<const Kernel>> cpu_kernel(const runtime::BundledKernels& variant, const KernelRequest& request, runtime::CpuLevel level) const;
+
+ private:
+  using Key = std::tuple<std::size_t, DType, std::int64_t, std::int64_t>;  ///< variant, dtype, head dim, value dim
+  mutable std::mutex mutex_;
+  mutable std::map<Key, std::shared_ptr<const Kernel>> kernels_;
+};
+
+/// The only way to make a Bundle, and to see what it holds.
+struct BundleAccess {
+  static Bundle make(std::shared_ptr<const Bundle::Impl> impl) { return Bundle(std::move(impl)); }
+  static const Bundle::Impl& impl(const Bundle& bundle) { return *bundle.impl_; }
+};
+
+/// Verifies everything that needs no kernel to be asked for: digest, table, the objects and tile programs of every variant. `name` is for messages.
+Result<Bundle> load_bundle_bytes(std::vector<std::byte> bytes, const std::string& name);
+/// The same from a file, which is read whole.
+Result<Bundle> load_bundle_file(const std::string& path);
+
+}  // namespace flexc

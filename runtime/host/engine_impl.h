@@ -1,0 +1,28 @@
+// What an Engine holds, for its two halves: loading bundles here, compiling in libflexc_compiler.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+
+#include "flexc/engine.h"
+
+namespace flexc {
+
+/// What statistics() reads. Shared with kernels, which may compile after their engine is gone.
+struct EngineCounters {
+  std::atomic<std::uint64_t> kernels_made = 0, compilations = 0, disk_hits = 0;
+};
+
+struct Engine::Impl {
+  explicit Impl(EngineOptions given) : options(std::move(given)) {}
+
+  EngineOptions options;
+  std::shared_ptr<EngineCounters> counters = std::make_shared<EngineCounters>();
+  std::once_flag compiler_made;
+  /// The compiler's half, made by the first compile(): this library does not know its type.
+  std::shared_ptr<void> compiler;
+};
+
+}  // namespace flexc

@@ -1,0 +1,97 @@
+#include "runtime/kernel/block_masks.h"
+
+#include <chrono>
+#include <limits>
+
+#include <fmt/format.h>
+
+#include "runtime/kernel/arguments.h"
+#include "runtime/kernel/bindings.h"
+#include "flexc/runtime/bind_dims.h"
+#include "runtime/tile/classify.h"
+
+namespace flexc {
+namespace {
+
+std::unexpected<Error> input_error(std::string message) { return std::unexpected(Error{ErrorKind::Input, std::move(message)}); }
+
+Result<void> check_mask_shape(const MaskShape& shape) {
+  if (shape.batch < 1 || shape.heads < 1) return input_error(fmt::format("a block mask needs at least one batch and one head; {} and {} were asked for", shape.batch, shape.heads));
+  if (shape.q_len < 0 || shape.kv_len < 0) return input_error(fmt::format("a block mask cannot have the lengths {} and {}", shape.q_len, shape.kv_len));
+  if (shape.kv_heads < 0 || (shape.kv_heads && shape.heads % shape.kv_heads != 0))
+    return input_error(fmt::format("H = {} is not a multiple of HKV = {}", shape.heads, shape.kv_heads));
+  if (shape.block_q < 1 || shape.block_kv < 1) return input_error(fmt::format("the block {} x {} is not possible; both sides must be at least 1", shape.block_q, shape.block_kv));
+  const std::int64_t q_blocks = (shape.q_len - 1) / shape.block_q + 1, kv_blocks = (shape.kv_len - 1) / shape.block_kv + 1;
+  std::int64_t tiles = 0;
+  if (__builtin_mul_overflow(q_blocks, kv_blocks, &tiles) || __builtin_mul_overflow(tiles, shape.batch, &tiles) || __builtin_mul_overflow(tiles, shape.heads, &tiles) ||
+      kv_blocks > std::numeric_limits<std::int32_t>::max())
+    return input_error("the block mask has too many tiles; take larger blocks");
+  return {};
+}
+
+tile::Refine refine_of(MaskShape::Refine refine) {
+  switch (refine) {
+    case MaskShape::Refine::None: return tile::Refine::None;
+    case MaskShape::Refine::Default: return tile::Refine::Default;
+    case MaskShape::Refine::Exact: return tile::Refine::Exact;
+  }
+  return tile::Refine::Default;
+}
+
+tile::Launch launch_of(const runtime::Environment& environment, const std::vector<std::int64_t>& fresh) {
+  tile::Launch launch;
+  launch.captures = environment.captures;
+  for (const runtime::ParamValue& value : environment.params) launch.params.push_back({value.integer, value.real});
+  const runtime::Problem& problem = environment.problem;
+  launch.symbols = {problem.batch, problem.heads, problem.kv_heads, problem.q_total, problem.kv_total};
+  launch.fresh_dims = fresh;
+  return launch;
+}
+
+}  // namespace
+
+Result<const tile::Program*> MaskBuilder::program() const {
+  const std::lock_guard lock(mutex_);
+  if (program_) return program_.get();
+  auto program = source_();
+  if (!program) return std::unexpected(program.error());
+  program_ = std::make_unique<const tile::Program>(std::move(*program));
+  return program_.get();
+}
+
+Result<BlockMask> MaskBuilder::build(const MaskShape& shape, const Captures& captures, MaskReport* report) const {
+  if (auto status = check_mask_shape(shape); !status) return std::unexpected(status.error());
+  const auto q_total = total_length("q", shape.q_offset, shape.q_len, shape.q_total);
+  if (!q_total) return std::unexpected(q_total.error());
+  const auto kv_total = total_length("kv", shape.kv_offset, shape.kv_len, shape.kv_total);
+  if (!kv_total) return std::unexpected(kv_total.error());
+  const std::int64_t kv_heads = shape.kv_heads ? shape.kv_heads : shape.heads;
+  const auto environment = bind(*signature_, captures, {shape.batch, shape.heads, kv_heads, *q_total, *kv_total});
+  if (!environment) return std::unexpected(environment.error());
+  const auto fresh = runtime::bind_dims(*signature_, *environment);
+  if (!fresh) return std::unexpected(fresh.error());
+  const auto compiled = program();
+  if (!compiled) return std::unexpected(compiled.error());
+  const tile::Launch launch = launch_of(*environment, *fresh);
+  if (auto status = tile::check_launch(**compiled, launch); !status) return std::unexpected(status.error());
+
+  BlockMask frame;
+  frame.batches = shape.batch, frame.heads = shape.heads;
+  frame.q_len = shape.q_len, frame.kv_len = shape.kv_len;
+  frame.q_offset = shape.q_offset, frame.kv_offset = shape.kv_offset;
+  frame.block_q = shape.block_q, frame.block_kv = shape.block_kv;
+  const auto start = std::chrono::steady_clock::now();
+  tile::ClassifyReport found;
+  auto mask = tile::classify(**compiled, launch, frame, {.refine = refine_of(shape.refine)}, &found);
+  if (mask && report) {
+    report->build_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    report->kept_pairs = found.kept_pairs;
+    report->evaluations = found.effort.evaluations;
+    report->pair_evaluations = found.effort.pair_evaluations;
+    report->method = std::string(tile::name_of(found.method));
+    report->budget_exhausted = found.budget_exhausted;
+  }
+  return mask;
+}
+
+}  // namespace flexc

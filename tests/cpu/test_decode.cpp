@@ -1,0 +1,82 @@
+// Few rows against many keys: the direct products, and keys cut into splits.
+#include <catch2/catch.hpp>
+#include <cmath>
+#include <limits>
+
+#include "tests/cpu/covering.h"
+#include "tests/cpu/problem.h"
+
+namespace flexc::cpu_test {
+namespace {
+
+/// On each instruction set: near the reference; and the same bits with two threads, and with a block mask. Those with fused
+/// multiplication agree among themselves.
+void check(Problem& problem) {
+  const ReferenceOutput reference = problem.reference();
+  const BlockMask mask = problem.block_mask(16, 96);
+  std::optional<Result> fused;
+  for (const std::string& target : cpu::kernel_targets()) {
+    INFO(target);
+    const Result result = problem.run({target, 1, nullptr});
+    CHECK(problem.compare(result, reference) == "");
+    CHECK(same_bits(result, problem.run({target, 2, nullptr})));
+    CHECK(same_bits(result, problem.run({target, 2, &mask})));
+    if (target != "AVX2" && target != "AVX3") continue;
+    if (fused) CHECK(same_bits(*fused, result));
+    fused = result;
+  }
+}
+
+/// At head dims of 256 a tile has 128 columns, so that so many keys are cut into two splits.
+constexpr std::int64_t kLongKv = 2100;
+
+}  // namespace
+
+TEST_CASE("few rows: every pair of variant and edge agrees with the reference") {
+  struct Rows {
+    std::int64_t q_len, heads, kv_heads;
+  };
+  const std::vector<Rows> rows = {{1, 1, 1}, {1, 8, 2}, {2, 4, 1}, {4, 2, 2}, {3, 9, 1}, {8, 1, 1}, {5, 6, 2}, {16, 2, 2}};
+  const std::vector<std::int64_t> head_dims = {16, 17, 40, 64, 128, 256}, value_dims = {1, 20, 32, 64, 80, 136, 256};
+  const std::vector<std::int64_t> lengths = {1, 15, 16, 63, 513, kLongKv};
+  const std::vector<DType> types = {DType::F32, DType::BF16, DType::F16};
+  const std::vector<Layout> layouts = {Layout::Dense, Layout::Padded, Layout::Transposed};
+  std::uint64_t seed = 0;
+  for (const auto& row : covering_array({variants().size(), rows.size(), head_dims.size(), value_dims.size(), lengths.size(), types.size(), layouts.size(), 2})) {
+    const Rows& some = rows[row[1]];
+    const std::int64_t length = lengths[row[4]];
+    const Shape shape{2, some.heads, some.kv_heads, some.q_len, length, head_dims[row[2]], value_dims[row[3]], 0, 0, std::max<std::int64_t>(length - some.q_len, 0), 0};
+    const Variant& variant = variants()[row[0]];
+    INFO(variant.name << ", " << shape.q_len << " rows, heads " << shape.heads << "/" << shape.kv_heads << ", keys " << shape.kv_len << ", widths " << shape.head_dim << ", "
+                      << shape.value_dim << ", " << name_of(types[row[5]]) << ", layout " << row[6] << ", seed " << seed + 1);
+    Problem problem(shape, variant, {types[row[5]], layouts[row[6]], ++seed, row[7] == 1, 0});
+    check(problem);
+  }
+}
+
+TEST_CASE("few rows: NaN and infinities, removed and kept, in every split") {
+  for (const char* name : {"noop", "causal", "sliding_window", "alibi_causal", "document", "first_half_false"})
+    for (const double poison : {std::nan(""), std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()})
+      for (const std::int64_t where : {std::int64_t{5}, kLongKv / 2, kLongKv - 1}) {
+        INFO(name << " " << poison << " at " << where);
+        Problem problem({1, 2, 1, 3, kLongKv, 256, 256, 0, 0, kLongKv - 60, 0}, variant(name), {});
+        problem.v.set(0, 0, where, 7, poison);
+        problem.k.set(0, 0, where == 5 ? 6 : where - 1, 3, poison);
+        check(problem);
+      }
+}
+
+TEST_CASE("the bits of few rows do not depend on the batch where the splits are the same") {
+  Problem one({1, 1, 1, 1, 1000, 64, 64}, variant("alibi"), {}), three({3, 1, 1, 1, 1000, 64, 64}, variant("alibi"), {});
+  for (std::int64_t i = 0; i < 64; ++i) three.q.set(1, 0, 0, i, one.q.get(0, 0, 0, i));
+  for (std::int64_t column = 0; column < 1000; ++column)
+    for (std::int64_t i = 0; i < 64; ++i) {
+      three.k.set(1, 0, column, i, one.k.get(0, 0, column, i));
+      three.v.set(1, 0, column, i, one.v.get(0, 0, column, i));
+    }
+  const Result single = one.run(), batch = three.run();
+  CHECK(std::equal(single.out.begin(), single.out.end(), batch.out.begin() + 64));
+  CHECK(single.lse[0] == batch.lse[1]);
+}
+
+}  // namespace flexc::cpu_test
