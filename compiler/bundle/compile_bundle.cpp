@@ -149,7 +149,8 @@ class BundleCompiler {
   }
 
   Result<void> add_cuda(const BundleInput& input, const dsl::NormalForm& form, DType dtype, std::int64_t head_dim, BundledKernels& variant) {
-    const CudaKernelRequest emission{.dtype = dtype, .head_dim = head_dim, .in_child = true, .gallery_name = input.gallery_name};
+    CudaKernelRequest emission;
+    emission.dtype = dtype, emission.head_dim = head_dim, emission.in_child = true, emission.gallery_name = input.gallery_name;
     for (const std::string& feature : contents_.features)
       if (feature != "lse") return leave_out(ErrorKind::Environment, fmt::format("no cubins: this build's CUDA kernels do not have the feature {} yet; the CPU's do", feature));
     auto code = emit_cuda_kernel(form, emission);

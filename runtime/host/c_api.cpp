@@ -84,6 +84,7 @@ flexc::Result<const flexc_kernel*> run_call(const flexc_kernel* kernel, const fl
   arguments.q_offset = call->q_offset, arguments.kv_offset = call->kv_offset, arguments.q_total = call->q_total, arguments.kv_total = call->kv_total;
   arguments.checked = call->checked != 0;
   arguments.threads = call->threads;
+  arguments.split = call->split;
   if (auto status = kernel->kernel->run(arguments); !status) return std::unexpected(std::move(status.error()));
   return kernel;
 }

@@ -118,6 +118,7 @@ Result<CallShape> check_arguments(const RunArguments& arguments, const CompileOp
   shape.scale = arguments.scale.value_or(1.0 / std::sqrt(static_cast<double>(shape.head_dim)));
   if (!std::isfinite(shape.scale)) return input_error(fmt::format("the scale is {}; it must be finite", shape.scale));
   if (arguments.threads < 0) return input_error(fmt::format("threads is {}; it must be at least 1, or 0 for all cores", arguments.threads));
+  if (arguments.split < 0) return input_error(fmt::format("split is {}; it must be at least 1, or 0 for automatic", arguments.split));
   const auto q_total = total_length("q", arguments.q_offset, shape.q_len, arguments.q_total);
   if (!q_total) return std::unexpected(q_total.error());
   const auto kv_total = total_length("kv", arguments.kv_offset, shape.kv_len, arguments.kv_total);

@@ -130,6 +130,7 @@ class CpuKernel final : public Kernel, public CpuFamily {
     call.params = bindings.params.data();
     call.fresh_dims = bound.fresh.data();
     call.mask = arguments.mask;
+    call.split = arguments.split;
 
     // The kernel writes q's dtype; an f32 output beside 16-bit inputs is widened afterwards.
     Tensor narrow;

@@ -36,7 +36,7 @@ Result<void> check(const AttentionArguments& call) {
   if (call.dtype != DType::F32 && call.dtype != DType::F16 && call.dtype != DType::BF16) return misfit("q, k and v must be f32, f16 or bf16");
   if (call.batch < 1 || call.heads < 1 || call.kv_heads < 1 || call.heads % call.kv_heads != 0)
     return misfit("the heads of q must be a multiple of those of k and v");
-  if (call.q_len < 0 || call.kv_len < 0 || call.head_dim < 1 || call.value_dim < 1) return misfit("a length or a width is out of range");
+  if (call.q_len < 0 || call.kv_len < 0 || call.split < 0 || call.head_dim < 1 || call.value_dim < 1) return misfit("a length or a width is out of range");
   std::int64_t end = 0;
   if (__builtin_add_overflow(call.q_offset, call.q_len, &end) || __builtin_add_overflow(call.kv_offset, call.kv_len, &end))
     return misfit("a position does not fit in 64 bits");
@@ -78,10 +78,12 @@ Plan make_plan(const AttentionArguments& call) {
   plan.tasks_per_unit = divide_up(plan.groups_per_unit, kTaskGroups);
 
   plan.direct = call.q_len <= kDirectRows || call.q_len * plan.heads_per_unit <= kDirectUnitRows;
-  if (call.q_len <= kSplitRows && (plan.direct || plan.tasks_per_unit == 1)) {
-    const std::int64_t pieces = std::min(divide_up(kSplitPieces, plan.units * plan.tasks_per_unit), plan.tiles / kLeastSplitTiles);
-    plan.split_tiles = divide_up(plan.tiles, std::max<std::int64_t>(pieces, 1));
-    plan.splits = std::max<std::int64_t>(divide_up(plan.tiles, std::max<std::int64_t>(plan.split_tiles, 1)), 1);
+  std::int64_t pieces = call.split;
+  if (pieces == 0 && call.q_len <= kSplitRows && (plan.direct || plan.tasks_per_unit == 1))
+    pieces = std::min(divide_up(kSplitPieces, plan.units * plan.tasks_per_unit), plan.tiles / kLeastSplitTiles);
+  if (pieces > 1 && plan.tiles > 1) {
+    plan.split_tiles = divide_up(plan.tiles, std::min(pieces, plan.tiles));
+    plan.splits = divide_up(plan.tiles, plan.split_tiles);
   }
 
   if (plan.module.score_class != FLEXC_SCORE_AFFINE) {  // affine rows bring their own factor
@@ -116,6 +118,7 @@ class Call {
       for (Worker& worker : workers_)
         if (!worker.workspace.allocate(plan_)) return false;
       const std::int64_t bytes = std::max<std::int64_t>(plan_.unit_floats() * std::int64_t{sizeof(float)}, 1);
+      if (plan_.splits > 1) return run_splits();
       const bool own_units = plan_.units >= kUnitsPerThread * pool_.size() && bytes <= kOwnUnitBytes;
       if (plan_.tasks_per_unit > 1 && !own_units && !plan_.direct) {
         const std::int64_t units = std::clamp<std::int64_t>(kWaveBytes / bytes, 1, plan_.units);
@@ -130,8 +133,6 @@ class Call {
         if (!worker.tiles.allocate(slots * (plan_.k_floats + plan_.v_floats) * std::int64_t{sizeof(float)})) return false;
         worker.held.resize(static_cast<std::size_t>(slots));
       }
-      if (plan_.splits > 1)
-        return run_splits();
       if ((own_units && !plan_.direct) || plan_.tasks_per_unit == 1)
         run_units();
       else
@@ -189,10 +190,14 @@ class Call {
     });
   }
 
-  /// Few rows: the pieces of a task's keys are shared out, then merged in order. False where memory is missing.
+  /// The pieces of the tasks' keys are shared out, then merged in order. False where memory is missing.
   bool run_splits() {
     const std::int64_t tasks = plan_.units * plan_.tasks_per_unit, piece = plan_.task_rows() * plan_.state_floats();
     if (!shared_.allocate(tasks * plan_.splits * piece * std::int64_t{sizeof(float)})) return false;
+    for (Worker& worker : workers_) {
+      if (!worker.tiles.allocate((plan_.k_floats + plan_.v_floats) * std::int64_t{sizeof(float)})) return false;
+      worker.held.resize(1);
+    }
     float* const states = shared_.as<float>();
     share(tasks * plan_.splits, [&](Worker& worker, std::int64_t i) {
       const std::int64_t task = i / plan_.splits;

@@ -60,6 +60,8 @@ struct AttentionArguments {
 
   /// Which tiles may be skipped and which need no mask, for the same lengths and offsets; or null. It changes no bit of the result.
   const BlockMask* mask = nullptr;
+  /// Pieces that the keys are cut into, in whole tiles by position; 0: as many as the shape suggests.
+  std::int64_t split = 0;
   /// Name of an instruction set from kernel_targets(); empty takes the best one.
   std::string target;
 };

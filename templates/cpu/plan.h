@@ -50,7 +50,7 @@ struct Plan {
   std::int64_t heads_per_unit = 0, units = 0;
   std::int64_t groups_per_head = 0, groups_per_unit = 0, tasks_per_unit = 0;
   bool direct = false;                      ///< K and V are read where they lie: the products of direct-inl.h
-  std::int64_t splits = 1, split_tiles = 0; ///< pieces that the keys of a task are cut into, by position; tiles of each. They follow from the shape alone
+  std::int64_t splits = 1, split_tiles = 0;  ///< pieces that the keys of a task are cut into, by position; tiles of each
   float q_factor = 1;  ///< multiplies q when it is packed
   float s_factor = 1;  ///< multiplies q . k: 1 unless the scale is too extreme to be folded into q
 

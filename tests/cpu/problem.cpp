@@ -100,6 +100,7 @@ cpu::AttentionArguments Problem::arguments() const {
   call.k = k.input(shape_.k_batch == 1);
   call.v = v.input(shape_.v_batch == 1);
   call.scale = setting_.scale;
+  call.split = setting_.split;
   call.q_offset = shape_.q_offset;
   call.kv_offset = shape_.kv_offset;
   call.sink = sink.empty() ? nullptr : sink.data();

@@ -42,6 +42,7 @@ struct Setting {
   std::uint64_t seed = 1;
   bool with_sink = false;
   double scale = 0;  ///< 0: 1 / sqrt(head_dim)
+  std::int64_t split = 0;
 };
 
 struct RunOptions {

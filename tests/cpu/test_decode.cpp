@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "tests/cpu/covering.h"
 #include "tests/cpu/problem.h"
@@ -77,6 +78,24 @@ TEST_CASE("the bits of few rows do not depend on the batch where the splits are 
   const Result single = one.run(), batch = three.run();
   CHECK(std::equal(single.out.begin(), single.out.end(), batch.out.begin() + 64));
   CHECK(single.lse[0] == batch.lse[1]);
+}
+
+TEST_CASE("keys cut into a given number of splits") {
+  // A tile has 64 columns here, so 1,100 keys have 9 tiles: more splits than that are 9.
+  for (const char* name : {"noop", "causal", "alibi_causal", "softcap", "document", "first_half_false"})
+    for (const std::int64_t q_len : {1, 70}) {
+      std::optional<Result> whole, batch;
+      for (const std::int64_t split : {1, 2, 4, 9, 1000}) {
+        INFO(name << ", " << q_len << " rows, split " << split);
+        Problem problem({2, 2, 1, q_len, 1100, 256, 256, 0, 0, 1100 - q_len, 0}, variant(name), {DType::F32, Layout::Dense, 1, true, 0, split});
+        check(problem);
+        const Result result = problem.run();
+        if (!whole) whole = result;
+        if (split == 9) batch = result;
+        if (split == 1000) CHECK(same_bits(*batch, result));
+        if (split == 4 && std::string_view(name) == "softcap") CHECK_FALSE(same_bits(*whole, result));  // it does cut
+      }
+    }
 }
 
 }  // namespace flexc::cpu_test

@@ -76,7 +76,7 @@ class RunVerb final : public Verb {
     positions_.add_to(*app);
     execution_.add_to(*app, "Round q, k, v to this type; default: as stored, f32 for --random");
     add_text(*app, "--refine", refine_text_, "off|none|default|exact", "How far to refine the block mask; off: use none");
-    add_text(*app, "--split", split_text_, "auto|N", "Cut long rows into N parts by position; cpu and oracle run every row whole, whatever it says");
+    add_text(*app, "--split", split_text_, "auto|N", "Cut the keys into N parts by position (auto: as the shape suggests); the oracle cuts nothing");
     add_switch(*app, "--checked", checked_, "Report a gather out of range as an error");
     add_text(*app, "--out", out_, "F", "Write the output as .npy");
     add_text(*app, "--lse", lse_, "F", "Write the log-sum-exp of each row as .npy");
@@ -119,7 +119,10 @@ class RunVerb final : public Verb {
       const MaskShape::Refine refine = parse_refine(*refine_text_, "off|none|default|exact");
       refine_ = *refine_text_ == "off" ? std::nullopt : std::optional(refine);
     }
-    if (split_text_ && *split_text_ != "auto" && parse_integer("--split", *split_text_) < 1) usage_error(fmt::format("--split {}: expected auto, or at least 1", *split_text_));
+    if (split_text_ && *split_text_ != "auto") {
+      split_ = parse_integer("--split", *split_text_);
+      if (split_ < 1) usage_error(fmt::format("--split {}: expected auto, or at least 1", *split_text_));
+    }
     check_output_names();
   }
 
@@ -171,7 +174,8 @@ class RunVerb final : public Verb {
     arguments.kv_offset = positions_.kv_offset;
     arguments.checked = checked_;
     arguments.threads = execution_.threads;
-    // Building a mask by brute force costs more than it saves, so the kernel gets one only where it is asked for.
+    arguments.split = split_;
+    // A mask costs more than one call gains from it where the mods have bands, so the kernel gets one only where it is asked for.
     std::optional<BlockMask> mask;
     if (refine_text_ && refine_) {
       mask = take(kernel.block_mask(mask_shape(inputs), bound.captures));
@@ -256,6 +260,7 @@ class RunVerb final : public Verb {
   std::optional<std::string> q_, k_, v_, sink_, refine_text_, split_text_;
   std::optional<std::string> out_, lse_, max_scores_;
   bool checked_ = false, json_ = false;
+  std::int64_t split_ = 0;
   std::optional<MaskShape::Refine> refine_ = MaskShape::Refine::Default;  ///< nothing: off
 };
 

@@ -116,6 +116,7 @@ typedef struct flexc_call {
   int32_t checked;        /* gathers out of range are an error */
   int32_t threads;        /* 0: all cores; changes no bit */
   int64_t q_offset, kv_offset, q_total, kv_total;
+  int64_t split;          /* parts that the keys are cut into, by position; 0: as the shape suggests */
 } flexc_call;
 /* 1 if it ran. */
 int flexc_run(const flexc_kernel* kernel, const flexc_call* call, flexc_error** error);

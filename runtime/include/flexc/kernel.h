@@ -82,6 +82,9 @@ struct RunArguments {
   std::int64_t q_offset = 0, kv_offset = 0, q_total = 0, kv_total = 0;
   bool checked = false;              ///< gathers out of range are an Error
   int threads = 0;                   ///< 0: all cores; changes no bit
+  /// Parts that the keys are cut into, by position (at most as many as the device has tiles); their results are merged in order. 0: as
+  /// the shape suggests. With the same number a row's bits do not depend on the batch. The oracle cuts nothing.
+  std::int64_t split = 0;
   std::function<void(double)> progress = {};  ///< finished share, for long calls; may be empty
   /// CUDA: Kernel::workspace_bytes(…) of the GPU's memory, not shared with a call that may run at the same time; null: allocated and freed in the
   /// order of the stream.
