@@ -7,6 +7,7 @@
 
 #include "runtime/kernel/bindings.h"
 #include "compiler/host/hook_params.h"
+#include "flexc/runtime/bind_dims.h"
 
 namespace flexc {
 namespace {
@@ -45,7 +46,7 @@ Result<HopperCall> bind_hopper_call(std::string_view device, const dsl::NormalFo
   if (auto status = check_features(device, arguments, *shape); !status) return std::unexpected(status.error());
   auto environment = bind(form, arguments.captures, shape->problem, memory);
   if (!environment) return std::unexpected(environment.error());
-  auto fresh = dsl::bind_dims(form, *environment, memory);
+  auto fresh = runtime::bind_dims(form, *environment, memory);
   if (!fresh) return std::unexpected(fresh.error());
   return HopperCall{*shape, std::move(*environment), std::move(*fresh)};
 }

@@ -3,6 +3,7 @@
 
 #include "runtime/kernel/arguments.h"
 #include "runtime/kernel/assumptions.h"
+#include "flexc/dsl/normal_form.h"
 #include "runtime/cuda/forward_plan.h"
 
 namespace flexc {
@@ -12,7 +13,7 @@ Result<void> check_hopper_options(std::string_view device, const CompileOptions&
 
 struct HopperCall {
   CallShape shape;
-  dsl::Environment environment;
+  runtime::Environment environment;
   std::vector<std::int64_t> fresh;
 };
 
