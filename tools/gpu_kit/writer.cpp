@@ -19,6 +19,7 @@
 #include "compiler/host/ir_library.h"
 #include "compiler/host/model_kernel.h"
 #include "compiler/host/variant_impl.h"
+#include "flexc/dsl/evaluate.h"
 #include "flexc/gallery.h"
 #include "flexc/random.h"
 #include "runtime/cuda/device_templates.h"
