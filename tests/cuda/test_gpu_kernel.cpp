@@ -5,6 +5,7 @@
 #include <catch2/catch.hpp>
 #include <cstring>
 
+#include "compiler/host/cuda_compile.h"
 #include "compiler/host/ir_library.h"
 #include "compiler/host/model_kernel.h"
 #include "compiler/host/variant_impl.h"
@@ -58,7 +59,17 @@ def mask_mod(b, h, q_idx, kv_idx):
     return (q_idx >= kv_idx) and ((q_idx + kv_idx) % period != 3)
 )";
 
-Variant variant() { return *Variant::parse(kVariant); }
+/// The same names, with a kernel that takes the ladder's first tile, which is the host model's: a value of the launch level in a band.
+constexpr const char* kOfTheFirstTile = R"(
+tensor slopes: f32[H]
+param period: i64 = 5
+def score_mod(score, b, h, q_idx, kv_idx):
+    return score + slopes[h] * (kv_idx - q_idx)
+def mask_mod(b, h, q_idx, kv_idx):
+    return (q_idx >= kv_idx) and (q_idx - kv_idx < period * 10)
+)";
+
+Variant variant(const char* text = kVariant) { return *Variant::parse(text); }
 
 /// Skips where there is no NVRTC, and says so.
 bool has_nvrtc() {
@@ -106,9 +117,9 @@ struct GpuCall {
 };
 
 /// Everything that a program does, from the engine to the answer. The first error ends it.
-Result<void> whole_program(HostCall& host, void* stream) {
+Result<void> whole_program(HostCall& host, void* stream, const char* text = kVariant) {
   Engine engine(uncached());
-  auto kernel = engine.compile(variant(), {.dtype = bf16, .head_dim = 64, .device = Device::cuda()});
+  auto kernel = engine.compile(variant(text), {.dtype = bf16, .head_dim = 64, .device = Device::cuda()});
   if (!kernel) return std::unexpected(kernel.error().error);
   const auto memory = CudaMemory::open();
   if (!memory) return std::unexpected(memory.error());
@@ -131,7 +142,7 @@ TEST_CASE("a launch through the stand-in driver, on the host model, gives the ho
   if (!has_nvrtc()) return;
   fake().reset();
   // The kernel that a GPU would run, compiled for the model.
-  const auto impl = VariantAccess::share(variant());
+  const auto impl = VariantAccess::share(variant(kOfTheFirstTile));
   REQUIRE(impl->form.has_value());
   const auto functions = ir_functions();
   REQUIRE(functions.has_value());
@@ -139,19 +150,22 @@ TEST_CASE("a launch through the stand-in driver, on the host model, gives the ho
   narrow.member = compiler::Member::Narrow;
   const auto kernels = (*functions)->emit_cuda_kernels(*impl->form, narrow, bf16, 64);
   REQUIRE(kernels.has_value());
+  const auto compiled = compile_cuda_kernel(*impl->form, {.dtype = bf16, .head_dim = 64, .member = compiler::Member::Narrow});
+  REQUIRE(compiled.has_value());
+  REQUIRE(compiled->member.tile == kernels->sources.front().member.tile);
   const auto object = compile_for_model(kernels->sources.front());
   REQUIRE(object.has_value());
   fake().kernel((*object)->symbol("flexc_model_thread"));
 
   HostCall on_gpu, on_model;
-  const auto status = whole_program(on_gpu, fake().stream());
-  INFO((status ? "" : status.error().message));
+  const auto status = whole_program(on_gpu, fake().stream(), kOfTheFirstTile);
+  INFO((status ? "" : status.error().message) << fake().violations());
   REQUIRE(status.has_value());
   CHECK(fake().violations() == "");
   CHECK(fake().held() == "");
 
   Engine engine(uncached());
-  const auto kernel = engine.compile(variant(), {.dtype = bf16, .head_dim = 64, .device = Device::model()});
+  const auto kernel = engine.compile(variant(kOfTheFirstTile), {.dtype = bf16, .head_dim = 64, .device = Device::model()});
   REQUIRE(kernel.has_value());
   RunArguments arguments{.q = on_model.q.view(), .k = on_model.k.view(), .v = on_model.v.view(), .out = on_model.out.view(), .lse = on_model.lse.view()};
   arguments.captures.set("slopes", on_model.slopes.view());
