@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include "compiler/bundle/bundle_header.h"
+#include "compiler/emit/cuda/kernel_source.h"
 #include "compiler/host/cuda_compile.h"
 #include "compiler/host/ir_library.h"
 #include "compiler/host/tile_programs.h"
@@ -30,6 +31,29 @@ constexpr const char* kCudaMachine = "sm_90a";
 
 std::unexpected<Error> failed(ErrorKind kind, std::string message) { return std::unexpected(Error{kind, std::move(message)}); }
 std::unexpected<CompileError> wrapped(Error error) { return std::unexpected(CompileError{std::move(error), {}}); }
+
+std::string_view name_of(compiler::ScoreClass score_class) {
+  switch (score_class) {
+    case compiler::ScoreClass::Identity: return "identity";
+    case compiler::ScoreClass::Affine: return "affine";
+    case compiler::ScoreClass::General: return "general";
+  }
+  return "general";
+}
+
+std::string_view name_of(compiler::HookWords::Kind kind) {
+  using Kind = compiler::HookWords::Kind;
+  switch (kind) {
+    case Kind::Problem: return "problem";
+    case Kind::Scales: return "scales";
+    case Kind::Capture: return "capture";
+    case Kind::Param: return "param";
+    case Kind::FreshDim: return "fresh_dim";
+    case Kind::Launch: return "launch";
+    case Kind::Divisor: return "divisor";
+  }
+  return "?";
+}
 
 /// Blobs one after another; equal ones are stored once.
 class BlobStore {
@@ -64,7 +88,7 @@ Result<void> check_options(std::span<const BundleInput> variants, const BundleOp
   }
   if (options.dtypes.empty() || options.head_dims.empty()) return failed(ErrorKind::Usage, "a bundle needs at least one dtype and one head dim");
   for (const DType dtype : options.dtypes)
-    if (dtype != f32 && dtype != f16 && dtype != bf16) return failed(ErrorKind::Usage, fmt::format("dtype {}: kernels take f32, f16 and bf16", name_of(dtype)));
+    if (dtype != f32 && dtype != f16 && dtype != bf16) return failed(ErrorKind::Usage, fmt::format("dtype {}: kernels take f32, f16 and bf16", flexc::name_of(dtype)));
   constexpr std::int64_t kMostHeadDim = 65536;
   for (const std::int64_t dim : options.head_dims)
     if (dim < 1 || dim > kMostHeadDim) return failed(ErrorKind::Usage, fmt::format("head dim {}: it must be from 1 to {}", dim, kMostHeadDim));
@@ -170,6 +194,11 @@ class BundleCompiler {
     kernel.dtype = dtype, kernel.head_dim = head_dim;
     kernel.member = Member::Narrow;
     kernel.assumptions = code->hooks.manifest.assumptions;
+    kernel.entry = compiler::cuda::kHopperKernel;
+    kernel.threads = code->threads, kernel.dynamic_smem_bytes = code->dynamic_smem_bytes;
+    kernel.has_band = code->hooks.has_band;
+    kernel.score_class = name_of(code->hooks.score_class);
+    for (const compiler::HookWords& words : code->hooks.params) kernel.params.push_back({std::string(name_of(words.kind)), words.index, words.count});
     kernel.source = blobs_.add(code->text);
     kernel.has_cubin = has_cubin;
     if (has_cubin) {

@@ -25,12 +25,14 @@ Result<void> check_gathers(const dsl::NormalForm& form, const RunArguments& argu
 
 }  // namespace
 
-Result<std::shared_ptr<const Kernel>> make_cpu_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::shared_ptr<RowCompiler> compiler) {
+Result<std::shared_ptr<const Kernel>> make_cpu_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::shared_ptr<RowCompiler> compiler,
+                                                      std::shared_ptr<runtime::MaskCache> masks) {
   CpuKernelParts parts;
   parts.signature = form;
   parts.options = std::move(options);
   parts.members = [form, compiler = std::move(compiler)](runtime::Member member) { return compiler->member(*form, member); };
   parts.tile_program = compiled_tile_program(form);
+  parts.masks = std::move(masks);
   parts.check_gathers = [form](const RunArguments& arguments, const CallShape& shape, const runtime::Environment& environment) {
     return check_gathers(*form, arguments, shape, environment);
   };

@@ -34,13 +34,16 @@ std::expected<std::shared_ptr<const dsl::NormalForm>, CompileError> typed_form(c
 
 /// The compiler's half of an engine.
 struct CompilerHalf {
-  CompilerHalf(const EngineOptions& given, std::shared_ptr<EngineCounters> counts)
-      : options(given), counters(std::move(counts)), row_compiler(std::make_shared<RowCompiler>(given, counters)), cuda_compiler(std::make_shared<CudaCompiler>(given)) {}
+  CompilerHalf(const EngineOptions& given, std::shared_ptr<runtime::LazyDiskCache> disk, std::shared_ptr<runtime::MaskCache> mask_cache,
+               std::shared_ptr<EngineCounters> counts)
+      : options(given), counters(std::move(counts)), row_compiler(std::make_shared<RowCompiler>(given, std::move(disk), counters)), cuda_compiler(std::make_shared<CudaCompiler>(given)),
+        masks(std::move(mask_cache)) {}
 
   EngineOptions options;
   std::shared_ptr<EngineCounters> counters;
   std::shared_ptr<RowCompiler> row_compiler;
   std::shared_ptr<CudaCompiler> cuda_compiler;
+  std::shared_ptr<runtime::MaskCache> masks;
   KernelTable kernels;
 
   /// Whether automatic may be CUDA. Asked of the machine once: a hit in memory has no time for it.
@@ -65,7 +68,7 @@ std::expected<std::shared_ptr<const Kernel>, CompileError> Engine::compile(const
   auto form = typed_form(VariantAccess::share(variant), options);
   if (!form) return std::unexpected(std::move(form.error()));
 
-  std::call_once(impl_->compiler_made, [this] { impl_->compiler = std::make_shared<CompilerHalf>(impl_->options, impl_->counters); });
+  std::call_once(impl_->compiler_made, [this] { impl_->compiler = std::make_shared<CompilerHalf>(impl_->options, impl_->disk, impl_->masks, impl_->counters); });
   auto& half = *static_cast<CompilerHalf*>(impl_->compiler.get());
 
   const std::shared_ptr<const dsl::NormalForm>& typed = *form;
@@ -78,7 +81,7 @@ std::expected<std::shared_ptr<const Kernel>, CompileError> Engine::compile(const
     return half.kernels.get_or_make(key, [&] { return half.make(typed, options, kind); });
   };
   if (options.device.kind != Device::Kind::Auto) return compile_for(options.device.kind);
-  const bool fits_hopper = check_hopper_options("", options).has_value();
+  const bool fits_hopper = check_hopper_options("", options, HopperDims::Compiled).has_value();
   if (fits_hopper && half.has_gpu())
     if (auto kernel = compile_for(Device::Kind::Cuda); kernel || kernel.error().error.kind != ErrorKind::Environment) return kernel;
   // Without a GPU kernel, automatic is the CPU, and the oracle where the CPU back end cannot run.
@@ -90,10 +93,10 @@ std::expected<std::shared_ptr<const Kernel>, CompileError> Engine::compile(const
 KernelTable::Made CompilerHalf::make(std::shared_ptr<const dsl::NormalForm> form, const CompileOptions& call, Device::Kind kind) const {
   if (kind == Device::Kind::Oracle)  // its one stage is the normal form
     if (auto dumped = dump_normal_form(dump_directory(options), *form); !dumped) return std::unexpected(CompileError{std::move(dumped.error()), {}});
-  auto kernel = kind == Device::Kind::Oracle  ? make_oracle_kernel(std::move(form), call)
-                : kind == Device::Kind::Model ? make_model_kernel(std::move(form), call)
-                : kind == Device::Kind::Cuda  ? make_gpu_kernel(std::move(form), call, cuda_compiler)
-                                              : make_cpu_kernel(std::move(form), call, row_compiler);
+  auto kernel = kind == Device::Kind::Oracle  ? make_oracle_kernel(std::move(form), call, masks)
+                : kind == Device::Kind::Model ? make_model_kernel(std::move(form), call, masks)
+                : kind == Device::Kind::Cuda  ? make_gpu_kernel(std::move(form), call, cuda_compiler, masks)
+                                              : make_cpu_kernel(std::move(form), call, row_compiler, masks);
   if (!kernel) return std::unexpected(CompileError{std::move(kernel.error()), {}});
   ++counters->kernels_made;
   return std::move(*kernel);

@@ -66,8 +66,8 @@ flexc_tensor_map bytes_of(const runtime::TensorMap& map) {
 
 class GpuKernel final : public Kernel {
  public:
-  GpuKernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, runtime::CudaDriver driver, std::unique_ptr<GpuMembers> members)
-      : form_(std::move(form)), options_(std::move(options)), driver_(std::move(driver)), members_(std::move(members)) {}
+  GpuKernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, runtime::CudaDriver driver, std::unique_ptr<GpuMembers> members, std::shared_ptr<runtime::MaskCache> masks)
+      : form_(std::move(form)), masks_(form_, compiled_tile_program(form_), std::move(masks)), options_(std::move(options)), driver_(std::move(driver)), members_(std::move(members)) {}
 
   Device device() const override { return Device::cuda(); }
 
@@ -98,6 +98,11 @@ class GpuKernel final : public Kernel {
       plan.arguments.lse = static_cast<float*>(arguments.lse.data);
       plan.arguments.lse_batch_stride = arguments.lse.strides[0], plan.arguments.lse_head_stride = arguments.lse.strides[1];
     }
+    plan.arguments.sink = static_cast<const float*>(arguments.sink.data);
+    if (!arguments.max_scores.absent()) {
+      plan.arguments.max_scores = static_cast<float*>(arguments.max_scores.data);
+      plan.arguments.max_batch_stride = arguments.max_scores.strides[0], plan.arguments.max_head_stride = arguments.max_scores.strides[1];
+    }
     return launch(**loaded, plan.arguments, *params, arguments.workspace, stream);
   }
 
@@ -116,8 +121,10 @@ class GpuKernel final : public Kernel {
     for (const auto& [name, tensor] : tensors)
       if (auto status = check_for_tma(name, *tensor); !status) return status;
     if (arguments.out.dtype != options_.dtype) return failed(ErrorKind::Input, fmt::format("{}: out is {}; it must be {}", kDevice, name_of(arguments.out.dtype), name_of(options_.dtype)));
-    if (!arguments.lse.absent() && arguments.lse.shape[2] > 1 && arguments.lse.strides[2] != 1)
-      return failed(ErrorKind::Input, fmt::format("{}: lse has the last stride {}; it must be 1", kDevice, arguments.lse.strides[2]));
+    const std::pair<std::string_view, const TensorView*> dense[] = {{"lse", &arguments.lse}, {"max_scores", &arguments.max_scores}, {"sink", &arguments.sink}};
+    for (const auto& [name, tensor] : dense)
+      if (!tensor->absent() && tensor->shape.back() > 1 && tensor->strides.back() != 1)
+        return failed(ErrorKind::Input, fmt::format("{}: {} has the last stride {}; it must be 1", kDevice, name, tensor->strides.back()));
     return {};
   }
 
@@ -155,7 +162,7 @@ class GpuKernel final : public Kernel {
   }
 
   std::shared_ptr<const dsl::NormalForm> form_;
-  MaskBuilder masks_{form_, compiled_tile_program(form_)};
+  MaskBuilder masks_;
   CompileOptions options_;
   runtime::CudaDriver driver_;
   std::unique_ptr<GpuMembers> members_;
@@ -163,13 +170,13 @@ class GpuKernel final : public Kernel {
 
 }  // namespace
 
-Result<std::shared_ptr<const Kernel>> make_gpu_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::shared_ptr<CudaCompiler> compiler) {
+Result<std::shared_ptr<const Kernel>> make_gpu_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::shared_ptr<CudaCompiler> compiler, std::shared_ptr<runtime::MaskCache> masks) {
   auto driver = runtime::CudaDriver::open();
   if (!driver) return failed(driver.error().kind, fmt::format("{}: {}; use device cpu or oracle", kDevice, driver.error().message));
-  if (auto status = check_hopper_options(kDevice, options); !status) return std::unexpected(status.error());
+  if (auto status = check_hopper_options(kDevice, options, HopperDims::Compiled); !status) return std::unexpected(status.error());
   auto members = GpuMembers::make([form, options, compiler = std::move(compiler), driver = *driver](compiler::Member which) { return load_member(driver, *compiler, *form, options, which); });
   if (!members) return std::unexpected(members.error());
-  return std::make_shared<GpuKernel>(std::move(form), std::move(options), std::move(*driver), std::move(*members));
+  return std::make_shared<GpuKernel>(std::move(form), std::move(options), std::move(*driver), std::move(*members), std::move(masks));
 }
 
 }  // namespace flexc

@@ -13,14 +13,13 @@ namespace flexc {
 namespace {
 
 constexpr std::int64_t kMostLength = std::int64_t{1} << 30;
+constexpr std::int64_t kMostHeadDim = 256;
 constexpr std::int64_t kMostItems = (std::int64_t{1} << 31) - 1;
 constexpr std::int64_t kLeastTileRows = 64;  // bounds the number of items from above
 
 std::unexpected<Error> failed(ErrorKind kind, std::string message) { return std::unexpected(Error{kind, std::move(message)}); }
 
 Result<void> check_features(std::string_view device, const RunArguments& arguments, const CallShape& shape) {
-  if (!arguments.max_scores.absent()) return failed(ErrorKind::Input, fmt::format("{}: the Hopper kernel has no max_scores yet; use device cpu", device));
-  if (!arguments.sink.absent()) return failed(ErrorKind::Input, fmt::format("{}: the Hopper kernel has no sink yet; use device cpu", device));
   if (arguments.checked) return failed(ErrorKind::Input, fmt::format("{}: the Hopper kernel does not report gathers yet; use device cpu for --checked", device));
   if (shape.q_len > kMostLength || shape.kv_len > kMostLength) return failed(ErrorKind::Input, fmt::format("{}: lengths are at most 2^30", device));
   std::int64_t items = (shape.q_len + kLeastTileRows - 1) / kLeastTileRows;
@@ -31,10 +30,13 @@ Result<void> check_features(std::string_view device, const RunArguments& argumen
 
 }  // namespace
 
-Result<void> check_hopper_options(std::string_view device, const CompileOptions& options) {
+Result<void> check_hopper_options(std::string_view device, const CompileOptions& options, HopperDims dims) {
   if (options.dtype != bf16 && options.dtype != f16)
     return failed(ErrorKind::Usage, fmt::format("{}: the Hopper kernel takes bf16 and f16, not {}; give --dtype bf16", device, name_of(options.dtype)));
   const std::int64_t value_dim = options.value_dim != 0 ? options.value_dim : options.head_dim;
+  if (options.head_dim > kMostHeadDim || value_dim > kMostHeadDim)
+    return failed(ErrorKind::Input, fmt::format("{}: the Hopper kernel has head dims up to {}, not {} and {}; use device cpu", device, kMostHeadDim, options.head_dim, value_dim));
+  if (dims == HopperDims::Padded) return {};
   if ((options.head_dim != 64 && options.head_dim != 128 && options.head_dim != 256) || value_dim != options.head_dim)
     return failed(ErrorKind::Input, fmt::format("{}: the Hopper kernel has head dims 64, 128 and 256, for keys and values alike, not {} and {}; use device cpu", device, options.head_dim, value_dim));
   return {};

@@ -9,7 +9,9 @@
 namespace flexc {
 
 /// Usage for a dtype that the Hopper kernel does not take, Input for head dims. `device` is for messages: "device model".
-Result<void> check_hopper_options(std::string_view device, const CompileOptions& options);
+/// Head dims that machine code is made for, or all that the kernel pads to whole panels.
+enum class HopperDims { Compiled, Padded };
+Result<void> check_hopper_options(std::string_view device, const CompileOptions& options, HopperDims dims);
 
 struct HopperCall {
   CallShape shape;

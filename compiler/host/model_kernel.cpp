@@ -1,5 +1,6 @@
 #include "compiler/host/model_kernel.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
@@ -64,11 +65,11 @@ Result<model::LaunchOptions> options_from_environment() {
   return options;
 }
 
-/// A dense copy [batch][heads][length][dim] of 2-byte elements, aligned as TMA wants it.
+/// A dense copy [batch][heads][length][dim] of 2-byte elements, aligned as TMA wants it: rows begin at multiples of 16 bytes.
 class DenseTensor {
  public:
   explicit DenseTensor(const TensorView& view, bool copy = true)
-      : batch_(view.shape[0]), heads_(view.shape[1]), length_(view.shape[2]), dim_(view.shape[3]), words_(static_cast<std::size_t>(batch_ * heads_ * length_ * dim_) / 8 + 1) {
+      : batch_(view.shape[0]), heads_(view.shape[1]), length_(view.shape[2]), dim_(view.shape[3]), pitch_((dim_ + 7) / 8 * 8), words_(static_cast<std::size_t>(batch_ * heads_ * length_ * pitch_) / 8 + 1) {
     if (!copy) return;
     for_rows([&](std::uint16_t* row, std::int64_t b, std::int64_t h, std::int64_t i) { std::memcpy(row, row_of(view, b, h, i), static_cast<std::size_t>(dim_) * 2); });
   }
@@ -84,7 +85,7 @@ class DenseTensor {
     });
   }
   void set_widen(float (*widen)(std::uint16_t)) { widen_ = widen; }
-  runtime::ForwardTensor tensor() { return {words_.data(), dim_, dim_ * length_, dim_ * length_ * heads_}; }
+  runtime::ForwardTensor tensor() { return {words_.data(), pitch_, pitch_ * length_, pitch_ * length_ * heads_}; }
 
  private:
   struct alignas(16) Chunk {
@@ -98,9 +99,9 @@ class DenseTensor {
     auto* row = reinterpret_cast<std::uint16_t*>(words_.data());
     for (std::int64_t b = 0; b < batch_; ++b)
       for (std::int64_t h = 0; h < heads_; ++h)
-        for (std::int64_t i = 0; i < length_; ++i, row += dim_) visit(row, b, h, i);
+        for (std::int64_t i = 0; i < length_; ++i, row += pitch_) visit(row, b, h, i);
   }
-  std::int64_t batch_, heads_, length_, dim_;
+  std::int64_t batch_, heads_, length_, dim_, pitch_;
   std::vector<Chunk> words_;
   float (*widen_)(std::uint16_t) = nullptr;
 };
@@ -117,7 +118,7 @@ Result<LoadedMember> load_member(const dsl::NormalForm& form, const CompileOptio
   if (!functions) return std::unexpected(functions.error());
   compiler::CudaHookOptions hook_options;
   hook_options.member = which;
-  auto kernels = (*functions)->emit_cuda_kernels(form, hook_options, options.dtype, static_cast<unsigned>(options.head_dim));
+  auto kernels = (*functions)->emit_cuda_kernels(form, hook_options, options.dtype, static_cast<unsigned>(options.head_dim), static_cast<unsigned>(options.value_dim != 0 ? options.value_dim : options.head_dim));
   if (!kernels) return std::unexpected(kernels.error());
   auto object = compile_for_model(kernels->sources.front());
   if (!object) return std::unexpected(object.error());
@@ -128,8 +129,8 @@ using ModelMembers = HopperMembers<LoadedMember>;
 
 class ModelKernel final : public Kernel {
  public:
-  ModelKernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::unique_ptr<ModelMembers> members)
-      : form_(std::move(form)), options_(std::move(options)), members_(std::move(members)) {}
+  ModelKernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::unique_ptr<ModelMembers> members, std::shared_ptr<runtime::MaskCache> masks)
+      : form_(std::move(form)), masks_(form_, compiled_tile_program(form_), std::move(masks)), options_(std::move(options)), members_(std::move(members)) {}
 
   Device device() const override { return Device::model(); }
 
@@ -149,7 +150,8 @@ class ModelKernel final : public Kernel {
     if (!params) return std::unexpected(params.error());
 
     DenseTensor q(arguments.q), k(arguments.k), v(arguments.v), out(arguments.out, false);
-    std::vector<float> lse(static_cast<std::size_t>(shape.batch * shape.heads * shape.q_len));
+    std::vector<float> lse(static_cast<std::size_t>(shape.batch * shape.heads * shape.q_len)), max_scores(lse.size());
+    const std::vector<float> sink = dense_sink(arguments.sink);
     auto plan = plan_hopper_call(member, shape, arguments, q.tensor(), k.tensor(), v.tensor(), out.tensor(), 0);
     for (const runtime::TensorMapRequest* map : {&plan.q, &plan.k, &plan.v, &plan.out})
       if (auto status = runtime::check_tensor_map(*map); !status) return status;
@@ -157,6 +159,9 @@ class ModelKernel final : public Kernel {
     ModelCall call{plan.arguments, params->data()};
     call.arguments.lse = lse.data();
     call.arguments.lse_head_stride = shape.q_len, call.arguments.lse_batch_stride = shape.q_len * shape.heads;
+    call.arguments.sink = sink.empty() ? nullptr : sink.data();
+    if (!arguments.max_scores.absent()) call.arguments.max_scores = max_scores.data();
+    call.arguments.max_head_stride = call.arguments.lse_head_stride, call.arguments.max_batch_stride = call.arguments.lse_batch_stride;
     std::vector<unsigned> workspace(runtime::workspace_words(call.arguments));
     call.arguments.workspace = workspace.data();
 
@@ -176,7 +181,8 @@ class ModelKernel final : public Kernel {
     }
     out.set_widen(options_.dtype == bf16 ? &bf16_to_float : &f16_to_float);
     out.copy_to(arguments.out);
-    if (!arguments.lse.absent()) store_lse(lse, shape, arguments.lse);
+    if (!arguments.lse.absent()) store_rows(lse, shape, arguments.lse);
+    if (!arguments.max_scores.absent()) store_rows(max_scores, shape, arguments.max_scores);
     return {};
   }
 
@@ -185,7 +191,14 @@ class ModelKernel final : public Kernel {
   }
 
  private:
-  static void store_lse(const std::vector<float>& from, const CallShape& shape, const TensorView& to) {
+  static std::vector<float> dense_sink(const TensorView& sink) {
+    std::vector<float> values;
+    if (!sink.absent())
+      for (std::int64_t h = 0; h < sink.shape[0]; ++h) values.push_back(static_cast<const float*>(sink.data)[h * sink.strides[0]]);
+    return values;
+  }
+
+  static void store_rows(const std::vector<float>& from, const CallShape& shape, const TensorView& to) {
     std::size_t source = 0;
     for (std::int64_t b = 0; b < shape.batch; ++b)
       for (std::int64_t h = 0; h < shape.heads; ++h)
@@ -194,7 +207,7 @@ class ModelKernel final : public Kernel {
   }
 
   std::shared_ptr<const dsl::NormalForm> form_;
-  MaskBuilder masks_{form_, compiled_tile_program(form_)};
+  MaskBuilder masks_;
   CompileOptions options_;
   std::unique_ptr<ModelMembers> members_;
 };
@@ -223,11 +236,11 @@ Result<std::shared_ptr<const LoadedObject>> compile_for_model(const compiler::cu
   return object;
 }
 
-Result<std::shared_ptr<const Kernel>> make_model_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options) {
-  if (auto status = check_hopper_options(kDevice, options); !status) return std::unexpected(status.error());
+Result<std::shared_ptr<const Kernel>> make_model_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::shared_ptr<runtime::MaskCache> masks) {
+  if (auto status = check_hopper_options(kDevice, options, HopperDims::Padded); !status) return std::unexpected(status.error());
   auto members = ModelMembers::make([form, options](compiler::Member which) { return load_member(*form, options, which); });
   if (!members) return std::unexpected(members.error());
-  return std::make_shared<ModelKernel>(std::move(form), std::move(options), std::move(*members));
+  return std::make_shared<ModelKernel>(std::move(form), std::move(options), std::move(*members), std::move(masks));
 }
 
 }  // namespace flexc

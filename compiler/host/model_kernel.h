@@ -8,6 +8,7 @@
 #include "compiler/host/host_compiler.h"
 #include "flexc/dsl/normal_form.h"
 #include "flexc/flexc.h"
+#include "runtime/mask/mask_cache.h"
 
 namespace flexc {
 
@@ -19,6 +20,6 @@ Result<std::shared_ptr<const LoadedObject>> compile_for_model(const compiler::cu
 std::vector<SourceFile> model_sources();
 
 /// Emits and compiles `form`. Usage for a dtype, Input for head dims that the Hopper kernel does not have; Environment where no C++ compiler is found.
-Result<std::shared_ptr<const Kernel>> make_model_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options);
+Result<std::shared_ptr<const Kernel>> make_model_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::shared_ptr<runtime::MaskCache> masks = nullptr);
 
 }  // namespace flexc

@@ -52,10 +52,10 @@ std::optional<std::string> take(std::string_view& message) {
   return part;
 }
 
-Result<CompiledLadder> compile_ladder(const runtime::Nvrtc& nvrtc, std::span<const std::string> texts) {
+Result<CompiledLadder> compile_ladder(const runtime::Nvrtc& nvrtc, std::span<const std::string> texts, bool process_ends) {
   std::optional<CompiledLadder> best;
   for (std::size_t step = 0; step < texts.size(); ++step) {
-    auto binary = nvrtc.compile({"flexc_kernel.cu", texts[step]});
+    auto binary = nvrtc.compile({.name = "flexc_kernel.cu", .text = texts[step], .is_last = process_ends});
     if (!binary) return std::unexpected(binary.error());
     auto report = runtime::read_cubin(binary->cubin);
     if (!report) return std::unexpected(report.error());
@@ -69,9 +69,9 @@ Result<CompiledLadder> compile_ladder(const runtime::Nvrtc& nvrtc, std::span<con
 
 /// The child's whole life.
 Result<std::string> serve(const std::function<std::string()>& input) {
-  const auto nvrtc = runtime::Nvrtc::open();
-  if (!nvrtc) return std::unexpected(nvrtc.error());
-  nvrtc->warm_up();  // meanwhile the parent loads MLIR and emits
+  auto opened = runtime::Nvrtc::open();
+  if (!opened) return std::unexpected(opened.error());
+  const auto* nvrtc = new runtime::Nvrtc(std::move(*opened));  // never closed: the process ends with its answer
   const std::string message = input();
   std::vector<std::string> texts;
   for (std::string_view left = message; !left.empty();) {
@@ -79,7 +79,7 @@ Result<std::string> serve(const std::function<std::string()>& input) {
     if (!text) return std::unexpected(Error{ErrorKind::Internal, "NVRTC in a child process was asked half a question"});
     texts.push_back(std::move(*text));
   }
-  const auto compiled = compile_ladder(*nvrtc, texts);
+  const auto compiled = compile_ladder(*nvrtc, texts, true);
   if (!compiled) return std::unexpected(compiled.error());
   std::string answer;
   append(answer, std::to_string(compiled->step));
@@ -127,7 +127,7 @@ Result<CompiledLadder> NvrtcWorker::compile(std::span<const std::string> texts) 
   if (!child_) {
     const auto nvrtc = nvrtc_.get();
     if (!nvrtc) return std::unexpected(nvrtc.error());
-    return compile_ladder(*nvrtc, texts);
+    return compile_ladder(*nvrtc, texts, false);
   }
   std::string question;
   for (const std::string& text : texts) append(question, text);

@@ -30,7 +30,8 @@ void store_rounded(const Tensor& exact, const TensorView& target) {
 
 class OracleKernel final : public Kernel {
  public:
-  OracleKernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options) : form_(std::move(form)), options_(std::move(options)) {}
+  OracleKernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::shared_ptr<runtime::MaskCache> masks)
+      : form_(std::move(form)), masks_(form_, compiled_tile_program(form_), std::move(masks)), options_(std::move(options)) {}
 
   Device device() const override { return Device::oracle(); }
 
@@ -39,6 +40,7 @@ class OracleKernel final : public Kernel {
     if (!shape) return std::unexpected(shape.error());
     const auto environment = bind(*form_, arguments.captures, shape->problem);
     if (!environment) return std::unexpected(environment.error());
+    if (auto status = masks_.verify(arguments, *environment); !status) return status;
 
     dsl::AttentionCall call;
     call.q = arguments.q, call.k = arguments.k, call.v = arguments.v, call.out = arguments.out;
@@ -66,14 +68,14 @@ class OracleKernel final : public Kernel {
 
  private:
   std::shared_ptr<const dsl::NormalForm> form_;
-  MaskBuilder masks_{form_, compiled_tile_program(form_)};
+  MaskBuilder masks_;
   CompileOptions options_;
 };
 
 }  // namespace
 
-std::shared_ptr<const Kernel> make_oracle_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options) {
-  return std::make_shared<OracleKernel>(std::move(form), std::move(options));
+std::shared_ptr<const Kernel> make_oracle_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::shared_ptr<runtime::MaskCache> masks) {
+  return std::make_shared<OracleKernel>(std::move(form), std::move(options), std::move(masks));
 }
 
 }  // namespace flexc

@@ -5,10 +5,12 @@
 
 #include "flexc/dsl/normal_form.h"
 #include "flexc/flexc.h"
+#include "runtime/mask/mask_cache.h"
 
 namespace flexc {
 
 /// `form` is shared with whoever else needs it; `options` say what q, k, v must look like.
-std::shared_ptr<const Kernel> make_oracle_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options);
+/// `masks`, the engine's, may be null.
+std::shared_ptr<const Kernel> make_oracle_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::shared_ptr<runtime::MaskCache> masks = nullptr);
 
 }  // namespace flexc

@@ -38,15 +38,14 @@ std::optional<compiler::RowMember> member_of(const std::vector<std::byte>& paylo
 
 }  // namespace
 
-RowCompiler::RowCompiler(const EngineOptions& options, std::shared_ptr<EngineCounters> counters)
-    : options_(options), dump_directory_(dump_directory(options)), counters_(std::move(counters)) {}
+RowCompiler::RowCompiler(const EngineOptions& options, std::shared_ptr<runtime::LazyDiskCache> disk, std::shared_ptr<EngineCounters> counters)
+    : options_(options), dump_directory_(dump_directory(options)), disk_(std::move(disk)), counters_(std::move(counters)) {}
 
 runtime::DiskCache& RowCompiler::cache() {
   std::call_once(opened_, [this] {
-    cache_ = std::make_unique<runtime::DiskCache>(runtime::DiskCacheOptions{options_.cache_dir, options_.cache_bytes, options_.on_warning});
     toolchain_ = fmt::format("compiler: {}\nllvm: {}\nmlir: {}\n", runtime::file_identity(ir_library_path()), runtime::file_identity(FLEXC_LLVM_LIBRARY), runtime::file_identity(FLEXC_MLIR_LIBRARY));
   });
-  return *cache_;
+  return disk_->get();
 }
 
 std::string RowCompiler::key_of(const dsl::NormalForm& form, compiler::Member member, runtime::CpuLevel level) {
@@ -72,7 +71,7 @@ Result<compiler::RowMember> RowCompiler::member(const dsl::NormalForm& form, com
   auto compiled = (*functions)->compile_row_member(form, member, *level);
   if (!compiled) return compiled;
   ++counters_->compilations;
-  if (!key.empty()) cache_->put(runtime::EntryKind::CpuObject, key, payload_of(*compiled));
+  if (!key.empty()) disk_->get().put(runtime::EntryKind::CpuObject, key, payload_of(*compiled));
   if (auto dumped = dump_stages(dump_directory_, form, member, compiled->object); !dumped) return std::unexpected(dumped.error());
   return compiled;
 }

@@ -152,6 +152,19 @@ std::expected<std::string, CompileError> Variant::emit(std::string_view stage) c
   return with_form(*impl_, print);
 }
 
+std::expected<VariantFacts, CompileError> Variant::facts() const {
+  return with_form(*impl_, [](const dsl::NormalForm& form) -> std::expected<VariantFacts, CompileError> {
+    const auto functions = ir_functions();
+    if (!functions) return std::unexpected(CompileError{functions.error(), {}});
+    auto hooks = (*functions)->emit_cuda_hooks(form, {});
+    if (!hooks) return std::unexpected(CompileError{std::move(hooks.error()), {}});
+    constexpr std::string_view kClasses[] = {"identity", "affine", "general"};
+    VariantFacts facts{std::string(kClasses[static_cast<std::size_t>(hooks->score_class)]), hooks->has_band, hooks->has_mask, 0, hooks->column_words};
+    for (const compiler::HookWords& words : hooks->params) facts.launch_values += words.kind == compiler::HookWords::Kind::Launch ? words.count : 0;
+    return facts;
+  });
+}
+
 std::expected<EmittedKernel, CompileError> Variant::emit_kernel(std::string_view stage, const EmitOptions& options) const {
   static constexpr std::string_view kStages[] = {"cuda", "ptx", "cubin", "sass"};
   if (std::ranges::find(kStages, stage) == std::end(kStages))

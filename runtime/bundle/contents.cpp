@@ -56,7 +56,7 @@ Json json_of(const BundledCudaKernel& kernel) {
   Json params = Json::array();
   for (const BundledParamWords& words : kernel.params) params.push_back(Json::array({words.kind, words.index, words.count}));
   Json json = {{"machine", kernel.machine}, {"dtype", name_of(kernel.dtype)}, {"head_dim", kernel.head_dim}, {"member", name_of_member(kernel.member)}, {"assumptions", kernel.assumptions},
-               {"entry", kernel.entry}, {"threads", kernel.threads}, {"dynamic_smem_bytes", kernel.dynamic_smem_bytes}, {"tile", {kernel.tile_m, kernel.tile_n}}, {"has_band", kernel.has_band},
+               {"entry", kernel.entry}, {"threads", kernel.threads}, {"dynamic_smem_bytes", kernel.dynamic_smem_bytes}, {"has_band", kernel.has_band},
                {"score_class", kernel.score_class}, {"params", std::move(params)}, {"source", kernel.source}};
   if (kernel.has_cubin) json["cubin"] = kernel.cubin;
   return json;
@@ -255,10 +255,6 @@ class ContentsParser {
     kernel.entry = text_field(json, "entry");
     kernel.threads = number_field<std::uint32_t>(json, "threads", 1024);
     kernel.dynamic_smem_bytes = number_field<std::uint32_t>(json, "dynamic_smem_bytes");
-    const Json& tile = list_field(json, "tile");
-    if (tile.size() != 2) malformed("`tile` is no pair");
-    kernel.tile_m = number<std::uint32_t>(tile[0], "tile");
-    kernel.tile_n = number<std::uint32_t>(tile[1], "tile");
     kernel.has_band = flag_field(json, "has_band");
     kernel.score_class = text_field(json, "score_class");
     if (std::ranges::find(kScoreClasses, kernel.score_class) == std::end(kScoreClasses)) malformed("`score_class` is unknown");

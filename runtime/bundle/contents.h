@@ -31,7 +31,8 @@ struct BundledCpuMember {
   BlobIndex object = 0;
 };
 
-/// A piece of a CUDA kernel's Params: docs/contracts.md, "The host's side of Params".
+/// A run of 64-bit words of a CUDA kernel's Params, in the order of the struct (docs/contracts.md, templates/hooks.cuh): problem, scales, capture,
+/// param, fresh_dim, launch or divisor; which one; how many words.
 struct BundledParamWords {
   std::string kind;
   std::uint32_t index = 0, count = 0;
@@ -45,7 +46,7 @@ struct BundledCudaKernel {
   Member member = Member::Narrow;
   std::uint32_t assumptions = 0;
   std::string entry;  ///< of the kernel in the cubin
-  std::uint32_t threads = 0, dynamic_smem_bytes = 0, tile_m = 0, tile_n = 0;
+  std::uint32_t threads = 0, dynamic_smem_bytes = 0;  ///< of a CTA
   bool has_band = false;
   std::string score_class;  ///< "identity", "affine" or "general"
   std::vector<BundledParamWords> params;

@@ -113,6 +113,7 @@ Result<std::shared_ptr<const Kernel>> Bundle::Impl::cpu_kernel(const BundledKern
     return runtime::RowMember{{object.begin(), object.end()}, {found->assumptions}};
   };
   parts.tile_program = [self, &variant] { return tile::deserialize(self->blob(variant.tile_program)); };
+  parts.masks = masks;
   return make_cpu_kernel(std::move(parts));
 }
 
@@ -161,9 +162,10 @@ const std::vector<std::string>& Bundle::features() const { return impl_->content
 const std::string& Bundle::made_by() const { return impl_->contents.made_by; }
 Result<std::shared_ptr<const Kernel>> Bundle::kernel(std::string_view variant, const KernelRequest& request) const { return impl_->kernel(variant, request); }
 
-Result<Bundle> load_bundle_bytes(std::vector<std::byte> bytes, const std::string& name) {
+Result<Bundle> load_bundle_bytes(std::vector<std::byte> bytes, const std::string& name, std::shared_ptr<runtime::MaskCache> masks) {
   const auto refuse = [&](const Error& why) { return failed(why.kind, fmt::format("bundle {}: {}", io::in_quotes(name, 4096), why.message)); };
   auto impl = std::make_shared<Bundle::Impl>();
+  impl->masks = std::move(masks);
   impl->bytes = std::move(bytes);
   const auto parts = runtime::decode_bundle(impl->bytes);
   if (!parts) return refuse(parts.error());
@@ -182,7 +184,7 @@ Result<Bundle> load_bundle_bytes(std::vector<std::byte> bytes, const std::string
   return BundleAccess::make(std::move(impl));
 }
 
-Result<Bundle> load_bundle_file(const std::string& path) {
+Result<Bundle> load_bundle_file(const std::string& path, std::shared_ptr<runtime::MaskCache> masks) {
   const auto unreadable = [&](int cause) {
     const bool of_path = cause == ENOENT || cause == ENOTDIR || cause == EISDIR || cause == ELOOP || cause == ENAMETOOLONG;
     return failed(of_path ? ErrorKind::Input : ErrorKind::Environment, fmt::format("cannot read bundle {}: {}", io::in_quotes(path, 4096), std::generic_category().message(cause)));
@@ -203,7 +205,7 @@ Result<Bundle> load_bundle_file(const std::string& path) {
     return failed(ErrorKind::Environment, fmt::format("cannot read bundle {}: there is not enough memory for its {} bytes", io::in_quotes(path, 4096), status.st_size));
   }
   if (const int error = runtime::read_all(file.number(), bytes); error != 0) return unreadable(error);
-  return load_bundle_bytes(std::move(bytes), path);
+  return load_bundle_bytes(std::move(bytes), path, std::move(masks));
 }
 
 }  // namespace flexc

@@ -14,6 +14,7 @@
 
 #include "flexc/bundle.h"
 #include "runtime/bundle/contents.h"
+#include "runtime/mask/mask_cache.h"
 
 namespace flexc {
 
@@ -24,6 +25,7 @@ struct Bundle::Impl : std::enable_shared_from_this<Bundle::Impl> {
   std::vector<std::uint64_t> blob_begin;
   runtime::BundleContents contents;
   std::vector<BundledVariant> described;
+  std::shared_ptr<runtime::MaskCache> masks;  ///< the engine's, or null
 
   std::span<const std::byte> blob(runtime::BlobIndex index) const { return blobs.subspan(blob_begin[index], contents.blob_bytes[index]); }
 
@@ -44,8 +46,8 @@ struct BundleAccess {
 };
 
 /// Verifies everything that needs no kernel to be asked for: digest, table, the objects and tile programs of every variant. `name` is for messages.
-Result<Bundle> load_bundle_bytes(std::vector<std::byte> bytes, const std::string& name);
+Result<Bundle> load_bundle_bytes(std::vector<std::byte> bytes, const std::string& name, std::shared_ptr<runtime::MaskCache> masks = nullptr);
 /// The same from a file, which is read whole.
-Result<Bundle> load_bundle_file(const std::string& path);
+Result<Bundle> load_bundle_file(const std::string& path, std::shared_ptr<runtime::MaskCache> masks = nullptr);
 
 }  // namespace flexc

@@ -148,12 +148,12 @@ std::string default_cache_directory() {
 DiskCache::DiskCache(DiskCacheOptions options) : options_(std::move(options)), warned_(std::make_unique<Warned>()) {
   if (options_.directory.empty()) options_.directory = default_cache_directory();
   if (options_.directory.empty()) {
-    warn_once("kernels are not cached on disk: none of FLEXC_CACHE_DIR, XDG_CACHE_HOME and HOME is set");
+    warn_once("nothing is cached on disk: none of FLEXC_CACHE_DIR, XDG_CACHE_HOME and HOME is set");
     return;
   }
   std::string problem;
   directory_ = open_directory(options_.directory, problem).release();
-  if (directory_ < 0) warn_once(fmt::format("kernels are not cached on disk: {}: {}", options_.directory, problem));
+  if (directory_ < 0) warn_once(fmt::format("nothing is cached on disk: {}: {}", options_.directory, problem));
 }
 
 DiskCache::~DiskCache() {
@@ -210,7 +210,7 @@ bool DiskCache::put(EntryKind kind, std::string_view key, std::span<const std::b
     if (!failure.again) break;
   }
   if (failure.cause != 0) {
-    warn_once(fmt::format("a kernel could not be cached in {}: {}: {}", options_.directory, failure.call, reason(failure.cause)));
+    warn_once(fmt::format("{} could not be cached in {}: {}: {}", kind == EntryKind::Mask ? "a mask" : "a kernel", options_.directory, failure.call, reason(failure.cause)));
     return false;
   }
   prune();

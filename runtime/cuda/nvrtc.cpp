@@ -88,14 +88,6 @@ std::string Nvrtc::message(int status) const {
   return text ? text : fmt::format("error {}", status);
 }
 
-void Nvrtc::warm_up() const {
-  constexpr const char* kOption = "--gpu-architecture=sm_90a";
-  Functions::Program unit = nullptr;
-  if (functions_->create(&unit, "extern \"C\" __global__ void nothing() {}", "nothing.cu", 0, nullptr, nullptr) != 0) return;
-  functions_->compile(unit, 1, &kOption);  // whatever is wrong, the real text will show
-  functions_->destroy(&unit);
-}
-
 Result<CudaBinary> Nvrtc::compile(const CudaProgram& program) const {
   std::vector<const char*> texts, names;
   for (const DeviceTemplate& file : device_templates()) {
@@ -120,7 +112,7 @@ Result<CudaBinary> Nvrtc::compile(const CudaProgram& program) const {
       if (functions_->cubin(unit, reinterpret_cast<char*>(binary.cubin.data())) != 0) binary.cubin.clear();
     }
   }
-  functions_->destroy(&unit);
+  if (!program.is_last) functions_->destroy(&unit);
   const auto internal = [&](const std::string& what) {
     return std::unexpected(Error{ErrorKind::Internal, fmt::format("NVRTC {} ({}) {} {}:\n{}", version_, program.architecture, what, program.name, binary.log)});
   };

@@ -15,6 +15,7 @@ struct CudaProgram {
   std::string name;  ///< shown in messages: "alibi.cu"
   std::string text;
   std::string architecture = "sm_90a";
+  bool is_last = false;  ///< the process ends soon: what NVRTC holds is left to that, which saves the time of freeing it
 };
 
 struct CudaBinary {
@@ -30,9 +31,6 @@ class Nvrtc {
 
   std::string version() const { return version_; }
   std::string path() const { return path_; }
-
-  /// Compiles nothing much, so that NVRTC has set itself up (30 ms) before the first text is there.
-  void warm_up() const;
 
   /// flexc's own text: whatever is rejected, and any message of ptxas that wgmma was serialised (C75xx), is Internal, with the log. The
   /// compiler's own cache is off, because ptxas says nothing on a hit.

@@ -89,6 +89,25 @@ flexc::Result<const flexc_kernel*> run_call(const flexc_kernel* kernel, const fl
   return kernel;
 }
 
+flexc::Result<flexc_bundle*> owned(flexc::Result<flexc::Bundle> bundle) {
+  if (!bundle) return std::unexpected(std::move(bundle.error()));
+  return new flexc_bundle{std::move(*bundle)};
+}
+
+flexc::Result<flexc_kernel*> bundled_kernel(const flexc_bundle* bundle, const char* variant, const flexc_compile_options* options) {
+  if (bundle == nullptr || variant == nullptr) return usage("flexc_bundle_kernel: the bundle or the variant's name is null");
+  const flexc_compile_options given = options == nullptr ? flexc_compile_options{} : *options;
+  if (given.dtype < FLEXC_F32 || given.dtype > FLEXC_BOOL || given.device < FLEXC_AUTO || given.device > FLEXC_ORACLE) return usage("flexc_bundle_kernel: no such dtype or device");
+  flexc::KernelRequest request;
+  request.dtype = static_cast<flexc::DType>(given.dtype);
+  request.device = {static_cast<flexc::Device::Kind>(given.device)};
+  if (given.head_dim != 0) request.head_dim = given.head_dim;
+  request.value_dim = given.value_dim;
+  auto kernel = bundle->bundle.kernel(variant, request);
+  if (!kernel) return std::unexpected(std::move(kernel.error()));
+  return new flexc_kernel{std::move(*kernel)};
+}
+
 }  // namespace
 
 extern "C" {
@@ -111,6 +130,27 @@ flexc_statistics flexc_engine_statistics(const flexc_engine* engine) {
   if (engine == nullptr) return {};
   const flexc::EngineStatistics counts = engine->engine.statistics();
   return {counts.kernels_made, counts.compilations, counts.disk_hits};
+}
+
+flexc_bundle* flexc_engine_load_bundle(const flexc_engine* engine, const char* path, flexc_error** error) {
+  return guarded<flexc_bundle>(error, [&]() -> flexc::Result<flexc_bundle*> {
+    if (engine == nullptr || path == nullptr) return usage("flexc_engine_load_bundle: the engine or the path is null");
+    return owned(engine->engine.load_bundle(path));
+  });
+}
+flexc_bundle* flexc_engine_load_bundle_memory(const flexc_engine* engine, const void* data, size_t size, flexc_error** error) {
+  return guarded<flexc_bundle>(error, [&]() -> flexc::Result<flexc_bundle*> {
+    if (engine == nullptr || data == nullptr) return usage("flexc_engine_load_bundle_memory: the engine or the data is null");
+    return owned(engine->engine.load_bundle({static_cast<const std::byte*>(data), size}));
+  });
+}
+void flexc_bundle_destroy(flexc_bundle* bundle) { delete bundle; }
+size_t flexc_bundle_variant_count(const flexc_bundle* bundle) { return bundle == nullptr ? 0 : bundle->bundle.variants().size(); }
+const char* flexc_bundle_variant_name(const flexc_bundle* bundle, size_t index) {
+  return index < flexc_bundle_variant_count(bundle) ? bundle->bundle.variants()[index].name.c_str() : nullptr;
+}
+flexc_kernel* flexc_bundle_kernel(const flexc_bundle* bundle, const char* variant, const flexc_compile_options* options, flexc_error** error) {
+  return guarded<flexc_kernel>(error, [&] { return bundled_kernel(bundle, variant, options); });
 }
 
 void flexc_kernel_destroy(flexc_kernel* kernel) { delete kernel; }

@@ -17,6 +17,9 @@ struct flexc_error {
 struct flexc_engine {
   flexc::Engine engine;
 };
+struct flexc_bundle {
+  flexc::Bundle bundle;
+};
 struct flexc_kernel {
   std::shared_ptr<const flexc::Kernel> kernel;
 };

@@ -12,8 +12,8 @@ Engine::~Engine() = default;
 Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
 
-Result<Bundle> Engine::load_bundle(const std::string& path) const { return load_bundle_file(path); }
-Result<Bundle> Engine::load_bundle(std::span<const std::byte> bytes, const std::string& name) const { return load_bundle_bytes({bytes.begin(), bytes.end()}, name); }
+Result<Bundle> Engine::load_bundle(const std::string& path) const { return load_bundle_file(path, impl_->masks); }
+Result<Bundle> Engine::load_bundle(std::span<const std::byte> bytes, const std::string& name) const { return load_bundle_bytes({bytes.begin(), bytes.end()}, name, impl_->masks); }
 
 EngineStatistics Engine::statistics() const {
   const EngineCounters& counters = *impl_->counters;

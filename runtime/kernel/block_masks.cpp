@@ -8,7 +8,10 @@
 #include "runtime/kernel/arguments.h"
 #include "runtime/kernel/bindings.h"
 #include "flexc/runtime/bind_dims.h"
+#include "runtime/mask/verify_mask.h"
 #include "runtime/tile/classify.h"
+#include "runtime/tile/expression.h"
+#include "runtime/tile/undecided.h"
 
 namespace flexc {
 namespace {
@@ -48,15 +51,39 @@ tile::Launch launch_of(const runtime::Environment& environment, const std::vecto
   return launch;
 }
 
+tile::Names names_of(const runtime::Signature& signature) {
+  tile::Names names;
+  for (const runtime::CaptureInfo& info : signature.captures) names.captures.push_back(info.name);
+  for (const runtime::ParamInfo& info : signature.params) names.params.push_back(info.name);
+  names.fresh_dims = signature.fresh_dims;
+  return names;
+}
+
+/// What proof, or the refinement that was asked for, left undecided, and why.
+Result<void> explain(const tile::Program& program, const tile::Launch& launch, const BlockMask& found, const BlockMask& frame, const tile::Names& names, MaskReport& report) {
+  const auto exact = tile::classify(program, launch, frame, {.refine = tile::Refine::Exact});
+  if (!exact) return std::unexpected(exact.error());
+  const tile::UndecidedTiles open = tile::undecided_tiles(program, launch, found, *exact);
+  report.undecided_tiles = open.tiles;
+  report.undecided_examined = open.examined;
+  report.undecided.clear();
+  for (const tile::Culprit& culprit : open.culprits) {
+    UndecidedCause cause{tile::expression(program, culprit.at, names), {}, culprit.tiles, culprit.example.q0, culprit.example.k0, culprit.in_rows};
+    for (const std::uint32_t number : tile::captures_of(program, culprit.at)) cause.captures.push_back(names.captures[number]);
+    report.undecided.push_back(std::move(cause));
+  }
+  return {};
+}
+
 }  // namespace
 
-Result<const tile::Program*> MaskBuilder::program() const {
+Result<const MaskBuilder::Compiled*> MaskBuilder::compiled() const {
   const std::lock_guard lock(mutex_);
-  if (program_) return program_.get();
+  if (compiled_) return compiled_.get();
   auto program = source_();
   if (!program) return std::unexpected(program.error());
-  program_ = std::make_unique<const tile::Program>(std::move(*program));
-  return program_.get();
+  compiled_ = std::make_unique<const Compiled>(std::move(*program));
+  return compiled_.get();
 }
 
 Result<BlockMask> MaskBuilder::build(const MaskShape& shape, const Captures& captures, MaskReport* report) const {
@@ -70,28 +97,52 @@ Result<BlockMask> MaskBuilder::build(const MaskShape& shape, const Captures& cap
   if (!environment) return std::unexpected(environment.error());
   const auto fresh = runtime::bind_dims(*signature_, *environment);
   if (!fresh) return std::unexpected(fresh.error());
-  const auto compiled = program();
+  const auto compiled = this->compiled();
   if (!compiled) return std::unexpected(compiled.error());
+  const auto& [program, identity] = **compiled;
   const tile::Launch launch = launch_of(*environment, *fresh);
-  if (auto status = tile::check_launch(**compiled, launch); !status) return std::unexpected(status.error());
+  if (auto status = tile::check_launch(program, launch); !status) return std::unexpected(status.error());
 
   BlockMask frame;
   frame.batches = shape.batch, frame.heads = shape.heads;
   frame.q_len = shape.q_len, frame.kv_len = shape.kv_len;
   frame.q_offset = shape.q_offset, frame.kv_offset = shape.kv_offset;
   frame.block_q = shape.block_q, frame.block_kv = shape.block_kv;
+  const tile::ClassifyOptions options{.refine = refine_of(shape.refine)};
+  const bool cached = cache_ && shape.cached;
   const auto start = std::chrono::steady_clock::now();
   tile::ClassifyReport found;
-  auto mask = tile::classify(**compiled, launch, frame, {.refine = refine_of(shape.refine)}, &found);
+  auto source = runtime::MaskSource::Built;
+  auto mask = cached ? cache_->classify(identity, program, launch, frame, options, &found, &source) : tile::classify(program, launch, frame, options, &found);
+  const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (mask && !cached) mask->origin = runtime::origin_of(identity.text(launch, frame));
   if (mask && report) {
-    report->build_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    report->build_s = seconds;
+    report->source = std::string(runtime::name_of(source));
     report->kept_pairs = found.kept_pairs;
     report->evaluations = found.effort.evaluations;
     report->pair_evaluations = found.effort.pair_evaluations;
     report->method = std::string(tile::name_of(found.method));
     report->budget_exhausted = found.budget_exhausted;
+    if (shape.explain)
+      if (auto status = explain(program, launch, *mask, frame, names_of(*signature_), *report); !status) return std::unexpected(status.error());
   }
   return mask;
+}
+
+Result<void> MaskBuilder::verify(const RunArguments& arguments, const runtime::Environment& environment) const {
+  if (!arguments.checked || arguments.mask == nullptr) return {};
+  const auto fresh = runtime::bind_dims(*signature_, environment);
+  if (!fresh) return std::unexpected(fresh.error());
+  const auto compiled = this->compiled();
+  if (!compiled) return std::unexpected(compiled.error());
+  const tile::Launch launch = launch_of(environment, *fresh);
+  if (auto status = tile::check_launch((*compiled)->program, launch); !status) return status;
+  BlockMask frame;
+  frame.batches = environment.problem.batch, frame.heads = environment.problem.heads;
+  frame.q_len = arguments.mask->q_len, frame.kv_len = arguments.mask->kv_len;
+  frame.q_offset = arguments.q_offset, frame.kv_offset = arguments.kv_offset;
+  return runtime::verify_mask(*arguments.mask, (*compiled)->identity, (*compiled)->program, launch, frame);
 }
 
 }  // namespace flexc

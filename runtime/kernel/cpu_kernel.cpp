@@ -46,7 +46,7 @@ struct BoundCall {
 class CpuKernel final : public Kernel, public CpuFamily {
  public:
   CpuKernel(CpuKernelParts parts, std::unique_ptr<RowMembers> members)
-      : signature_(std::move(parts.signature)), masks_(signature_, std::move(parts.tile_program)), options_(std::move(parts.options)),
+      : signature_(std::move(parts.signature)), masks_(signature_, std::move(parts.tile_program), std::move(parts.masks)), options_(std::move(parts.options)),
         check_gathers_(std::move(parts.check_gathers)), members_(std::move(members)) {}
 
   Device device() const override { return Device::cpu(); }
@@ -98,6 +98,7 @@ class CpuKernel final : public Kernel, public CpuFamily {
       if (!check_gathers_)
         return std::unexpected(Error{ErrorKind::Environment, "checked mode interprets the variant's text, which a bundle does not carry; compile it with flexc::flexc"});
       if (auto status = check_gathers_(arguments, *shape, bound.environment); !status) return status;
+      if (auto status = masks_.verify(arguments, bound.environment); !status) return status;
     }
     const auto module = members_->module(member);
     if (!module) return std::unexpected(module.error());

@@ -34,6 +34,7 @@ struct CpuKernelParts {
   runtime::RowMemberSource members;
   TileProgramSource tile_program;
   GatherCheck check_gathers = {};  ///< empty: `checked` is an error
+  std::shared_ptr<runtime::MaskCache> masks = {};  ///< the engine's; null: every block mask is built anew
 };
 
 /// The kernel is a CpuFamily too. Errors: what the source of members says, and Internal for an object that cannot be loaded.

@@ -76,7 +76,8 @@ Result<BlockMask> MaskCache::classify(const MaskIdentity& identity, const tile::
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   built.mask = std::move(*mask);
   const auto shared = std::make_shared<const BuiltMask>(std::move(built));
-  if (seconds > options_.disk_after_s)
+  // A mask of one value is quick: if it seems not to be, something else was slow.
+  if (seconds > options_.disk_after_s && shared->report.method != tile::Method::Constant)
     if (DiskCache* const stored = disk()) stored->put(EntryKind::Mask, key, mask_bytes(*shared));
   keep(std::move(key), shared);
   return answer(*shared, MaskSource::Built);

@@ -10,6 +10,20 @@ FLEXC_DEVICE float row_sum(float own) {
   return own + shuffle_xor(SITE(sum_second), own, 2);
 }
 
+/// What a row's exponentials are taken against, their sum, and by what the output is multiplied.
+struct RowEnd {
+  float reference, sum, factor;
+};
+
+/// The sink joins a row as one more logit: where it is the largest, exponentials are taken against it.
+FLEXC_DEVICE RowEnd with_sink(RowEnd end, bool empty, float sink) {
+  if (empty) return {sink, 1.0f, 0.0f};
+  const float reference = maximum(end.reference, sink);
+  const float share = ex2_approx(end.reference - reference);
+  const float sum = fma_rn(end.sum, share, ex2_approx(sink - reference));
+  return {reference, sum, share * rcp_approx(sum)};
+}
+
 /// Finishes an item of one warpgroup. `group` is the warpgroup, `warp` the warp in it, `row` the thread's first row in the sequence.
 template <class Config>
 FLEXC_DEVICE void store_item(const flexc_hopper_arguments& arguments, Barriers barriers, const Item& item, u32 group, u32 warp, i32 row,
@@ -20,20 +34,27 @@ FLEXC_DEVICE void store_item(const flexc_hopper_arguments& arguments, Barriers b
   for (u32 i = 0; i < 2; ++i) {
     const float sum = row_sum(state.sum[i]);
     const bool empty = sum == 0.0f;
-    const float inverse = rcp_approx(sum);
+    RowEnd end{state.reference[i], sum, rcp_approx(sum)};
+    if (arguments.sink != nullptr) end = with_sink(end, empty, arguments.sink[item.at.head] * kSinkLog2E);
     FLEXC_UNROLL
     for (u32 j = 0; j < Config::kDV / 8; ++j) {
       FLEXC_UNROLL
       for (u32 e = 0; e < 2; ++e) {
         float& value = output[4 * j + 2 * i + e];
-        value = empty ? 0.0f : value * inverse;
+        value = empty ? 0.0f : value * end.factor;
         test = fma_rn(value, 0.0f, test);  // NaN where any value is not finite
       }
     }
     const i32 own = row + static_cast<i32>(8 * i);
-    if (arguments.lse != nullptr && (lane_index() & 3) == 0 && own < arguments.q_len) {
-      const float lse = empty ? float_of(0xff800000u) : fma_rn(state.reference[i], kLn2, lg2_approx(sum) * kLn2);
+    const bool stores = (lane_index() & 3) == 0 && own < arguments.q_len;
+    const float none = float_of(0xff800000u);  // -inf
+    if (arguments.lse != nullptr && stores) {
+      const float lse = empty && arguments.sink == nullptr ? none : fma_rn(end.reference, kLn2, lg2_approx(end.sum) * kLn2);
       arguments.lse[item.at.batch * arguments.lse_batch_stride + item.at.head * arguments.lse_head_stride + own] = lse;
+    }
+    if (arguments.max_scores != nullptr && stores) {
+      arguments.max_scores[item.at.batch * arguments.max_batch_stride + item.at.head * arguments.max_head_stride + own] =
+          empty ? none : state.reference[i] * kLn2;
     }
   }
 

@@ -48,6 +48,12 @@ struct flexc_hopper_arguments {
   float* lse;
   long long lse_batch_stride, lse_head_stride;
 
+  // Where not null: f32 [heads], a logit in natural units that the denominator and lse gain.
+  const float* sink;
+  // Where not null: f32 as lse is, the largest kept modified score of each row, -inf where there is none; the sink is none of them.
+  float* max_scores;
+  long long max_batch_stride, max_head_stride;
+
   // Work. An item is a tile of M query rows of one (b, h). Items come in groups of (b, h) pairs whose keys and values fit in L2 together; in a group,
   // q-blocks are the slow index, and run downwards where descending is set, so that the longest rows of a causal mask come first.
   unsigned int items;        // batch * heads * q_blocks, below 2^31

@@ -30,7 +30,7 @@ struct Family {
     auto form = normal_form_of_text("members.flex", text, error);
     INFO(error);
     REQUIRE(form.has_value());
-    auto made = make_cpu_kernel(std::make_shared<const dsl::NormalForm>(std::move(*form)), {.head_dim = 8}, std::make_shared<RowCompiler>(EngineOptions{.disk_cache = false}, std::make_shared<EngineCounters>()));
+    auto made = make_cpu_kernel(std::make_shared<const dsl::NormalForm>(std::move(*form)), {.head_dim = 8}, std::make_shared<RowCompiler>(EngineOptions{.disk_cache = false}, nullptr, std::make_shared<EngineCounters>()));
     if (!made && made.error().kind == ErrorKind::Environment) return;
     INFO((made ? std::string() : made.error().message));
     REQUIRE(made.has_value());

@@ -259,3 +259,34 @@ TEST_CASE("the default directory follows the environment", "[disk]") {
   CHECK_FALSE(cache.put(kKind, "k", {}));
   CHECK(warnings.size() == 1);
 }
+
+TEST_CASE("an entry is found by a part of its key, the last used first, verified", "[disk]") {
+  const Scratch scratch;
+  Opened opened(scratch.path / "cache");
+  DiskCache& cache = opened.cache;
+  const auto ends_alike = [](std::string_view key) { return key.ends_with(" rest"); };
+  CHECK_FALSE(cache.find(kKind, ends_alike));
+  REQUIRE(cache.put(kKind, "one rest", bytes_of("first")));
+  REQUIRE(cache.put(kKind, "two rest", bytes_of("second")));
+  REQUIRE(cache.put(kKind, "another", bytes_of("third")));
+  REQUIRE(cache.put(EntryKind::Mask, "a mask's rest", bytes_of("fourth")));
+  const auto path_of = [&](std::string_view key) { return scratch.path / "cache" / entry_name(kKind, key); };
+  const auto set_last_use = [&](std::string_view key, std::time_t seconds) {
+    const std::timespec times[2] = {{seconds, 0}, {seconds, 0}};
+    REQUIRE(::utimensat(AT_FDCWD, path_of(key).c_str(), times, 0) == 0);
+  };
+  set_last_use("one rest", 2000);
+  set_last_use("two rest", 1000);
+  set_last_use("another", 3000);
+  CHECK(cache.find(kKind, ends_alike) == bytes_of("first"));
+  set_last_use("two rest", 4'000'000'000);
+  CHECK(cache.find(kKind, ends_alike) == bytes_of("second"));
+  // One that fails is passed over, and removed.
+  std::string spoilt = read_text(path_of("two rest"));
+  spoilt.back() ^= 1;
+  write_text(path_of("two rest"), spoilt);
+  set_last_use("two rest", 4'000'000'000);
+  CHECK(cache.find(kKind, ends_alike) == bytes_of("first"));
+  CHECK_FALSE(fs::exists(path_of("two rest")));
+  CHECK(opened.warnings.empty());
+}

@@ -93,7 +93,7 @@ QKV = ["--q", "q.npy", "--k", "k.npy", "--v", "v.npy"]
 
 
 def test_help_and_version(s):
-    for verb in ([], ["run"], ["bench"], ["check"], ["emit"], ["mask"], ["gallery"], ["doctor"]):
+    for verb in ([], ["run"], ["bench"], ["check"], ["emit"], ["compile"], ["mask"], ["gallery"], ["doctor"]):
         text = s.expect(0, *verb, "--help").stdout
         if "Example" not in text or len(text) < 100:
             raise Failure(f"--help of {verb} has no example")
@@ -252,8 +252,6 @@ def test_environment_errors(s):
     s.expect(2, "run", "causal", *RANDOM, "--device", "model", words=["bf16"])
     s.expect(3, "emit", "causal", "--stage", "cuda", "--head-dim", "96", words=["head dim 96"])
     s.expect(3, "emit", "causal", "--stage", "cubin", "--dtype", "f32", words=["dtype f32"])
-    for verb in ("compile", "explain"):
-        s.expect(3, verb, words=[verb])
     s.expect(3, "run", "causal", "--random", "64,1024,1024,1048576,1048576,1024,1024", words=["machine has"])
     s.expect(3, "run", "causal", "--random", "9000000000,9000000000,9000000000,8,8,8,8", words=["machine has"])
 
@@ -402,6 +400,32 @@ def test_emit(s):
         raise Failure(f"JSON: {report}")
 
 
+def test_compile(s):
+    compile_ = ["compile", "--dtype", "f32", "--head-dim", "8"]
+    s.expect(2, "compile", "causal", "--dtype", "f32", "-o", "b.flexb", words=["--head-dim"])
+    s.expect(2, *compile_, "-o", "b.flexb", words=["at least one VARIANT"])
+    s.expect(2, *compile_, "causal", "-o", "b.bin", words=["ends in .flexb"])
+    s.expect(2, *compile_, "causal", "causal", "-o", "b.flexb", words=["two variants", "`causal`"])
+    s.expect(2, *compile_, "causal", "--mask", "q_idx >= kv_idx", "-o", "b.flexb", words=["--score and --mask"])
+    s.expect(2, *compile_, "causal", "--features", "lse,,sink", "-o", "b.flexb", words=["--features"])
+    s.expect(2, *compile_, "causal", "--features", "lsee", "-o", "b.flexb", words=["did you mean `lse`"])
+    s.expect(1, *compile_, "cuasal", "-o", "b.flexb", words=["did you mean 'causal'"])
+    s.expect(1, *compile_, "--score", "score + bias[h]", "-o", "b.flexb", words=["`bias`", "declared"])
+    s.expect(3, *compile_, "causal", "--require-cuda", "-o", "b.flexb", words=["dtype f32"])
+    s.expect(1, *compile_, "causal", "-o", "no/such/folder.flexb", words=["no/such"])
+    if {"b.flexb", "b.h"} & s.files():
+        raise Failure("a failed compile left a file")
+    report = json.loads(s.expect(0, *compile_, "causal", "alibi", "-o", "b.flexb", "--json").stdout)
+    if report["variants"] != ["causal", "alibi"] or report["bytes"] != (s.folder / "b.flexb").stat().st_size or report["cubins"] != 0:
+        raise Failure(f"JSON: {report}")
+    first = (s.folder / "b.flexb").read_bytes(), (s.folder / "b.h").read_text()
+    done = s.expect(0, *compile_, "causal", "alibi", "-o", "b.flexb")
+    if (first != ((s.folder / "b.flexb").read_bytes(), (s.folder / "b.h").read_text())) or "left out" not in done.stderr or "wrote b.flexb" not in done.stderr:
+        raise Failure("the same again gives the same bytes, and says that f32 has no CUDA kernel")
+    if first[0][:8] != b"flexcBDL" or "#define B_ALIBI_CAPTURE_SLOPES" not in first[1]:
+        raise Failure("the bundle's magic, or the header's names")
+
+
 def test_dump(s):
     """FLEXC_DUMP: every kernel compiled leaves its stages; a directory that cannot be used is an error."""
     dump = {"FLEXC_DUMP": "stages/deep"}
@@ -449,6 +473,38 @@ def test_mask(s):
         raise Failure(f"offset: {report}")
     s.expect(0, "mask", "causal", "--shape", "1,1,0,8")
     s.expect(1, "mask", "bound.flex", "--shape", "1,2,8,8", words=["'slopes'"])
+
+
+def test_explain(s):
+    text = s.expect(0, "explain", "sliding_window").stdout
+    for word in ("identity", "band", "diagonal", "0: proof alone settles every tile"):
+        if word not in text:
+            raise Failure(f"sliding_window: no '{word}' in {text}")
+    report = json.loads(s.expect(0, "explain", "document", "--shape", "1,1,2048,2048", "--json").stdout)
+    if report["mask"]["kernel"] != "metadata" or report["mask"]["tiles"]["way"] != "descent" or sum(report["mask"]["tiles"]["blocks"].values()) != 256:
+        raise Failure(f"document: {report}")
+    # A product of positions: no proof, and the product is what stands in the way.
+    report = json.loads(s.expect(0, "explain", "--mask", "(q_idx + 1) * (kv_idx + 1) % 2 > 7", "--shape", "1,1,512,512", "--json").stdout)
+    if report["mask"]["tiles"]["undecided"]["none"] < 0:
+        raise Failure(f"product: {report}")
+    # Documents in no order whose numbers share every residue: the equality of the two gathers is undecided, and its capture is named.
+    np.save(s.folder / "doc.npy", (np.arange(512) // 16 * 7919 % 31).astype(np.int32))
+    s.write("doc.flex", "tensor doc: i32[N]\ndef mask_mod(b, h, q_idx, kv_idx):\n    return doc[q_idx] * doc[q_idx] == doc[kv_idx] * doc[kv_idx] + 2\n")
+    report = json.loads(s.expect(0, "explain", "doc.flex", "--shape", "1,1,512,512", "--block", "16,16", "--capture", "doc=doc.npy", "--json").stdout)
+    tiles = report["mask"]["tiles"]
+    if sum(cause["tiles"] for cause in tiles["causes"]) != tiles["examined"] or tiles["examined"] != min(64, tiles["undecided"]["none"]):
+        raise Failure(f"causes: {tiles}")
+    for cause in tiles["causes"]:
+        if cause["captures"] != ["doc"] or "doc[" not in cause["expression"]:
+            raise Failure(f"cause: {cause}")
+    report = json.loads(s.expect(0, "explain", "doc.flex", "--json").stdout)
+    if report["mask"]["tiles"] is not None or report["mask"]["missing_captures"] != ["doc"]:
+        raise Failure(f"without the capture: {report}")
+    if json.loads(s.expect(0, "explain", "alibi", "--json").stdout)["mask"]["kernel"] != "none":
+        raise Failure("a variant without a mask")
+    s.expect(2, "explain", "causal", "--shape", "1,2,3")
+    s.expect(2, "explain", "causal", "--shape", "0,1,8,8")
+    s.expect(1, "explain", "causal", "--capture", "doc=doc.npy", words=["doc"])
 
 
 BENCH_FIELDS = ["variant", "device", "dtype", "shape", "median_s", "min_s", "gflops", "compile_s"]

@@ -145,7 +145,7 @@ class Attend {
     if (!variant) throw std::runtime_error(variant.error().render());
     const DType dtype = *dtype_from_name(request.at("dtype").get<std::string>());
     CompileOptions options{.dtype = dtype, .head_dim = arguments.q.shape[3], .value_dim = arguments.v.shape[3]};
-    options.device = request.at("device") == "oracle" ? Device::oracle() : Device::cpu();
+    options.device = request.at("device") == "oracle" ? Device::oracle() : request.at("device") == "model" ? Device::model() : Device::cpu();
     const auto kernel = engine_.compile(*variant, options);
     if (!kernel) throw std::runtime_error(kernel.error().error.message);
 

@@ -1,8 +1,8 @@
 """Text to cubin for the paper's seven variants at D 64 and 128, against DESIGN's figure: half a second, or ten times what NVRTC takes for a trivial kernel.
 
 cold_compile.py FLEXC TRIVIAL_KERNEL [--rounds N] [--goal-ms X]. Every compilation is a fresh process with an empty cache, NVRTC's dlopen included, the process's start apart
-(compile_s of `flexc emit --stage cubin --json`); the trivial kernel's time is that of its compilation alone, in a fresh process too. Rounds go over all kernels, so that a
-disturbance of the machine meets them alike; medians are compared. No test: a claim of `tools/show.sh hopper`. Exit 0 reached, 1 not reached, 77 without NVRTC.
+(compile_s of `flexc emit --stage cubin --json`); the trivial kernel's time is that of its compilation alone, in a fresh process too. Rounds go over all kernels with a trivial
+one before each, so that a disturbance of the machine meets them alike; medians are compared. No test: a claim of `tools/show.sh hopper`. Exit 0 reached, 1 not reached, 77 without NVRTC.
 """
 import argparse
 import json
@@ -39,14 +39,14 @@ def main():
     options = parser.parse_args()
     times, trivial = {(variant, head_dim): [] for variant in PAPER for head_dim in HEAD_DIMS}, []
     for _ in range(options.rounds):
-        result = subprocess.run([options.trivial_kernel], capture_output=True, text=True, check=False)
-        if result.returncode == 3:
-            print(f"skipped: {result.stderr.strip()}")
-            return SKIPPED
-        if result.returncode != 0:
-            sys.exit(result.stderr)
-        trivial.append(float(result.stdout.split()[1]))
         for (variant, head_dim), list_of in times.items():
+            result = subprocess.run([options.trivial_kernel], capture_output=True, text=True, check=False)
+            if result.returncode == 3:
+                print(f"skipped: {result.stderr.strip()}")
+                return SKIPPED
+            if result.returncode != 0:
+                sys.exit(result.stderr)
+            trivial.append(float(result.stdout.split()[1]))
             list_of.append(cold(options.flexc, variant, head_dim))
     limit = max(options.goal_ms, TRIVIAL_KERNELS * statistics.median(trivial))
     medians = {case: statistics.median(list_of) for case, list_of in times.items()}

@@ -57,3 +57,33 @@ TEST_CASE("a child that is killed, crashes, ends, hangs or takes all memory is a
   CHECK(failure(greedy, {.memory_bytes = 128 << 20}).find("more than 128 MiB") != std::string::npos);
 #endif
 }
+
+TEST_CASE("a child begins before its input is there, and gets all of it") {
+  auto child = Child::start("the work", [](const auto& input) -> Result<std::string> { return "got " + input(); });
+  REQUIRE(child.has_value());
+  const std::string large(3'000'000, 'y');
+  const auto answer = child->finish(large);
+  REQUIRE(answer.has_value());
+  CHECK(*answer == "got " + large);
+  CHECK(has_no_children());
+  CHECK_FALSE(child->finish(large).has_value());
+}
+
+TEST_CASE("a child that does not listen, or that nobody waits for, leaves nothing behind") {
+  const std::string large(3'000'000, 'y');
+  auto deaf = Child::start("the work", [](const auto&) -> Result<std::string> { return "done"; });
+  REQUIRE(deaf.has_value());
+  const auto answer = deaf->finish(large);
+  REQUIRE(answer.has_value());
+  CHECK(*answer == "done");
+  auto stuck = Child::start("the work", [](const auto&) -> Result<std::string> { for (;;) pause(); }, {.time = 200ms});
+  REQUIRE(stuck.has_value());
+  const auto late = stuck->finish(large);
+  REQUIRE_FALSE(late.has_value());
+  CHECK(late.error().message.find("longer than 0.2 s") != std::string::npos);
+  {
+    const auto forgotten = Child::start("the work", [](const auto& input) -> Result<std::string> { return input(); });
+    REQUIRE(forgotten.has_value());
+  }
+  CHECK(has_no_children());
+}

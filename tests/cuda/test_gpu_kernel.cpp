@@ -148,7 +148,7 @@ TEST_CASE("a launch through the stand-in driver, on the host model, gives the ho
   REQUIRE(functions.has_value());
   compiler::CudaHookOptions narrow;
   narrow.member = compiler::Member::Narrow;
-  const auto kernels = (*functions)->emit_cuda_kernels(*impl->form, narrow, bf16, 64);
+  const auto kernels = (*functions)->emit_cuda_kernels(*impl->form, narrow, bf16, 64, 64);
   REQUIRE(kernels.has_value());
   const auto compiled = compile_cuda_kernel(*impl->form, {.dtype = bf16, .head_dim = 64, .member = compiler::Member::Narrow});
   REQUIRE(compiled.has_value());
@@ -249,8 +249,11 @@ TEST_CASE("what a call must bring, and what a caller may") {
   wrong.q.strides[2] = 65;
   CHECK_THAT(refusal(wrong), Contains("stride 65"));
   wrong = call->arguments;
-  wrong.sink = call->slopes.view();
-  CHECK_THAT(refusal(wrong), Contains("sink"));
+  wrong.checked = true;
+  CHECK_THAT(refusal(wrong), Contains("gathers"));
+  RunArguments with_sink = call->arguments;
+  with_sink.sink = call->slopes.view();
+  CHECK((*kernel)->run(with_sink).has_value());
 
   // A workspace of the caller's: nothing is allocated.
   RunArguments own = call->arguments;

@@ -26,6 +26,8 @@ RUNS = [
     ("logn_scaling", "1,2,1,130,200,64,64", "bf16", 5, "random"),  # two values of the launch level share a word of Params
     ("document", "1,2,1,200,200,64,64", "bf16", 6, "latest"),
     ("prefix_lm", "1,1,1,130,130,256,256", "bf16", 7, "random"),
+    ("causal", "1,6,2,140,70,17,121", "bf16", 8, "latest"),  # padded head dims, DV wider than D, groups of three heads
+    ("alibi", "1,2,1,130,200,192,80", "f16", 9, "random"),
 ]
 EPSILON = {"bf16": 2.0**-8, "f16": 2.0**-11}
 
@@ -68,8 +70,8 @@ def refusals(binary, folder):
     random = ["--random", "1,1,1,8,8,64,64"]
     checks = [
         (2, ["causal", *random, "--device", "model"], {}, "bf16"),
-        (1, ["causal", "--random", "1,1,1,8,8,80,80", "--dtype", "bf16", "--device", "model"], {}, "64, 128 and 256"),
-        (1, ["causal", *random, "--dtype", "bf16", "--device", "model", "--max-scores", "m.npy"], {}, "max_scores"),
+        (1, ["causal", "--random", "1,1,1,8,8,64,257", "--dtype", "bf16", "--device", "model"], {}, "up to 256"),
+        (1, ["causal", *random, "--dtype", "bf16", "--device", "model", "--scale", "-1"], {}, "positive, finite scale"),
         (3, ["causal", *random, "--dtype", "bf16", "--device", "model"], {"CXX": "no-such-compiler"}, "C++ compiler"),
         (2, ["causal", *random, "--dtype", "bf16", "--device", "model"], {"FLEXC_MODEL_POLICY": "sometimes"}, "earliest, latest or random"),
         (2, ["causal", *random, "--dtype", "bf16", "--device", "model"], {"FLEXC_MODEL_SEED": "x"}, "FLEXC_MODEL_SEED"),

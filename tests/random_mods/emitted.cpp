@@ -35,7 +35,11 @@ Outputs run(const EmittedMod& mod, const std::vector<std::uint64_t>& params, con
 Range logit_range(const dsl::Body& body, const Expectation& expectation, const Range& result) {
   const Range log2e = Range::point(kLog2E);
   Range logit = apply(Op::Mul, result, log2e);
-  const dsl::Node& last = body.nodes[body.result];
+  // Simplification takes two negations away, so the product may stand below them.
+  dsl::NodeId result_node = body.result;
+  const auto operand_of = [&](dsl::NodeId id) { return body.nodes[id].operands.front(); };
+  while (body.nodes[result_node].op == Op::Neg && body.nodes[operand_of(result_node)].op == Op::Neg) result_node = operand_of(operand_of(result_node));
+  const dsl::Node& last = body.nodes[result_node];
   if ((last.op != Op::Mul && last.op != Op::Div) || expectation.is_strict()) return logit;
   const dsl::NodeId left = last.operands[0], right = last.operands[1];
   const auto with = [&](const Range& factor, dsl::NodeId other) { logit = united(logit, apply(Op::Mul, expectation.value(other).real, apply(Op::Mul, factor, log2e))); };

@@ -10,6 +10,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 
 #include "tests/ir/normal_form_of.h"
@@ -136,7 +137,7 @@ int judge_planted(const Options& options, const Table& table) {
         if (mods->mods()[i].hooks.text.find(fault_call(fault)) == std::string::npos) return false;
         *planted = fault;
         const std::string difference = judge_emitted(batch.forms[i], mods->mods()[i], Member::Wide, batch.seeds[i]).difference;
-        if (!difference.empty()) fmt::print("{}: seed {}: {}\n", fault_name(fault), batch.seeds[i], difference);
+        if (!difference.empty()) fmt::print("{}: seed {}: {}\n", fault_name(fault), batch.seeds[i], difference), std::fflush(stdout);
         return !difference.empty();
       });
     }

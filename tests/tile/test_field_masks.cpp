@@ -93,7 +93,7 @@ Built build(const Listed& mask, const std::string& text, MaskShape::Refine refin
   REQUIRE(kernel.has_value());
   const Data data(mask, *variant);
   Built built;
-  auto found = (*kernel)->block_mask({.batch = 1, .heads = 2, .q_len = kLength, .kv_len = kLength, .refine = refine}, data.captures, &built.report);
+  auto found = (*kernel)->block_mask({.batch = 1, .heads = 2, .q_len = kLength, .kv_len = kLength, .refine = refine, .cached = false}, data.captures, &built.report);
   INFO((found ? std::string() : found.error().message));
   REQUIRE(found.has_value());
   built.mask = std::move(*found);

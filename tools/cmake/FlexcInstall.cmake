@@ -19,3 +19,11 @@ configure_package_config_file(tools/cmake/flexcConfig.cmake.in "${PROJECT_BINARY
 write_basic_package_version_file("${PROJECT_BINARY_DIR}/flexcConfigVersion.cmake" COMPATIBILITY SameMinorVersion)
 install(FILES "${PROJECT_BINARY_DIR}/flexcConfig.cmake" "${PROJECT_BINARY_DIR}/flexcConfigVersion.cmake"
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/flexc)
+
+# pkg-config. Paths are relative to the .pc file, so that a prefix can be moved.
+file(RELATIVE_PATH FLEXC_PC_TO_PREFIX "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
+string(REGEX REPLACE "/$" "" FLEXC_PC_TO_PREFIX "${FLEXC_PC_TO_PREFIX}")
+foreach(package flexc flexc-runtime)
+  configure_file(tools/cmake/${package}.pc.in "${PROJECT_BINARY_DIR}/${package}.pc" @ONLY)
+  install(FILES "${PROJECT_BINARY_DIR}/${package}.pc" DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endforeach()

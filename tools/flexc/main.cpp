@@ -18,8 +18,6 @@
 namespace flexc::cli {
 namespace {
 
-constexpr std::string_view kLaterVerbs[] = {"explain"};
-
 constexpr const char* kFooter =
     "Exit codes: 0 done, 1 the input is at fault (variant, tensors, files), 2 usage, 3 the environment lacks something, 70 a bug in flexc.\n\n"
     "Examples:\n"
@@ -27,6 +25,7 @@ constexpr const char* kFooter =
     "  flexc bench causal --random 1,8,8,1024,1024,64,64\n"
     "  flexc check my.flex\n"
     "  flexc mask sliding_window --shape 1,1,4096,4096 --param window=512\n"
+    "  flexc explain document\n"
     "  flexc compile causal alibi --dtype f32,bf16 --head-dim 64,128 -o attention.flexb\n"
     "  flexc gallery list\n"
     "`flexc VERB --help` says more about each verb.";
@@ -86,16 +85,12 @@ int bug(std::string_view what) {
   return kExitBug;
 }
 
-/// A verb that is misspelt, or comes with a later part; nothing where the parser should decide.
+/// A verb that is misspelt; nothing where the parser should decide.
 std::optional<int> judge_verb(std::string_view verb, const CLI::App& app) {
   if (verb.starts_with('-')) return std::nullopt;
   std::vector<std::string_view> names;
   for (const CLI::App* known : app.get_subcommands({})) names.push_back(known->get_name());
   if (std::ranges::find(names, verb) != names.end()) return std::nullopt;
-  if (std::ranges::find(kLaterVerbs, verb) != std::end(kLaterVerbs)) {
-    print_message(fmt::format("this version of flexc has no verb '{}' yet", verb));
-    return kExitEnvironment;
-  }
   if (verb.ends_with(".flex") || find_gallery_entry(verb) != nullptr) return usage(app, fmt::format("no verb '{0}'; a variant comes after a verb: flexc run {0}", verb));
   const std::string_view near = suggest(verb, names);
   return usage(app, fmt::format("no verb '{}'{}", verb, near.empty() ? "" : fmt::format("; did you mean '{}'?", near)));
@@ -133,7 +128,7 @@ int run_main(int argc, char** argv) {
   app.footer(kFooter);
   app.require_subcommand(1);
   std::vector<std::unique_ptr<Verb>> verbs;
-  for (const auto& add : {add_run_verb, add_check_verb, add_emit_verb, add_mask_verb, add_bench_verb, add_compile_verb, add_gallery_verb, add_cache_verb, add_doctor_verb}) verbs.push_back(add(app));
+  for (const auto& add : {add_run_verb, add_check_verb, add_emit_verb, add_explain_verb, add_mask_verb, add_bench_verb, add_compile_verb, add_gallery_verb, add_cache_verb, add_doctor_verb}) verbs.push_back(add(app));
 
   if (argc < 2) {
     const std::string help = app.help();

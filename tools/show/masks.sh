@@ -2,7 +2,7 @@
 claim "the brute-force block mask, which the proofs are judged by, equals the mask at every pair" "0 tiles off" tests '^mask$'
 claim "no empty tile with a live pair, no full tile with a dead one; refine=exact equals brute force: 10,000 random tile programs, edge values in every operation" "0 wrong" test_figure tile.programs 'random programs:'
 claim "the same from text: random masks with nested functions, captures sorted and not, against the oracle" "0 unsound" test_figure tile.random_masks 'random masks,'
-claim "unsound range functions planted in the interpreter are caught" "all, >= 25" test_figure tile.sabotage 'unsound range functions caught'
+claim "unsound range functions planted in the interpreter, and identities of masks that leave something out, are caught" "all, >= 25" test_figure tile.sabotage 'unsound range functions caught'
 claim "refine=none leaves 0 tiles undecided beyond the truly partial for the field's masks (<= 1 % unsorted documents, cross-attention); ten rewrites of each give the same map; goldens 46.875 % and 29.1015625 %" "0" tests '^tile\.field_masks$'
 claim "CPU output bitwise equal with no block mask, refine=none, default and exact" "equal" tests '^api$'
 # mask_cost MS BYTES EVALUATIONS_A_ROW VARIANT OPTION…: one mask at 1,048,576², block 128; the figure is its cost.
@@ -37,7 +37,16 @@ claim "1,048,576², block 128: sliding window 1024" "<= 1 ms, 1 MB, 4 evaluation
 claim "1,048,576², block 128: prefix 512" "<= 1 ms, 1 MB, 4 evaluations a q-block" mask_cost 1 1e6 4 prefix_lm --param prefix=512
 claim "1,048,576², block 128: 500 documents" "<= 20 ms" documents_cost
 claim "1,048,576², block 128: NATTEN 13x13 on a 1024x1024 canvas" "<= 2 s" mask_cost 2000 1e9 1e9 natten --const WIDTH=1024 --const HEIGHT=1024 --const KERNEL_W=13 --const KERNEL_H=13
-unproven "beside PyTorch's create_block_mask, compiled, at 8k and 32k" "ratio" "PyTorch is no part of the tests' environment"
+# FLEXC_TORCH_PYTHON: a Python with torch and NumPy, which the tests do not need.
+beside_pytorch() {
+  if [ -z "${FLEXC_TORCH_PYTHON-}" ]; then echo "PyTorch is no part of the tests' environment: set FLEXC_TORCH_PYTHON to a Python that has torch"; return 77; fi
+  if [ ! -x "$build/bin/flexc" ]; then echo "nothing is built: run tools/test.sh first"; return 77; fi
+  local status=0
+  "$FLEXC_TORCH_PYTHON" "$here/compare_block_mask.py" "$build/bin/flexc" --least 1 || status=$?
+  [ $status -ne 3 ] || return 77
+  return $status
+}
+claim "beside PyTorch's create_block_mask, compiled, on the same CPU, at 8k and 32k: causal, window, prefix, documents, equal tiles; build times in turn" "ratio >= 1" beside_pytorch
 # Rates over kept pairs in turn, each round's over causal's; the figure is the median ratio.
 kept_pair_rates() {
   if [ ! -f "$build/CTestTestfile.cmake" ]; then echo "nothing is built: run tools/test.sh first"; return 77; fi
@@ -47,5 +56,7 @@ kept_pair_rates() {
 for dim in 64 128; do
   claim "CPU rate over kept pairs, f32 4096², 8 heads, D$dim, two pinned threads: window 1024, prefix 512, 4 documents of 1024, over causal's in the same round" ">= 0.85 each" kept_pair_rates $dim
 done
-unproven "masks of host captures are cached by a digest of what is read; one element changed is never stale" "0 of 1,000" "no mask cache yet: every mask is built anew"
+claim "masks are cached by a digest of what is read; one element of a capture changed" "0 stale of 1,000" test_figure mask 'one element changed: '
+claim "the same through the engine; found on disk where building took over 10 ms; checked runs refuse a mask that does not belong to the call" "all pass" tests '^api$'
+claim "flexc explain: the operation that left a tile undecided, and its captures" "all pass" tests '^(tile\.programs|cli)$'
 unproven "the tile program as a CUDA kernel for captures on the GPU" "equal to the host's" "not written yet"

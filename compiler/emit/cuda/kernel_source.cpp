@@ -23,7 +23,8 @@ Layout layout_of(const CudaHooks& hooks, const GemmShape& tile) {
   const unsigned end_of_v = q_offset + tile.m * tile.d * row + device::kStages * tile.n * (tile.d + tile.dv) * row;
   const unsigned with_output = end_of_v + tile.m * tile.dv * row;
   const bool has_room = with_output <= device::kSharedLimit;
-  return {has_room ? with_output : end_of_v, end_of_v <= device::kSharedLimit};
+  // Where there is no room, the output takes Q's place.
+  return {has_room ? with_output : end_of_v, has_room || (end_of_v <= device::kSharedLimit && tile.dv <= tile.d)};
 }
 
 }  // namespace

@@ -58,6 +58,15 @@ enum class KernelOrigin : std::uint8_t { Memory, Disk, Compiled };
 /// "memory", "disk", "compiled".
 std::string_view name_of(KernelOrigin origin);
 
+/// What the compiler found out about a variant's mods.
+struct VariantFacts {
+  std::string score_class;      ///< "identity", "affine" or "general"
+  bool has_band = false;        ///< kernels compute which keys a row can keep, as at most two intervals, with no metadata
+  bool has_residual = false;    ///< and there is more to the mask than the intervals say
+  unsigned launch_values = 0;   ///< hoisted: evaluated on the host, once a call
+  unsigned column_values = 0;   ///< hoisted: 32-bit words a key, once a tile
+};
+
 /// A kernel at one stage. The numbers are 0 for stage "cuda", which compiles nothing.
 struct EmittedKernel {
   std::string bytes;  ///< text, or the cubin
@@ -100,6 +109,8 @@ class Variant {
   /// `stage` "cuda", "ptx", "cubin" or "sass": a Hopper kernel (sm_90a) at any stage, and what is known of it. Environment where NVRTC (or, for
   /// sass, nvdisasm) is missing, or where no template takes the dtype and head dim. Undeclared captures are assumed f32.
   std::expected<EmittedKernel, CompileError> emit_kernel(std::string_view stage, const EmitOptions& options) const;
+  /// Environment where the compiler library is missing. Undeclared captures are assumed f32.
+  std::expected<VariantFacts, CompileError> facts() const;
   /// The identity: XXH3-128 of the normal form. All zero while captures have no type.
   std::array<std::uint64_t, 2> hash() const;
 

@@ -28,7 +28,7 @@ const GalleryEntry* find_gallery_entry(std::string_view name);
 /// What a maker needs to know: the problem symbols as the mods see them, and replaced consts (name → text).
 struct GalleryProblem {
   std::int64_t batch = 1, heads = 1, kv_heads = 1, q_total = 0, kv_total = 0;
-  std::map<std::string, std::string, std::less<>> consts;
+  std::map<std::string, std::string, std::less<>> consts = {};
 };
 
 /// The tensor that `capture` of `entry` gets where none is given: a plausible one, the same for equal arguments on every

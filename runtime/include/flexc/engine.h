@@ -37,8 +37,9 @@ struct CompileOptions {
 
 struct EngineOptions {
   std::string cache_dir = {};  ///< empty: $FLEXC_CACHE_DIR, $XDG_CACHE_HOME/flexc or $HOME/.cache/flexc (docs/cache.md)
-  bool disk_cache = true;      ///< whether kernels are kept on disk; in memory they always are
+  bool disk_cache = true;      ///< whether kernels, and masks that took over 10 ms to build, are kept on disk; in memory they always are
   std::uint64_t cache_bytes = std::uint64_t{1} << 30;  ///< all entries on disk together; the least recently used go first
+  std::uint64_t mask_cache_bytes = std::uint64_t{64} << 20;  ///< block masks in memory together, likewise; 0 keeps none
   /// What went wrong without spoiling an answer, such as a cache that cannot be used: one sentence. Called from any thread; empty:
   /// nobody is told.
   std::function<void(std::string_view)> on_warning = {};

@@ -1,4 +1,4 @@
-/* flexc from C, and from languages that call C: opaque handles over flexc/flexc.h, which says what each thing means.
+/* flexc from C, and from languages that call C: opaque handles over flexc/engine.h and flexc/flexc.h, which say what each thing means.
  *
  *   flexc_error* error = NULL;
  *   flexc_engine* engine = flexc_engine_create(NULL, &error);
@@ -25,6 +25,7 @@ typedef struct flexc_engine flexc_engine;
 typedef struct flexc_variant flexc_variant;
 typedef struct flexc_kernel flexc_kernel;
 typedef struct flexc_mask flexc_mask;
+typedef struct flexc_bundle flexc_bundle;
 typedef struct flexc_error flexc_error;
 
 typedef enum flexc_dtype {
@@ -59,7 +60,9 @@ typedef struct flexc_statistics {
 /* All 0 for NULL. */
 flexc_statistics flexc_engine_statistics(const flexc_engine* engine);
 
-/* Text of a .flex file; `name` is for messages and may be NULL. */
+/* Variants and flexc_compile() need the compiler (libflexc_compiler); all else stands in libflexc_runtime.
+ *
+ * Text of a .flex file; `name` is for messages and may be NULL. */
 flexc_variant* flexc_variant_parse(const char* text, const char* name, flexc_error** error);
 /* Two bare expressions; either may be NULL. */
 flexc_variant* flexc_variant_from_expressions(const char* score, const char* mask, flexc_error** error);
@@ -73,6 +76,18 @@ typedef struct flexc_compile_options {
 } flexc_compile_options;
 /* options NULL: all defaults. The kernel outlives engine and variant. */
 flexc_kernel* flexc_compile(flexc_engine* engine, const flexc_variant* variant, const flexc_compile_options* options, flexc_error** error);
+
+/* Kernels that `flexc compile` made: no compiler is needed (docs/aot.md). A bundle that is damaged or for other machines is refused whole. */
+flexc_bundle* flexc_engine_load_bundle(const flexc_engine* engine, const char* path, flexc_error** error);
+/* The same from memory, which is copied. */
+flexc_bundle* flexc_engine_load_bundle_memory(const flexc_engine* engine, const void* data, size_t size, flexc_error** error);
+void flexc_bundle_destroy(flexc_bundle* bundle);
+size_t flexc_bundle_variant_count(const flexc_bundle* bundle);
+/* NULL from the count on. Lives as long as the bundle. */
+const char* flexc_bundle_variant_name(const flexc_bundle* bundle, size_t index);
+/* options NULL: all defaults; device AUTO or CPU. Equal requests share one kernel, which outlives the bundle. */
+flexc_kernel* flexc_bundle_kernel(const flexc_bundle* bundle, const char* variant, const flexc_compile_options* options, flexc_error** error);
+
 void flexc_kernel_destroy(flexc_kernel* kernel);
 /* Where it runs: what FLEXC_AUTO became. */
 flexc_device flexc_kernel_device(const flexc_kernel* kernel);

@@ -9,6 +9,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "flexc/block_mask.h"
 #include "flexc/dtype.h"
@@ -58,16 +59,31 @@ struct MaskShape {
   std::int32_t block_q = 128, block_kv = 128;
   /// Proof alone; with samples and bisection to four levels; down to single pairs (equals brute force).
   enum class Refine : std::uint8_t { None, Default, Exact } refine = Refine::Default;
+  bool cached = true;  ///< whether a mask that the engine has built before from equal captures may be the answer
+  bool explain = false;  ///< compares with the exact tiles, at the cost of an exact build, and fills MaskReport::undecided
+};
+
+/// What left tiles undecided: an operation whose values in such a tile are fewer than could be proved.
+struct UndecidedCause {
+  std::string expression = {};             ///< as the tile program has it, after the rewrites
+  std::vector<std::string> captures = {};  ///< that it reads
+  std::int64_t tiles = 0;                  ///< of those that were looked at
+  std::int64_t q_idx = 0, kv_idx = 0;      ///< the first pair of one of them
+  bool in_rows = false;  ///< it decides each tile alone, but a band is asked about a whole block of rows at once
 };
 
 struct MaskReport {
   std::int64_t kept_pairs = -1;  ///< −1 unless the refinement was exact
-  double build_s = 0;            ///< proving, sampling and storing; compilation apart
+  double build_s = 0;            ///< proving, sampling and storing, or finding it in the cache; compilation apart
   std::int64_t evaluations = 0;       ///< of the mask over ranges of pairs
   std::int64_t pair_evaluations = 0;  ///< of the mask at single pairs
   /// "constant", "band" (one evaluation a block of rows), "diagonal" (one a diagonal) or "descent" (coarse regions first).
   std::string method = {};
   bool budget_exhausted = false;      ///< the search was ended; tiles that it did not reach are partial
+  std::int64_t undecided_tiles = -1;    ///< called partial, and not truly so; −1 unless explained
+  std::int64_t undecided_examined = 0;  ///< how many of them were looked at for the causes
+  std::vector<UndecidedCause> undecided = {};  ///< the most tiles first
+  std::string source = {};            ///< "built", or where an equal mask was found: "memory", "disk". It took no evaluations then
 };
 
 /// One attention call. On CUDA every tensor is in the GPU's memory (flexc/cuda_memory.h), captures too, and the call returns when the work is on the
@@ -80,7 +96,7 @@ struct RunArguments {
   const BlockMask* mask = nullptr;   ///< optional, from block_mask(); without it every tile is partial; changes no bit
   std::optional<double> scale = {};  ///< default 1/√D; finite
   std::int64_t q_offset = 0, kv_offset = 0, q_total = 0, kv_total = 0;
-  bool checked = false;              ///< gathers out of range are an Error
+  bool checked = false;              ///< gathers out of range are an Error, and so is a mask that does not belong to the call
   int threads = 0;                   ///< 0: all cores; changes no bit
   /// Parts that the keys are cut into, by position (at most as many as the device has tiles); their results are merged in order. 0: as
   /// the shape suggests. With the same number a row's bits do not depend on the batch. The oracle cuts nothing.
@@ -97,7 +113,8 @@ class Kernel {
   virtual ~Kernel() = default;
   /// `stream` is a CUstream on CUDA; elsewhere it is ignored and the call is synchronous.
   virtual Result<void> run(const RunArguments& arguments, void* stream = nullptr) const = 0;
-  /// Which tiles are empty, partial and full for these captures.
+  /// Which tiles are empty, partial and full for these captures. A mask is a value: captures that changed need a new one. Engines keep
+  /// masks by a digest of what the mask_mod reads (docs/cache.md).
   virtual Result<BlockMask> block_mask(const MaskShape& shape, const Captures& captures, MaskReport* report = nullptr) const = 0;
   virtual Device device() const = 0;
   /// What RunArguments::workspace has to hold for a call of these shapes; 0 where none is needed.

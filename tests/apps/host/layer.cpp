@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include <flexc/flexc.h>
 #include <flexc/io.h>
 
 #include "must.h"

@@ -15,6 +15,7 @@ struct Hooks {
   static constexpr bool kHasMask = false, kHasBand = false, kHasGradient = false;
   static constexpr int kBandIntervals = 1;
   static constexpr bool kScoreReadsColumns = false, kMaskReadsColumns = false;
+  static constexpr bool kScoreIsLong = true;
   static constexpr int kColumnWords = 0;
   using Position = i64;
 

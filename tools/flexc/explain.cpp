@@ -1,0 +1,203 @@
+// flexc explain: what the compiler found out about a variant, and what it could not prove about its mask.
+#include <algorithm>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
+
+#include "tools/flexc/call_options.h"
+#include "tools/flexc/failure.h"
+#include "tools/flexc/inputs.h"
+#include "tools/flexc/output.h"
+#include "tools/flexc/verbs.h"
+
+namespace flexc::cli {
+namespace {
+
+constexpr std::string_view kShapeForm = "B,H,Q,KV[,HKV]", kDefaultShape = "1,2,4096,4096";
+
+/// What one refinement leaves undecided.
+struct Left {
+  BlockMask mask;
+  MaskReport report;
+};
+
+class ExplainVerb final : public Verb {
+ public:
+  explicit ExplainVerb(CLI::App& parent) {
+    app = parent.add_subcommand("explain", "Say how a variant's score and mask are computed, and which tiles of the mask no proof settles");
+    variant_.add_to(*app);
+    add_text(*app, "--shape", shape_text_, std::string(kShapeForm), fmt::format("Batch, heads, queries, keys, key heads, for the mask's tiles (default {})", kDefaultShape));
+    bindings_.add_to(*app);
+    positions_.add_to(*app);
+    seed_.add_to(*app, "Seed of a gallery entry's own captures (default 0)");
+    add_switch(*app, "--json", json_, "Print as JSON");
+    app->footer(
+        "A tile is undecided where it is called partial and is not: it costs time, and no answer changes. Tiles are compared with those of an exact\n"
+        "refinement, which looks at every pair that no proof settles. Expressions are those of the mask after the rewrites (flexc emit --stage tile).\n"
+        "Without the captures of a variant of your own, what depends on their values is left out.\n\n"
+        "Examples:\n"
+        "  flexc explain sliding_window\n"
+        "  flexc explain document --shape 1,1,8192,8192 --json\n"
+        "  flexc explain my.flex --capture doc=doc.npy --block 64,64\n"
+        "  flexc explain --mask 'q_idx * kv_idx % 7 < 3'");
+  }
+
+  int run() override {
+    check_usage();
+    const LoadedVariant variant = load_variant(variant_);
+    print_diagnostics(variant.variant.warnings());
+    check_names(variant.variant, bindings_);
+    auto facts = variant.variant.facts();
+    if (!facts) {
+      if (facts.error().diagnostics) throw VariantFailure(std::move(*facts.error().diagnostics));
+      throw Failure(std::move(facts.error().error));
+    }
+    facts_ = *facts;
+    has_mask_ = variant.variant.has_mask_mod();
+    const std::vector<std::string> missing = missing_captures(variant);
+    if (has_mask_ && missing.empty()) look_at_tiles(variant);
+    if (json_) print_json(variant, missing);
+    else print_text(variant, missing);
+    return kExitDone;
+  }
+
+ private:
+  void check_usage() {
+    variant_.check();
+    bindings_.check();
+    positions_.check();
+    seed_.check();
+    const std::string text = shape_text_.value_or(std::string(kDefaultShape));
+    const std::vector<std::int64_t> extents = parse_integers("--shape", text, kShapeForm, 4, 5);
+    for (std::size_t i = 0; i < extents.size(); ++i)
+      if (extents[i] < (i == 2 || i == 3 ? 0 : 1)) usage_error(fmt::format("--shape {}: {} is too small", text, extents[i]));
+    shape_.batch = extents[0], shape_.heads = extents[1], shape_.q_len = extents[2], shape_.kv_len = extents[3];
+    shape_.kv_heads = extents.size() == 5 ? extents[4] : extents[1];
+    shape_.q_offset = positions_.q_offset, shape_.kv_offset = positions_.kv_offset;
+    shape_.block_q = positions_.block_q, shape_.block_kv = positions_.block_kv;
+    std::int64_t ignored = 0;
+    if (__builtin_add_overflow(shape_.q_offset, shape_.q_len, &ignored) || __builtin_add_overflow(shape_.kv_offset, shape_.kv_len, &ignored))
+      usage_error("--shape: a length and its offset do not fit in 64 bits together");
+  }
+
+  /// Captures that nothing brings: a gallery entry makes its own.
+  std::vector<std::string> missing_captures(const LoadedVariant& variant) const {
+    std::vector<std::string> names;
+    if (variant.entry) return names;
+    for (const Variant::Capture& capture : variant.variant.captures())
+      if (capture.used && !bindings_.captures.contains(capture.name)) names.push_back(capture.name);
+    return names;
+  }
+
+  void look_at_tiles(const LoadedVariant& variant) {
+    const GalleryProblem problem{shape_.batch, shape_.heads, shape_.kv_heads, std::max<std::int64_t>(0, shape_.q_offset + shape_.q_len),
+                                 std::max<std::int64_t>(0, shape_.kv_offset + shape_.kv_len), variant_.consts};
+    const BoundCaptures bound = bind_captures(variant, bindings_, &problem, seed_.value);
+    CompileOptions options;
+    options.device = Device::oracle();
+    options.captures = bound.types;
+    const std::shared_ptr<const Kernel> kernel = compile(variant.variant, options);
+    const auto build = [&](MaskShape::Refine refine, bool explain) {
+      MaskShape shape = shape_;
+      shape.refine = refine;
+      shape.explain = explain;
+      Left left;
+      left.mask = take(kernel->block_mask(shape, bound.captures, &left.report));
+      return left;
+    };
+    proof_ = build(MaskShape::Refine::None, true);
+    refined_ = build(MaskShape::Refine::Default, true);
+    exact_ = build(MaskShape::Refine::Exact, false).mask;
+  }
+
+  /// How a kernel learns what is kept.
+  std::string kernel_way() const {
+    if (!has_mask_) return "none";
+    if (facts_.has_band) return facts_.has_residual ? "band and residual" : "band";
+    return "metadata";
+  }
+  std::string kernel_text() const {
+    const std::string way = kernel_way();
+    if (way == "none") return "none: every pair is kept";
+    if (way == "band") return "band: the keys of a row are at most two intervals, which kernels compute; no metadata is needed";
+    if (way == "band and residual") return "band and residual: kernels compute intervals outside of which a row keeps nothing, and ask mask_mod inside of them";
+    return "metadata: kernels skip by a block mask, and ask mask_mod in its partial tiles";
+  }
+  static std::string tiles_text(const std::string& method) {
+    if (method == "constant") return "constant: one value everywhere";
+    if (method == "band") return "band: one evaluation a block of rows";
+    if (method == "diagonal") return "diagonal: a function of q_idx - kv_idx, one evaluation a diagonal of tiles";
+    return "metadata, by descent: coarse regions first, finer ones where undecided";
+  }
+
+  void print_json(const LoadedVariant& variant, const std::vector<std::string>& missing) const {
+    nlohmann::ordered_json json = {{"variant", variant.name},
+                                   {"score", {{"class", facts_.score_class}, {"launch_values", facts_.launch_values}, {"column_words", facts_.column_values}}},
+                                   {"mask", {{"kernel", kernel_way()}, {"tiles", nullptr}}}};
+    if (!missing.empty()) json["mask"]["missing_captures"] = missing;
+    if (proof_) {
+      const BlockMask::Counts counts = exact_.counts();
+      nlohmann::ordered_json causes = nlohmann::ordered_json::array();
+      for (const UndecidedCause& cause : proof_->report.undecided)
+        causes.push_back({{"expression", cause.expression}, {"captures", cause.captures}, {"tiles", cause.tiles}, {"whole_rows", cause.in_rows}, {"q_idx", cause.q_idx}, {"kv_idx", cause.kv_idx}});
+      json["mask"]["tiles"] = {{"way", proof_->report.method},
+                               {"shape", {{"B", shape_.batch}, {"H", shape_.heads}, {"HKV", shape_.kv_heads}, {"Q", shape_.q_len}, {"KV", shape_.kv_len}}},
+                               {"block", {shape_.block_q, shape_.block_kv}},
+                               {"maps", exact_.batches * exact_.heads},
+                               {"blocks", {{"empty", counts.empty}, {"partial", counts.partial}, {"full", counts.full}}},
+                               {"undecided", {{"none", proof_->report.undecided_tiles}, {"default", refined_->report.undecided_tiles}}},
+                               {"examined", proof_->report.undecided_examined},
+                               {"causes", causes}};
+    }
+    print_result(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  }
+
+  void print_text(const LoadedVariant& variant, const std::vector<std::string>& missing) const {
+    const auto line = [](std::string_view label, const std::string& text) { return fmt::format("{:<11}{}\n", label, text); };
+    std::string text = line("variant", variant.name);
+    const std::string_view score = facts_.score_class == "identity" ? "nothing is computed a score" : facts_.score_class == "affine" ? "three numbers a row, one multiply-add a score" : "computed at every score";
+    text += line("score", fmt::format("{}: {}", facts_.score_class, score));
+    if (facts_.launch_values + facts_.column_values > 0)
+      text += line("hoisted", fmt::format("{} values once a call, {} words a key once a tile", facts_.launch_values, facts_.column_values));
+    text += line("mask", kernel_text());
+    if (!missing.empty()) text += line("tiles", fmt::format("not looked at: captures are missing (--capture {}=F)", fmt::join(missing, "=F --capture ")));
+    if (proof_) text += tiles();
+    print_result(text);
+  }
+
+  std::string tiles() const {
+    const BlockMask::Counts counts = exact_.counts();
+    const std::int64_t all = counts.empty + counts.partial + counts.full;
+    const auto share = [&](std::int64_t count) { return all ? 100.0 * static_cast<double>(count) / static_cast<double>(all) : 0.0; };
+    std::string text = fmt::format("{:<11}{}\n", "tiles", tiles_text(proof_->report.method));
+    text += fmt::format("{:<11}{} x {} pairs in blocks of {} x {}, {} map{}: {} empty, {} partial, {} full\n", "", grouped(shape_.q_len), grouped(shape_.kv_len), shape_.block_q, shape_.block_kv,
+                        exact_.batches * exact_.heads, exact_.batches * exact_.heads == 1 ? "" : "s", grouped(counts.empty), grouped(counts.partial), grouped(counts.full));
+    const std::int64_t proof = proof_->report.undecided_tiles, refined = refined_->report.undecided_tiles;
+    if (proof == 0) return text + fmt::format("{:<11}0: proof alone settles every tile\n", "undecided");
+    text += fmt::format("{:<11}{} by proof alone ({:.2f} %), {} with samples and bisection ({:.2f} %)\n", "undecided", grouped(proof), share(proof), grouped(refined), share(refined));
+    for (const UndecidedCause& cause : proof_->report.undecided) {
+      text += fmt::format("{:<11}{} of {} looked at: {}{}\n", "", cause.tiles, proof_->report.undecided_examined, cause.expression,
+                          cause.in_rows ? ", which settles a tile alone, but not a whole block of rows" : "");
+      text += fmt::format("{:<13}{}for example in the tile of q_idx {}, kv_idx {}\n", "", cause.captures.empty() ? "" : fmt::format("captures {}; ", fmt::join(cause.captures, ", ")), cause.q_idx, cause.kv_idx);
+    }
+    return text;
+  }
+
+  VariantOptions variant_;
+  BindingOptions bindings_;
+  PositionOptions positions_;
+  SeedOption seed_;
+  std::optional<std::string> shape_text_;
+  bool json_ = false, has_mask_ = false;
+  MaskShape shape_;
+  VariantFacts facts_;
+  std::optional<Left> proof_, refined_;
+  BlockMask exact_;
+};
+
+}  // namespace
+
+std::unique_ptr<Verb> add_explain_verb(CLI::App& parent) { return std::make_unique<ExplainVerb>(parent); }
+
+}  // namespace flexc::cli
