@@ -10,7 +10,7 @@ namespace flexc::compiler {
 struct IrFunctions {
   Result<std::string> (*emit_stage)(const dsl::NormalForm& form, std::string_view stage, std::optional<CpuLevel> level, Member member);
   Result<CudaHooks> (*emit_cuda_hooks)(const dsl::NormalForm& form, const CudaHookOptions& options);
-  Result<CudaKernels> (*emit_cuda_kernels)(const dsl::NormalForm& form, const CudaHookOptions& options, DType dtype, unsigned head_dim);
+  Result<CudaKernels> (*emit_cuda_kernels)(const dsl::NormalForm& form, const CudaHookOptions& options, DType dtype, unsigned head_dim, unsigned value_dim);
   Result<RowMember> (*compile_row_member)(const dsl::NormalForm& form, Member member, std::optional<CpuLevel> level);
   Result<std::vector<std::byte>> (*compile_tile_program)(const dsl::NormalForm& form);
 };

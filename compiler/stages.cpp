@@ -144,19 +144,19 @@ Result<CudaHooks> emit_cuda_hooks(const dsl::NormalForm& form, const CudaHookOpt
   CudaHookOptions named = options;
   named.identity = fmt::format("{:016x}{:016x}", form.hash[0], form.hash[1]);
   flex::VariantOp variant = *session.module().getOps<flex::VariantOp>().begin();
-  CudaHooks hooks = cuda::HooksEmitter(variant, named).run();
-  hooks.manifest.assumptions = assumptions_of(variant);
+  auto hooks = cuda::HooksEmitter(variant, named).run();
+  if (hooks) hooks->manifest.assumptions = assumptions_of(variant);
   return hooks;
 }
 
-Result<CudaKernels> emit_cuda_kernels(const dsl::NormalForm& form, const CudaHookOptions& options, DType dtype, unsigned head_dim) {
+Result<CudaKernels> emit_cuda_kernels(const dsl::NormalForm& form, const CudaHookOptions& options, DType dtype, unsigned head_dim, unsigned value_dim) {
   CudaKernels kernels;
   auto hooks = emit_cuda_hooks(form, options);
   if (!hooks) return std::unexpected(hooks.error());
   kernels.hooks = std::move(*hooks);
   if (dtype == DType::BF16 || dtype == DType::F16) {
     const auto element = dtype == DType::BF16 ? device::Element::kBf16 : device::Element::kF16;
-    for (const cuda::GemmShape& tile : cuda::tile_ladder(kernels.hooks, element, head_dim))
+    for (const cuda::GemmShape& tile : cuda::tile_ladder(kernels.hooks, element, head_dim, value_dim))
       if (cuda::fits_shared_memory(kernels.hooks, tile)) kernels.sources.push_back(cuda::hopper_source(kernels.hooks, tile));
   }
   if (kernels.sources.empty()) return std::unexpected(Error{ErrorKind::Usage, fmt::format("no tile for dtype {} and head dim {}", name_of(dtype), head_dim)});

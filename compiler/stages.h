@@ -37,12 +37,12 @@ Result<std::vector<std::byte>> compile_plain_row_object(const dsl::NormalForm& f
 /// The mods as the CUDA struct of templates/hooks.cuh.
 Result<CudaHooks> emit_cuda_hooks(const dsl::NormalForm& form, const CudaHookOptions& options);
 
-/// Whole units for sm_90a: one for each tile of the ladder, the choice first (emit/cuda/tiles.h). Usage for a dtype or a head dim (D = DV)
-/// without a tile.
+/// Whole units for sm_90a: one for each tile of the ladder, the choice first (emit/cuda/tiles.h). Head dims are padded to
+/// whole panels. Usage for a dtype or head dims without a tile.
 struct CudaKernels {
   CudaHooks hooks;
   std::vector<cuda::HopperSource> sources;
 };
-Result<CudaKernels> emit_cuda_kernels(const dsl::NormalForm& form, const CudaHookOptions& options, DType dtype, unsigned head_dim);
+Result<CudaKernels> emit_cuda_kernels(const dsl::NormalForm& form, const CudaHookOptions& options, DType dtype, unsigned head_dim, unsigned value_dim);
 
 }  // namespace flexc::compiler

@@ -194,8 +194,8 @@ class BundleCompiler {
     kernel.dtype = dtype, kernel.head_dim = head_dim;
     kernel.member = Member::Narrow;
     kernel.assumptions = code->hooks.manifest.assumptions;
-    kernel.entry = compiler::cuda::kHopperKernel;
-    kernel.threads = code->threads, kernel.dynamic_smem_bytes = code->dynamic_smem_bytes;
+    kernel.entry = runtime::kHopperKernel;
+    kernel.threads = code->member.threads, kernel.dynamic_smem_bytes = code->member.dynamic_smem_bytes;
     kernel.has_band = code->hooks.has_band;
     kernel.score_class = name_of(code->hooks.score_class);
     for (const compiler::HookWords& words : code->hooks.params) kernel.params.push_back({std::string(name_of(words.kind)), words.index, words.count});

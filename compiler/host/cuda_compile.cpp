@@ -15,13 +15,13 @@ Result<compiler::CudaKernels> emit_ladder(const dsl::NormalForm& form, const Cud
   compiler::CudaHookOptions options;
   options.gallery_name = request.gallery_name;
   options.member = request.member;
-  return (*functions)->emit_cuda_kernels(form, options, request.dtype, static_cast<unsigned>(request.head_dim));
+  return (*functions)->emit_cuda_kernels(form, options, request.dtype, static_cast<unsigned>(request.head_dim), static_cast<unsigned>(request.head_dim));
 }
 
 /// An edited text takes the ladder's place. Which tile it is for, its own comment says.
 Result<void> replace_ladder(compiler::CudaKernels& ladder, std::string text) {
   for (compiler::cuda::HopperSource& source : ladder.sources) {
-    if (text.find(compiler::cuda::tile_comment(source.tile)) == std::string::npos) continue;
+    if (text.find(compiler::cuda::tile_comment(source.member.tile)) == std::string::npos) continue;
     source.text = std::move(text);
     ladder.sources = {source};
     return {};
@@ -45,7 +45,7 @@ Result<CudaKernelCode> emit_cuda_kernel(const dsl::NormalForm& form, const CudaK
   if (!ladder) return std::unexpected(ladder.error());
   CudaKernelCode code;
   code.hooks = std::move(ladder->hooks);
-  code.tile = ladder->sources.front().tile;
+  code.member = std::move(ladder->sources.front().member);
   code.text = std::move(ladder->sources.front().text);
   return code;
 }
@@ -68,15 +68,13 @@ Result<CudaKernelCode> compile_cuda_kernel(const dsl::NormalForm& form, const Cu
   const compiler::cuda::HopperSource& source = ladder->sources[compiled->step];
   CudaKernelCode code;
   code.hooks = std::move(ladder->hooks);
-  code.tile = source.tile;
+  code.member = source.member;
   code.text = source.text;
   code.ptx = std::move(compiled->binary.ptx);
   code.log = std::move(compiled->binary.log);
   code.cubin = std::move(compiled->binary.cubin);
   code.report = std::move(compiled->report);
   code.spill_bytes = compiled->spill_bytes;
-  code.threads = source.threads;
-  code.dynamic_smem_bytes = source.dynamic_smem_bytes;
   code.nvrtc = std::move(compiled->nvrtc);
   return code;
 }

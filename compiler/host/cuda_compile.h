@@ -26,12 +26,11 @@ struct CudaKernelRequest {
 /// A kernel and all that a launch has to know of it.
 struct CudaKernelCode {
   compiler::CudaHooks hooks;
-  compiler::cuda::GemmShape tile;
+  runtime::HopperMember member;  ///< of the tile that was chosen
   std::string text, ptx, log;  ///< empty for a kernel from the cache
   std::vector<std::byte> cubin;
   runtime::CubinReport report;
   unsigned spill_bytes = 0;
-  unsigned threads = 0, dynamic_smem_bytes = 0;
   std::string nvrtc;  ///< the file that compiled it; empty for a kernel from the cache
 };
 

@@ -66,10 +66,12 @@ class Reader {
 std::vector<std::byte> encode_cuda_payload(const CudaKernelCode& code) {
   const compiler::CudaHooks& hooks = code.hooks;
   Writer out;
-  out.numbers(code.tile.element, code.tile.m, code.tile.n, code.tile.d, code.tile.dv, code.threads, code.dynamic_smem_bytes, code.spill_bytes);
+  const runtime::HopperMember& member = code.member;
+  out.numbers(member.tile.element, member.tile.m, member.tile.n, member.tile.d, member.tile.dv, member.threads, member.dynamic_smem_bytes, code.spill_bytes);
   out.numbers(hooks.score_class, hooks.has_mask, hooks.has_band, hooks.column_words, hooks.param_words, hooks.manifest.assumptions, hooks.params.size());
   for (const HookWords& piece : hooks.params) out.numbers(piece.kind, piece.index, piece.count);
   out.block(std::as_bytes(std::span(hooks.text)));
+  out.block(runtime::serialize(hooks.launch));
   out.block(code.cubin);
   return out.take();
 }
@@ -78,8 +80,9 @@ std::optional<CudaKernelCode> decode_cuda_payload(std::span<const std::byte> pay
   CudaKernelCode code;
   compiler::CudaHooks& hooks = code.hooks;
   Reader in(payload);
-  code.tile.element = static_cast<device::Element>(in.number());
-  for (unsigned* const size : {&code.tile.m, &code.tile.n, &code.tile.d, &code.tile.dv, &code.threads, &code.dynamic_smem_bytes, &code.spill_bytes}) *size = in.number();
+  runtime::HopperMember& member = code.member;
+  member.tile.element = static_cast<device::Element>(in.number());
+  for (unsigned* const size : {&member.tile.m, &member.tile.n, &member.tile.d, &member.tile.dv, &member.threads, &member.dynamic_smem_bytes, &code.spill_bytes}) *size = in.number();
   hooks.score_class = static_cast<compiler::ScoreClass>(in.number());
   hooks.has_mask = in.number() != 0;
   hooks.has_band = in.number() != 0;
@@ -94,12 +97,17 @@ std::optional<CudaKernelCode> decode_cuda_payload(std::span<const std::byte> pay
     piece.index = in.number();
     piece.count = in.number();
   }
-  const auto text = in.block(), cubin = in.block();
+  const auto text = in.block(), launch = in.block(), cubin = in.block();
   if (!in.at_end()) return std::nullopt;
+  auto program = runtime::deserialize_launch_program(launch);
+  if (!program) return std::nullopt;
+  hooks.launch = std::move(*program);
+  member.score_class = hooks.score_class, member.has_band = hooks.has_band, member.has_mask = hooks.has_mask;
+  member.params = hooks.params, member.param_words = hooks.param_words, member.launch = hooks.launch;
   hooks.text.assign(reinterpret_cast<const char*>(text.data()), text.size());
   code.cubin.assign(cubin.begin(), cubin.end());
   auto report = runtime::read_cubin(code.cubin);
-  if (!report || report->kernel != compiler::cuda::kHopperKernel) return std::nullopt;
+  if (!report || report->kernel != runtime::kHopperKernel) return std::nullopt;
   code.report = std::move(*report);
   return code;
 }

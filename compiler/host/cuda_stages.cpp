@@ -12,7 +12,7 @@ EmittedKernel figures_of(const CudaKernelCode& code) {
   EmittedKernel kernel;
   kernel.registers = code.report.registers;
   kernel.spill_bytes = code.spill_bytes;
-  kernel.smem_bytes = code.report.static_smem_bytes + code.dynamic_smem_bytes;
+  kernel.smem_bytes = code.report.static_smem_bytes + code.member.dynamic_smem_bytes;
   return kernel;
 }
 

@@ -1,35 +1,21 @@
+#include <mutex>
+
 #include <fmt/format.h>
 
 #include "compiler/host/cpu_compile.h"
 #include "compiler/host/dump.h"
+#include "compiler/host/gpu_kernel.h"
+#include "compiler/host/hopper_call.h"
 #include "compiler/host/kernel_table.h"
 #include "compiler/host/model_kernel.h"
 #include "compiler/host/oracle_kernel.h"
 #include "compiler/host/row_compiler.h"
 #include "compiler/host/variant_impl.h"
-#include "flexc/environment.h"
+#include "runtime/cuda/driver.h"
 #include "runtime/host/engine_impl.h"
 
 namespace flexc {
 namespace {
-
-/// Why a device cannot be used here; nothing for those that can.
-std::optional<Error> missing_device(Device::Kind kind) {
-  switch (kind) {
-    case Device::Kind::Auto:
-    case Device::Kind::Oracle:
-    case Device::Kind::Cpu:
-    case Device::Kind::Model: return std::nullopt;
-    case Device::Kind::Cuda: {
-      const DriverProbe driver = probe_cuda_driver();
-      const LibraryProbe nvrtc = probe_nvrtc();
-      return Error{ErrorKind::Environment,
-                   fmt::format("device cuda: this build has no CUDA back end; use device cpu or oracle (driver: {}; NVRTC: {})",
-                               driver.library.problem.empty() ? "found" : driver.library.problem, nvrtc.problem.empty() ? "found" : nvrtc.problem)};
-    }
-  }
-  return Error{ErrorKind::Usage, "no such device"};
-}
 
 std::unexpected<CompileError> failed(ErrorKind kind, std::string message, std::optional<Diagnostics> diagnostics = {}) {
   return std::unexpected(CompileError{{kind, std::move(message)}, std::move(diagnostics)});
@@ -50,13 +36,23 @@ std::expected<std::shared_ptr<const dsl::NormalForm>, CompileError> typed_form(c
 struct CompilerHalf {
   CompilerHalf(const EngineOptions& given, std::shared_ptr<runtime::LazyDiskCache> disk, std::shared_ptr<runtime::MaskCache> mask_cache,
                std::shared_ptr<EngineCounters> counts)
-      : options(given), counters(std::move(counts)), row_compiler(std::make_shared<RowCompiler>(given, std::move(disk), counters)), masks(std::move(mask_cache)) {}
+      : options(given), counters(std::move(counts)), row_compiler(std::make_shared<RowCompiler>(given, std::move(disk), counters)), cuda_compiler(std::make_shared<CudaCompiler>(given)),
+        masks(std::move(mask_cache)) {}
 
   EngineOptions options;
   std::shared_ptr<EngineCounters> counters;
   std::shared_ptr<RowCompiler> row_compiler;
+  std::shared_ptr<CudaCompiler> cuda_compiler;
   std::shared_ptr<runtime::MaskCache> masks;
   KernelTable kernels;
+
+  /// Whether automatic may be CUDA. Asked of the machine once: a hit in memory has no time for it.
+  bool has_gpu() {
+    std::call_once(asked_for_gpu, [this] { gpu_found = runtime::CudaDriver::open().has_value(); });
+    return gpu_found;
+  }
+  std::once_flag asked_for_gpu;
+  bool gpu_found = false;
 
   /// A kernel of its own for `kind`, which is not automatic.
   KernelTable::Made make(std::shared_ptr<const dsl::NormalForm> form, const CompileOptions& call, Device::Kind kind) const;
@@ -69,7 +65,6 @@ std::expected<std::shared_ptr<const Kernel>, CompileError> Engine::compile(const
     return failed(ErrorKind::Usage, fmt::format("dtype {}: kernels take f32, f16 and bf16", name_of(options.dtype)));
   if (options.head_dim < 1 || options.value_dim < 0)
     return failed(ErrorKind::Input, fmt::format("head_dim {} and value_dim {}: both must be at least 1 (value_dim 0 means as head_dim)", options.head_dim, options.value_dim));
-  if (auto error = missing_device(options.device.kind)) return std::unexpected(CompileError{std::move(*error), {}});
   auto form = typed_form(VariantAccess::share(variant), options);
   if (!form) return std::unexpected(std::move(form.error()));
 
@@ -86,6 +81,9 @@ std::expected<std::shared_ptr<const Kernel>, CompileError> Engine::compile(const
     return half.kernels.get_or_make(key, [&] { return half.make(typed, options, kind); });
   };
   if (options.device.kind != Device::Kind::Auto) return compile_for(options.device.kind);
+  const bool fits_hopper = check_hopper_options("", options, HopperDims::Compiled).has_value();
+  if (fits_hopper && half.has_gpu())
+    if (auto kernel = compile_for(Device::Kind::Cuda); kernel || kernel.error().error.kind != ErrorKind::Environment) return kernel;
   // Without a GPU kernel, automatic is the CPU, and the oracle where the CPU back end cannot run.
   auto kernel = compile_for(Device::Kind::Cpu);
   if (kernel || kernel.error().error.kind != ErrorKind::Environment) return kernel;
@@ -97,6 +95,7 @@ KernelTable::Made CompilerHalf::make(std::shared_ptr<const dsl::NormalForm> form
     if (auto dumped = dump_normal_form(dump_directory(options), *form); !dumped) return std::unexpected(CompileError{std::move(dumped.error()), {}});
   auto kernel = kind == Device::Kind::Oracle  ? make_oracle_kernel(std::move(form), call, masks)
                 : kind == Device::Kind::Model ? make_model_kernel(std::move(form), call, masks)
+                : kind == Device::Kind::Cuda  ? make_gpu_kernel(std::move(form), call, cuda_compiler, masks)
                                               : make_cpu_kernel(std::move(form), call, row_compiler, masks);
   if (!kernel) return std::unexpected(CompileError{std::move(kernel.error()), {}});
   ++counters->kernels_made;

@@ -76,7 +76,7 @@ LoadedObject::~LoadedObject() { dlclose(handle_); }
 
 void* LoadedObject::symbol(const char* name) const { return dlsym(handle_, name); }
 
-Result<std::shared_ptr<const LoadedObject>> compile_and_load(std::span<const SourceFile> files, std::string_view main) {
+Result<std::shared_ptr<const LoadedObject>> compile_and_load(std::span<const SourceFile> files, std::string_view main, const std::string& keep) {
   const PrivateFolder folder;
   if (folder.path.empty()) return failed(ErrorKind::Environment, "device model: no temporary folder can be made");
   for (const SourceFile& file : files) {
@@ -102,6 +102,10 @@ Result<std::shared_ptr<const LoadedObject>> compile_and_load(std::span<const Sou
   }
   if (status != 0) {
     return failed(ErrorKind::Internal, fmt::format("device model: `{}` rejects the kernel (exit status {}):\n{}", compiler, status, content(log).substr(0, kMostOfALog)));
+  }
+  if (!keep.empty()) {
+    std::error_code error;
+    if (!fs::copy_file(object, keep, fs::copy_options::overwrite_existing, error)) return failed(ErrorKind::Environment, fmt::format("{} cannot be written", keep));
   }
   void* const handle = dlopen(object.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (handle == nullptr) return failed(ErrorKind::Internal, fmt::format("device model: the compiled kernel cannot be loaded: {}", dlerror()));

@@ -29,7 +29,7 @@ class LoadedObject {
 };
 
 /// Compiles `main` (one of `files`) with $CXX, else c++, in a private temporary folder that is gone afterwards. Environment where there is no compiler
-/// or no temporary folder; Internal where it rejects the text.
-Result<std::shared_ptr<const LoadedObject>> compile_and_load(std::span<const SourceFile> files, std::string_view main);
+/// or no temporary folder; Internal where it rejects the text. A copy of the object goes to the file `keep`, if that is not empty.
+Result<std::shared_ptr<const LoadedObject>> compile_and_load(std::span<const SourceFile> files, std::string_view main, const std::string& keep = {});
 
 }  // namespace flexc

@@ -17,7 +17,7 @@ constexpr std::uint16_t kMachineCuda = 190;
 constexpr std::uint32_t kSymbolTable = 2, kNoBits = 8;
 
 // .nv.info: records of a format byte, an attribute byte and a payload: two bytes, or a length in two bytes and that many.
-constexpr std::uint8_t kFormatSized = 4, kAttributeFrameSize = 0x11, kAttributeRegisters = 0x2f;
+constexpr std::uint8_t kFormatSized = 4, kAttributeFrameSize = 0x11, kAttributeParameter = 0x17, kAttributeRegisters = 0x2f;
 
 // From compute capability 9.0 on the section begins with what the system keeps of shared memory.
 constexpr std::uint64_t kReservedShared = 1024;
@@ -163,6 +163,31 @@ Result<CubinReport> read_cubin(std::span<const std::byte> bytes) {
   if (!is_sound) return broken("a record of .nv.info reaches beyond its section");
   if (!has_registers) return broken("no register count for " + report.kernel);
   return report;
+}
+
+Result<std::vector<unsigned>> kernel_parameter_bytes(std::span<const std::byte> bytes) {
+  constexpr std::uint16_t kMostParameters = 1024;
+  constexpr unsigned kSizeShift = 18;  // of the record's third word; below it alignment, space and bank
+  const auto sections = sections_of(Reader(bytes));
+  if (!sections) return std::unexpected(sections.error());
+  std::vector<unsigned> sizes;
+  bool is_sound = true;
+  for (const Section& section : *sections) {
+    if (!section.name.starts_with(".nv.info.")) continue;
+    is_sound &= each_record(section.data, [&](std::uint8_t attribute, const Reader& payload) {
+      if (attribute != kAttributeParameter) return;
+      const auto ordinal = payload.at<std::uint16_t>(4);
+      const auto word = payload.at<std::uint32_t>(8);
+      if (!ordinal || !word || *ordinal >= kMostParameters) {
+        is_sound = false;
+        return;
+      }
+      sizes.resize(std::max<std::size_t>(sizes.size(), *ordinal + std::size_t{1}));
+      sizes[*ordinal] = *word >> kSizeShift;
+    });
+  }
+  if (!is_sound) return broken("a record of .nv.info is damaged");
+  return sizes;
 }
 
 unsigned spill_bytes_in(const std::string& log) {

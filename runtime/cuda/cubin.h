@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "flexc/error.h"
 
@@ -21,6 +22,9 @@ struct CubinReport {
 
 /// Internal for anything that is not a cubin with exactly one kernel; no byte outside of `bytes` is read.
 Result<CubinReport> read_cubin(std::span<const std::byte> bytes);
+
+/// Bytes of each of the kernel's parameters, in their order: what a launch copies from each pointer that it is given. Errors as read_cubin.
+Result<std::vector<unsigned>> kernel_parameter_bytes(std::span<const std::byte> bytes);
 
 /// "… bytes spill stores" of ptxas' log, the largest of all functions; 0 where it says nothing.
 unsigned spill_bytes_in(const std::string& log);

@@ -1,7 +1,9 @@
-// The CUDA driver (libcuda.so.1) behind dlopen: what a launch needs of it, and no more. Not yet run on a GPU.
+// The CUDA driver (libcuda.so.1) behind dlopen: what a launch needs of it, and no more. Not yet run on a GPU; tests/cuda runs it against a stand-in
+// driver that checks what it is asked.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -20,19 +22,64 @@ struct CudaLaunch {
 
 class CudaModule;
 
-/// The driver with the primary context of one device. Thread-safe; copies share it.
+/// An allocation in the GPU's memory; freed with its last owner.
+class CudaAllocation {
+ public:
+  CudaAllocation() = default;
+  std::uint64_t address() const { return address_; }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  friend class CudaDriver;
+  std::uint64_t address_ = 0;
+  std::size_t bytes_ = 0;
+  std::shared_ptr<void> owner_;
+};
+
+/// The driver with the primary context of one device. Thread-safe; copies share it. Each call makes the context current for itself and leaves the
+/// caller's own as it was.
+///
+/// Errors: Environment for what the machine lacks (no driver, no device, one that is no sm_90, out of memory), Internal for the rest; the message has
+/// the call, its arguments and the driver's name for the error.
 class CudaDriver {
  public:
-  /// Environment where there is no driver, no device, or one that is no sm_90.
   static Result<CudaDriver> open(int device = 0);
+
+  std::string name() const;     ///< of the GPU
+  int version() const;          ///< of the driver, 1000 · major + 10 · minor
+  int multiprocessors() const;
+  std::uint64_t l2_bytes() const;
 
   Result<TensorMap> encode(const TensorMapRequest& request) const;
   Result<CudaModule> load(std::span<const std::byte> cubin, const char* kernel, unsigned dynamic_smem_bytes) const;
-  int multiprocessors() const;
+
+  Result<CudaAllocation> allocate(std::size_t bytes) const;
+  /// Synchronous copies.
+  Result<void> copy_in(std::uint64_t to, const void* from, std::size_t bytes) const;
+  Result<void> copy_out(void* to, std::uint64_t from, std::size_t bytes) const;
+  /// In the order of `stream`, as all that follow.
+  Result<std::uint64_t> allocate_on(void* stream, std::size_t bytes) const;
+  Result<void> free_on(void* stream, std::uint64_t address) const;
+  Result<void> zero_words_on(void* stream, std::uint64_t address, std::size_t words) const;
+  /// Waits until the stream's work is done; what failed in it is reported here at the latest.
+  Result<void> synchronize(void* stream) const;
+
+  /// Milliseconds that the work took which `work` put on the stream, between two of the driver's events; waits for it.
+  template <class Work>
+  Result<double> timed(void* stream, Work work) const {
+    auto begin = mark(stream);
+    if (!begin) return std::unexpected(begin.error());
+    if (auto status = work(); !status) return std::unexpected(status.error());
+    auto end = mark(stream);
+    if (!end) return std::unexpected(end.error());
+    return milliseconds(*begin, *end);
+  }
 
  private:
   friend class CudaModule;
   struct State;
+  Result<std::shared_ptr<void>> mark(void* stream) const;
+  Result<double> milliseconds(const std::shared_ptr<void>& begin, const std::shared_ptr<void>& end) const;
   std::shared_ptr<const State> state_;
 };
 

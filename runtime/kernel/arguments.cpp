@@ -13,10 +13,15 @@ std::unexpected<Error> input_error(std::string message) { return std::unexpected
 
 std::string shape_text(const std::vector<std::int64_t>& shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
+std::string wrong_memory(std::string_view name, MemoryKind expected) {
+  return expected == MemoryKind::Host ? fmt::format("{} is in CUDA memory, but this kernel works in host memory", name)
+                                      : fmt::format("{} is in host memory, but device cuda works in the GPU's: copy it there first (flexc/cuda_memory.h)", name);
+}
+
 /// Memory, rank, extents and strides of one tensor on its own.
-Result<void> check_view(std::string_view name, std::string_view dims, const TensorView& tensor, std::size_t rank, bool unit_last_stride) {
+Result<void> check_view(std::string_view name, std::string_view dims, const TensorView& tensor, std::size_t rank, bool unit_last_stride, MemoryKind memory) {
   if (tensor.absent()) return input_error(fmt::format("{} is missing; it has shape {}", name, dims));
-  if (tensor.memory != MemoryKind::Host) return input_error(fmt::format("{} is in CUDA memory, but the oracle works in host memory", name));
+  if (tensor.memory != memory) return input_error(wrong_memory(name, memory));
   if (tensor.rank() != rank) return input_error(fmt::format("{} has shape {}; it must have {} dimensions, {}", name, shape_text(tensor.shape), rank, dims));
   if (tensor.strides.size() != rank) return input_error(fmt::format("{} has {} dimensions but {} strides", name, rank, tensor.strides.size()));
   for (const std::int64_t extent : tensor.shape)
@@ -36,9 +41,9 @@ Result<void> check_shape(std::string_view name, std::string_view dims, const Ten
 }
 
 /// An optional f32 tensor of a known shape.
-Result<void> check_optional(std::string_view name, std::string_view dims, const TensorView& tensor, const std::vector<std::int64_t>& expected) {
+Result<void> check_optional(std::string_view name, std::string_view dims, const TensorView& tensor, const std::vector<std::int64_t>& expected, MemoryKind memory) {
   if (tensor.absent()) return {};
-  if (auto status = check_view(name, dims, tensor, expected.size(), false); !status) return status;
+  if (auto status = check_view(name, dims, tensor, expected.size(), false, memory); !status) return status;
   if (tensor.dtype != f32) return input_error(fmt::format("{} is {}; it must be f32", name, name_of(tensor.dtype)));
   return check_shape(name, dims, tensor, expected);
 }
@@ -88,13 +93,13 @@ Result<std::int64_t> total_length(std::string_view what, std::int64_t offset, st
   return total ? total : std::max<std::int64_t>(end, 0);
 }
 
-Result<CallShape> check_arguments(const RunArguments& arguments, const CompileOptions& options) {
+Result<CallShape> check_arguments(const RunArguments& arguments, const CompileOptions& options, MemoryKind memory) {
   const auto& [q, k, v, out] = std::tie(arguments.q, arguments.k, arguments.v, arguments.out);
   Result<void> status;
-  if (status = check_view("q", "[B, H, Q, D]", q, 4, true); !status) return std::unexpected(status.error());
-  if (status = check_view("k", "[B or 1, HKV, KV, D]", k, 4, true); !status) return std::unexpected(status.error());
-  if (status = check_view("v", "[B or 1, HKV, KV, DV]", v, 4, true); !status) return std::unexpected(status.error());
-  if (status = check_view("out", "[B, H, Q, DV]", out, 4, true); !status) return std::unexpected(status.error());
+  if (status = check_view("q", "[B, H, Q, D]", q, 4, true, memory); !status) return std::unexpected(status.error());
+  if (status = check_view("k", "[B or 1, HKV, KV, D]", k, 4, true, memory); !status) return std::unexpected(status.error());
+  if (status = check_view("v", "[B or 1, HKV, KV, DV]", v, 4, true, memory); !status) return std::unexpected(status.error());
+  if (status = check_view("out", "[B, H, Q, DV]", out, 4, true, memory); !status) return std::unexpected(status.error());
   if (status = check_dtypes(arguments, options); !status) return std::unexpected(status.error());
 
   CallShape shape;
@@ -106,9 +111,9 @@ Result<CallShape> check_arguments(const RunArguments& arguments, const CompileOp
   if (status = check_extents(shape, options); !status) return std::unexpected(status.error());
   const std::vector<std::int64_t> rows{shape.batch, shape.heads, shape.q_len};
   if (status = check_shape("out", "[B, H, Q, DV]", out, {shape.batch, shape.heads, shape.q_len, shape.value_dim}); !status) return std::unexpected(status.error());
-  if (status = check_optional("lse", "[B, H, Q]", arguments.lse, rows); !status) return std::unexpected(status.error());
-  if (status = check_optional("max_scores", "[B, H, Q]", arguments.max_scores, rows); !status) return std::unexpected(status.error());
-  if (status = check_optional("sink", "[H]", arguments.sink, {shape.heads}); !status) return std::unexpected(status.error());
+  if (status = check_optional("lse", "[B, H, Q]", arguments.lse, rows, memory); !status) return std::unexpected(status.error());
+  if (status = check_optional("max_scores", "[B, H, Q]", arguments.max_scores, rows, memory); !status) return std::unexpected(status.error());
+  if (status = check_optional("sink", "[H]", arguments.sink, {shape.heads}, memory); !status) return std::unexpected(status.error());
 
   shape.scale = arguments.scale.value_or(1.0 / std::sqrt(static_cast<double>(shape.head_dim)));
   if (!std::isfinite(shape.scale)) return input_error(fmt::format("the scale is {}; it must be finite", shape.scale));

@@ -14,8 +14,8 @@ struct CallShape {
 };
 
 /// Checks q, k, v, out, lse, max_scores, sink, scale, offsets, totals and the block mask's extents against each other and
-/// against what the kernel was compiled for. All in host memory.
-Result<CallShape> check_arguments(const RunArguments& arguments, const CompileOptions& options);
+/// against what the kernel was compiled for. All tensors are in `memory`.
+Result<CallShape> check_arguments(const RunArguments& arguments, const CompileOptions& options, MemoryKind memory = MemoryKind::Host);
 
 /// Q and KV as the mods see them: `total` if given, else offset + length; refuses what overflows.
 Result<std::int64_t> total_length(std::string_view what, std::int64_t offset, std::int64_t length, std::int64_t total);

@@ -30,8 +30,8 @@ std::unexpected<Error> input_error(std::string message) { return std::unexpected
 
 class Binder {
  public:
-  Binder(const Signature& signature, const Environment& environment)
-      : signature_(signature), environment_(environment), sizes_(signature.fresh_dims.size(), kUnknown), owners_(signature.fresh_dims.size()) {}
+  Binder(const Signature& signature, const Environment& environment, MemoryKind memory)
+      : signature_(signature), environment_(environment), memory_(memory), sizes_(signature.fresh_dims.size(), kUnknown), owners_(signature.fresh_dims.size()) {}
 
   Result<std::vector<std::int64_t>> bind() {
     for (std::size_t i = 0; i < signature_.captures.size(); ++i)
@@ -96,7 +96,7 @@ class Binder {
         return mismatch(fmt::format(": {} is {} in capture \"{}\", but dimension {} is {}", dim_text(signature_, dim), size, owner, axis, found));
       }
     }
-    if (view.memory != MemoryKind::Host) return mismatch(": the oracle reads host memory only");
+    if (view.memory != memory_) return mismatch(memory_ == MemoryKind::Host ? ": only host memory is read here" : ": only the GPU's memory is read here");
     if (view.data == nullptr && view.element_count() != 0) return mismatch(": its data pointer is null");
     return {};
   }
@@ -115,12 +115,15 @@ class Binder {
 
   const Signature& signature_;
   const Environment& environment_;
+  MemoryKind memory_;
   std::vector<std::int64_t> sizes_;
   std::vector<std::string> owners_;
 };
 
 }  // namespace
 
-Result<std::vector<std::int64_t>> bind_dims(const Signature& signature, const Environment& environment) { return Binder(signature, environment).bind(); }
+Result<std::vector<std::int64_t>> bind_dims(const Signature& signature, const Environment& environment, MemoryKind memory) {
+  return Binder(signature, environment, memory).bind();
+}
 
 }  // namespace flexc::runtime

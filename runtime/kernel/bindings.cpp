@@ -29,15 +29,16 @@ std::string unknown_name(const runtime::Signature& signature, std::string_view n
   return fmt::format("{}; its {}s are {}", message, kind_of(as_param), list);
 }
 
-Result<TensorView> bind_capture(const runtime::CaptureInfo& info, const Captures& captures) {
+Result<TensorView> bind_capture(const runtime::CaptureInfo& info, const Captures& captures, MemoryKind memory) {
   const auto it = captures.tensors().find(info.name);
   if (it == captures.tensors().end()) {
     if (!info.used) return TensorView{};
     return input_error(fmt::format("the variant's capture `{}` ({}, {} dimensions) is not given", info.name, name_of(info.dtype), info.dims.size()));
   }
   const TensorView& tensor = it->second;
-  if (tensor.memory != MemoryKind::Host)
-    return input_error(fmt::format("capture `{}` is in CUDA memory, but the oracle reads host memory", info.name));
+  if (tensor.memory != memory)
+    return input_error(memory == MemoryKind::Host ? fmt::format("capture `{}` is in CUDA memory, but host memory is read here", info.name)
+                                                  : fmt::format("capture `{}` is in host memory, but device cuda reads the GPU's: copy it there first (flexc/cuda_memory.h)", info.name));
   if (tensor.dtype != info.dtype)
     return input_error(fmt::format("capture `{}` is declared {} but the tensor given is {}", info.name, name_of(info.dtype), name_of(tensor.dtype)));
   if (tensor.rank() != info.dims.size())
@@ -92,7 +93,7 @@ bool has_param(const runtime::Signature& signature, std::string_view name) {
 
 }  // namespace
 
-Result<runtime::Environment> bind(const runtime::Signature& signature, const Captures& captures, const runtime::Problem& problem) {
+Result<runtime::Environment> bind(const runtime::Signature& signature, const Captures& captures, const runtime::Problem& problem, MemoryKind memory) {
   for (const auto& [name, tensor] : captures.tensors())
     if (!has_capture(signature, name)) return input_error(unknown_name(signature, name, false));
   for (const auto& [name, value] : captures.params())
@@ -100,7 +101,7 @@ Result<runtime::Environment> bind(const runtime::Signature& signature, const Cap
   runtime::Environment environment;
   environment.problem = problem;
   for (const runtime::CaptureInfo& info : signature.captures) {
-    auto tensor = bind_capture(info, captures);
+    auto tensor = bind_capture(info, captures, memory);
     if (!tensor) return std::unexpected(tensor.error());
     environment.captures.push_back(std::move(*tensor));
   }

@@ -7,7 +7,7 @@
 namespace flexc {
 
 /// The environment of one call. Missing, unknown and wrongly typed bindings are errors with "did you mean"; dims are checked
-/// later, by runtime::bind_dims, once the problem symbols are known.
-Result<runtime::Environment> bind(const runtime::Signature& signature, const Captures& captures, const runtime::Problem& problem);
+/// later, by runtime::bind_dims, once the problem symbols are known. Captures are in `memory`.
+Result<runtime::Environment> bind(const runtime::Signature& signature, const Captures& captures, const runtime::Problem& problem, MemoryKind memory = MemoryKind::Host);
 
 }  // namespace flexc

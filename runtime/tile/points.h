@@ -18,6 +18,8 @@ class PointMachine {
 
   /// Sets b and h, and computes what depends on nothing else.
   void set_plane(Int b, Int h);
+  /// Computes what depends on no coordinate, for one pair: programs that read none need no more.
+  void set_launch() { run(fixed_, 1); }
   /// The mask at up to kLanes pairs: 0 or 1 each, valid until the next call.
   const std::uint8_t* evaluate(const Int* q_idx, const Int* kv_idx, std::size_t count);
 

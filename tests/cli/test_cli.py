@@ -248,7 +248,7 @@ def test_input_errors(s):
 def test_environment_errors(s):
     if not HAS_AVX2:
         s.expect(3, "run", "causal", *RANDOM, "--device", "cpu", words=["AVX2"])
-    s.expect(3, "run", "causal", *RANDOM, "--device", "cuda", words=["CUDA back end"])
+    s.expect(3, "run", "causal", *RANDOM, "--device", "cuda", words=["device cuda", "libcuda.so.1"])
     s.expect(2, "run", "causal", *RANDOM, "--device", "model", words=["bf16"])
     s.expect(3, "emit", "causal", "--stage", "cuda", "--head-dim", "96", words=["head dim 96"])
     s.expect(3, "emit", "causal", "--stage", "cubin", "--dtype", "f32", words=["dtype f32"])
@@ -545,7 +545,7 @@ def test_bench(s):
     s.expect(1, "bench", "bound.flex", *RANDOM, words=["'slopes'"])
     s.expect(1, "bench", "causal", "--random", "0,2,1,4,4,8,8", words=["B is 0"])
     s.expect(1, "bench", "causal", "--random", "1,3,2,4,4,8,8", words=["multiple"])
-    s.expect(3, "bench", "causal", *RANDOM, "--device", "cuda", words=["CUDA back end"])
+    s.expect(3, "bench", "causal", *RANDOM, "--device", "cuda", words=["device cuda", "libcuda.so.1"])
 
 
 def test_bench_saves_its_inputs(s):

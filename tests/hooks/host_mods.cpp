@@ -2,6 +2,9 @@
 
 #include <dlfcn.h>
 
+#include <algorithm>
+#include <bit>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -40,9 +43,24 @@ struct Folder {
 }  // namespace
 
 std::vector<std::uint64_t> EmittedMod::params(const dsl::NormalForm& form, const dsl::Environment& environment, std::span<const std::int64_t> fresh, double scale) const {
-  std::vector<std::uint64_t> words = pack_hook_params(hooks, form, environment, fresh, scale);
-  code->fill_launch(words.data());
-  return words;
+  return pack_hook_params(hooks.params, hooks.launch, form, environment, fresh, scale).value_or(std::vector<std::uint64_t>{});
+}
+
+std::string EmittedMod::launch_difference(const std::vector<std::uint64_t>& words) const {
+  if (words.size() != hooks.param_words) return "the words could not be packed";
+  std::vector<std::uint64_t> compiled = words;
+  std::size_t at = 0;
+  for (const compiler::HookWords& piece : hooks.params) {
+    const bool of_the_launch = piece.kind == compiler::HookWords::Kind::Launch || piece.kind == compiler::HookWords::Kind::Divisor;
+    if (of_the_launch) std::fill_n(compiled.begin() + static_cast<std::ptrdiff_t>(at), piece.count, 0);
+    at += piece.count;
+  }
+  code->fill_launch(compiled.data());
+  const auto is_nan = [](std::uint64_t word) { return word >> 32 == 0 && std::isnan(std::bit_cast<float>(static_cast<std::uint32_t>(word))); };
+  for (std::size_t i = 0; i < words.size(); ++i)
+    if (words[i] != compiled[i] && !(is_nan(words[i]) && is_nan(compiled[i])))
+      return "word " + std::to_string(i) + ": the launch program gives " + std::to_string(words[i]) + ", the compiled mods give " + std::to_string(compiled[i]) + "\n" + tile::print(hooks.launch.program);
+  return {};
 }
 
 HostMods::HostMods(HostMods&& other) noexcept : mods_(std::move(other.mods_)), library_(std::exchange(other.library_, nullptr)) {}

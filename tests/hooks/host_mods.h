@@ -17,8 +17,10 @@ struct EmittedMod {
   compiler::CudaHooks hooks;
   const flexc_test::HostMod* code = nullptr;
 
-  /// The Params words of one call, the launch level filled in.
+  /// The Params words of one call, the launch level by the launch program; empty where the call does not fit the layout.
   std::vector<std::uint64_t> params(const dsl::NormalForm& form, const dsl::Environment& environment, std::span<const std::int64_t> fresh, double scale) const;
+  /// Nothing if the compiled `fill_launch` fills the launch level of `words` with the same bits (one NaN is as good as another); else the first difference.
+  std::string launch_difference(const std::vector<std::uint64_t>& words) const;
 };
 
 /// The C++ compiler's flags: as a kernel is built, every warning an error; or sooner done, for thousands of random mods.

@@ -112,6 +112,7 @@ Difference compare(const BoundVariant& variant, const EmittedMod& mod, const fle
   Difference difference;
   const auto params = mod.params(variant.form, variant.environment, variant.fresh, kScale);
   REQUIRE(params.size() == mod.hooks.param_words);
+  CHECK(mod.launch_difference(params) == "");
   const CounterRandom random(11, "emitted");
   const dsl::Problem& p = variant.environment.problem;
   std::uint64_t at = 0;

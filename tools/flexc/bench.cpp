@@ -8,6 +8,7 @@
 
 #include "tools/flexc/call_options.h"
 #include "tools/flexc/compile_time.h"
+#include "tools/flexc/device_call.h"
 #include "tools/flexc/failure.h"
 #include "tools/flexc/inputs.h"
 #include "tools/flexc/output.h"
@@ -165,9 +166,11 @@ class BenchVerb final : public Verb {
     std::int64_t finished = 0;
     // A call that takes long shows its own progress; where there is no terminal nothing is called.
     if (draw) arguments.progress = [&](double share) { draw((static_cast<double>(finished) + share) / calls); };
+    const DeviceCall call(kernel, arguments);
     const auto timed = [&] {
       const auto start = std::chrono::steady_clock::now();
-      take(kernel.run(arguments));
+      take(kernel.run(call.arguments()));
+      call.wait();
       return seconds_since(start);
     };
     double spent = 0;

@@ -32,7 +32,7 @@ std::vector<DeviceState> try_devices() {
     }
     CompileOptions options;
     options.device = device;
-    if (device.kind == Device::Kind::Model) options.dtype = bf16;  // the Hopper kernel has no f32
+    if (device.kind == Device::Kind::Model || device.kind == Device::Kind::Cuda) options.dtype = bf16;  // the Hopper kernel has no f32
     if (const auto kernel = engine.compile(*variant, options); !kernel) state.problem = kernel.error().error.message;
   }
   return states;

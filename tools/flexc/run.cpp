@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/flexc/call_options.h"
+#include "tools/flexc/device_call.h"
 #include "tools/flexc/failure.h"
 #include "tools/flexc/inputs.h"
 #include "tools/flexc/output.h"
@@ -184,9 +185,12 @@ class RunVerb final : public Verb {
     {
       ProgressBar bar("attention");
       arguments.progress = bar.callback();
+      const DeviceCall call(kernel, arguments);
       const auto start = std::chrono::steady_clock::now();
-      take(kernel.run(arguments));
+      take(kernel.run(call.arguments()));
+      call.wait();
       seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      call.fetch();
     }
     write_outputs(out, lse, max_scores);
     if (summary) print_summary(kernel, variant, inputs, bound, out, lse, max_scores, seconds);

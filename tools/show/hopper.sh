@@ -24,7 +24,9 @@ cold_compile() {
 claim "text to cubin, the paper's seven at D 64 and 128, fresh processes" "<= 500 ms, or 10 x a trivial kernel's NVRTC time in the same run" cold_compile
 claim "the conformance list on the model in bf16 by both rules of the field: every sixth variant, edges by turns" "0 failures" test_figure conformance.model 'conformance pairs: '
 claim "the same: every variant, three runs each, bf16 and f16" "0 failures" test_figure conformance.model.nightly 'conformance pairs: '
-unproven "GPU kit: micro-tests, gallery, first benchmark" "<= 48 MiB, exits 3 without a GPU" "tools/gpu_session.sh is not written yet"
+claim "the launch against a stand-in driver: call order, contexts, memory, maps, parameters; an error at each call is clean; with the kernel on the host model the bits are the model's" "0 leaks, 0 violations" tests '^cuda\.(launch|command_line)$'
+claim "values of the launch level by the interpreted program = by the compiled mods: gallery, every operation, random expressions" "0 differ" tests '^hooks\.(launch_values|emitted_mods)$'
+claim "GPU kit, rehearsed without a GPU: builds, unpacks under env -i, exits 3 without a driver, resumes; micro-tests and cases on the host model; a wrong output is noticed" "<= 48 MiB" test_figure cuda.gpu_kit "rehearsal: |skipped"
 unproven "forward bf16 D 64/128/256, 512 to 16k, against the better of FlashAttention-3 and cuDNN" ">= 1.0x" "$why"
 unproven "each variant, against min(own noop or causal at equal kept area, the bound of its SASS)" ">= 0.9x" "$why"
 unproven "each variant, against PyTorch FlexAttention (Triton; FLASH)" ">= 1.6x; >= 1.2x" "$why"

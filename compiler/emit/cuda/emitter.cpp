@@ -6,6 +6,8 @@
 
 #include <fmt/format.h>
 
+#include "compiler/emit/cuda/launch_program.h"
+
 using namespace mlir;
 
 namespace flexc::compiler::cuda {
@@ -73,7 +75,7 @@ HooksEmitter::HooksEmitter(flex::VariantOp variant, const CudaHookOptions& optio
   find_slots();
 }
 
-CudaHooks HooksEmitter::run() {
+Result<CudaHooks> HooksEmitter::run() {
   write_functions();
   std::ranges::sort(captures_);
   std::ranges::sort(params_);
@@ -103,6 +105,12 @@ CudaHooks HooksEmitter::run() {
   for (unsigned i = 0; i < launch_fields_.size(); ++i) add(Kind::Launch, i, 1);  // one word may serve several values
   for (unsigned i = 0; i < divisors_.size(); ++i) add(Kind::Divisor, i, kDivisorWords);
   hooks.text = assemble();
+  LaunchEmitter launch(variant_);
+  for (const Item& item : launch_items_) launch.add_value(item.value, item.factor);
+  for (Value divisor : divisors_) launch.add_divisor(divisor);
+  auto program = launch.finish();
+  if (!program) return std::unexpected(program.error());
+  hooks.launch = std::move(*program);
   return hooks;
 }
 
@@ -144,7 +152,7 @@ std::string field_list(ArrayRef<std::pair<std::string, std::string>> fields, std
 }  // namespace
 
 /// Computes the fields of a level, and says what they are: one name may serve several items.
-HooksEmitter::FieldList HooksEmitter::write_fields(Function& function, std::string_view target) {
+HooksEmitter::FieldList HooksEmitter::write_fields(Function& function, std::string_view target, std::vector<Item>* items) {
   FieldList written;
   for (std::size_t i = 0; i < fields_[function.level].size(); ++i) {
     const Item wanted = fields_[function.level][i].item;
@@ -153,6 +161,7 @@ HooksEmitter::FieldList HooksEmitter::write_fields(Function& function, std::stri
     const std::pair<std::string, std::string> entry{type_name(wanted.value.getType()), name};
     if (std::ranges::find(written, entry) != written.end()) continue;
     written.push_back(entry);
+    if (items) items->push_back(wanted);
   }
   for (const auto& [type, name] : written) line(function, fmt::format("{}.{}{} = {};", target, name, function.level == Level::Launch ? ".value" : "", name));
   return written;
@@ -161,7 +170,8 @@ HooksEmitter::FieldList HooksEmitter::write_fields(Function& function, std::stri
 /// What the host evaluates. The device has no such function: these values are words of Params.
 std::string HooksEmitter::launch_function() {
   Function function(Level::Launch);
-  launch_fields_ = write_fields(function, "params");
+  launch_items_.clear();
+  launch_fields_ = write_fields(function, "params", &launch_items_);
   for (std::size_t i = 0; i < divisors_.size(); ++i)
     line(function, fmt::format("params.d{} = make_divisor({});", i, value(function, divisors_[i])));
   return "#if !defined(__CUDACC__)\n  /// The host's part: what depends on no coordinate.\n  static void fill_launch(" + parameter("Params&", "params", function.body) +

@@ -7,6 +7,7 @@
 #include "compiler/emit/cuda/hooks_source.h"
 #include "compiler/passes/levels.h"
 #include "compiler/passes/strict_values.h"
+#include "flexc/error.h"
 
 namespace flexc::compiler::cuda {
 
@@ -32,7 +33,7 @@ enum class Factor { None, Scale, Log2E };
 class HooksEmitter {
  public:
   HooksEmitter(flex::VariantOp variant, const CudaHookOptions& options);
-  CudaHooks run();
+  Result<CudaHooks> run();
 
  private:
   struct Item {
@@ -57,7 +58,7 @@ class HooksEmitter {
 
   // What stands where (emitter.cpp). A field is a type and a name.
   using FieldList = std::vector<std::pair<std::string, std::string>>;
-  FieldList write_fields(Function& function, std::string_view target);
+  FieldList write_fields(Function& function, std::string_view target, std::vector<Item>* items = nullptr);  // `items`: one a field
   void write_functions();
   std::string head_function();
   std::string row_function();
@@ -118,6 +119,7 @@ class HooksEmitter {
   std::vector<unsigned> captures_, params_, fresh_dims_;
   unsigned next_name_ = 0;
   FieldList launch_fields_;
+  std::vector<Item> launch_items_;  // one a field
   bool discovered_ = false;
   std::map<std::string, std::string> texts_;
 };

@@ -3,15 +3,11 @@
 
 #include <string>
 
-#include "templates/hopper/tile.h"
+#include "runtime/cuda/hopper_member.h"
 
 namespace flexc::compiler::cuda {
 
-/// The sizes that the products depend on (templates/hopper/tile.h has their meaning).
-struct GemmShape {
-  device::Element element = device::Element::kBf16;
-  unsigned m = 128, n = 128, d = 128, dv = 128;
-};
+using GemmShape = runtime::HopperTile;
 
 /// CUDA C++ that defines device::qk_gemm and device::pv_gemm (templates/hopper/primitives.cuh) for the one Config of a translation unit, and asserts
 /// that this is the Config it was printed for. To be placed after the include of the primitives.

@@ -5,26 +5,12 @@
 #include <vector>
 
 #include "compiler/members.h"
+#include "runtime/cuda/hopper_member.h"
 
 namespace flexc::compiler {
 
-/// A piece of the Params struct of templates/hooks.cuh, in 64-bit words and in the order of the struct.
-struct HookWords {
-  enum class Kind {
-    Problem,   ///< batch, heads, kv_heads, q_total, kv_total
-    Scales,    ///< scale·log2(e) in the low half, scale in the high half
-    Capture,   ///< `index` in the normal form: pointer, sizes, strides in elements
-    Param,     ///< `index` in the normal form: an integer, or an f32 in the low half
-    FreshDim,  ///< `index` in the normal form
-    Launch,    ///< value `index` of the launch level
-    Divisor,   ///< the three words of flexc::Divisor for divisor `index` of the launch level
-  } kind;
-  unsigned index = 0;
-  unsigned count = 1;
-  bool operator==(const HookWords&) const = default;
-};
-
-enum class ScoreClass { Identity, Affine, General };
+using runtime::HookWords;
+using runtime::ScoreClass;
 
 /// What the text has, as its own constants say.
 struct CudaHooks {
@@ -36,6 +22,7 @@ struct CudaHooks {
   unsigned column_words = 0;
   Manifest manifest;  ///< what a launch must check before it runs this member
   unsigned param_words = 0;  ///< of the whole struct
+  runtime::LaunchProgram launch;  ///< the launch-level words, for hosts without a compiler
 };
 
 struct CudaHookOptions {

@@ -23,32 +23,50 @@ Layout layout_of(const CudaHooks& hooks, const GemmShape& tile) {
   const unsigned end_of_v = q_offset + tile.m * tile.d * row + device::kStages * tile.n * (tile.d + tile.dv) * row;
   const unsigned with_output = end_of_v + tile.m * tile.dv * row;
   const bool has_room = with_output <= device::kSharedLimit;
-  return {has_room ? with_output : end_of_v, end_of_v <= device::kSharedLimit};
+  // Where there is no room, the output takes Q's place.
+  return {has_room ? with_output : end_of_v, has_room || (end_of_v <= device::kSharedLimit && tile.dv <= tile.d)};
 }
 
 }  // namespace
 
 bool fits_shared_memory(const CudaHooks& hooks, const GemmShape& tile) { return layout_of(hooks, tile).fits; }
 
-HopperSource hopper_source(const CudaHooks& hooks, const GemmShape& tile) {
-  HopperSource source;
-  source.tile = tile;
-  source.threads = (tile.m / device::kWarpgroupRows + 1) * device::kWarpgroupThreads;
-  source.dynamic_smem_bytes = layout_of(hooks, tile).used;
+namespace {
+
+runtime::HopperMember member_of(const CudaHooks& hooks, const GemmShape& tile) {
+  runtime::HopperMember member;
+  member.tile = tile;
+  member.threads = (tile.m / device::kWarpgroupRows + 1) * device::kWarpgroupThreads;
+  member.dynamic_smem_bytes = layout_of(hooks, tile).used;
+  member.score_class = hooks.score_class;
+  member.has_band = hooks.has_band, member.has_mask = hooks.has_mask;
+  member.params = hooks.params, member.param_words = hooks.param_words;
+  member.launch = hooks.launch;
+  return member;
+}
+
+/// From the template's include on: the tile, and the kernel.
+std::string kernel_text(const runtime::HopperMember& member) {
+  const GemmShape& tile = member.tile;
   const std::string_view element = tile.element == device::Element::kBf16 ? "kBf16" : "kF16";
-  source.text = hooks.text;
-  source.text += fmt::format("\n{}\n#include \"templates/hopper/primitives.cuh\"\n\n", tile_comment(tile));
-  source.text += gemm_source(tile);
-  source.text += "\n#include \"templates/hopper/forward.cuh\"\n\nnamespace flexc::device {\n\n";
-  source.text += fmt::format("struct Config : Tile<Element::{}, {}, {}, {}, {}, mods::Hooks::kColumnWords> {{\n  static constexpr ForwardOptions kOptions{{Pin::kSleep, {}}};\n}};\n", element, tile.m,
-                             tile.n, tile.d, tile.dv, tile.d <= kMostTurnsHeadDim);
-  source.text += fmt::format("static_assert(Config::kThreads == {} && Config::kSharedBytes == {}, \"the launch was laid out for this tile\");\n\n}}  // namespace flexc::device\n\n",
-                             source.threads, source.dynamic_smem_bytes);
-  source.text += fmt::format(
-      "FLEXC_KERNEL({}) {}(FLEXC_ARGUMENT flexc_hopper_arguments arguments, FLEXC_ARGUMENT flexc::mods::Hooks::Params params) {{\n"
-      "  flexc::device::forward<flexc::device::Config, flexc::mods::Hooks>(arguments, params);\n}}\n",
-      source.threads, kHopperKernel);
-  return source;
+  std::string text = "\n#include \"templates/hopper/forward.cuh\"\n\nnamespace flexc::device {\n\n";
+  text += fmt::format("struct Config : Tile<Element::{}, {}, {}, {}, {}, mods::Hooks::kColumnWords> {{\n  static constexpr ForwardOptions kOptions{{Pin::kSleep, {}}};\n}};\n", element, tile.m,
+                      tile.n, tile.d, tile.dv, tile.d <= kMostTurnsHeadDim);
+  text += fmt::format("static_assert(Config::kThreads == {} && Config::kSharedBytes == {}, \"the launch was laid out for this tile\");\n\n}}  // namespace flexc::device\n\n", member.threads,
+                      member.dynamic_smem_bytes);
+  return text + fmt::format(
+                    "FLEXC_KERNEL({}) {}(FLEXC_ARGUMENT flexc_hopper_arguments arguments, FLEXC_ARGUMENT flexc::mods::Hooks::Params params) {{\n"
+                    "  flexc::device::forward<flexc::device::Config, flexc::mods::Hooks>(arguments, params);\n}}\n",
+                    member.threads, runtime::kHopperKernel);
+}
+
+}  // namespace
+
+HopperSource hopper_source(const CudaHooks& hooks, const GemmShape& tile) {
+  const runtime::HopperMember member = member_of(hooks, tile);
+  const std::string head = hooks.text + fmt::format("\n{}\n#include \"templates/hopper/primitives.cuh\"\n\n", tile_comment(tile));
+  const std::string kernel = kernel_text(member);
+  return {head + gemm_source(tile) + kernel, head + kernel, member};
 }
 
 }  // namespace flexc::compiler::cuda

@@ -6,14 +6,10 @@
 
 namespace flexc::compiler::cuda {
 
-/// Name of the kernel in the cubin.
-inline constexpr const char* kHopperKernel = "flexc_attention_forward";
-
 struct HopperSource {
-  std::string text;
-  GemmShape tile;
-  unsigned threads = 0;
-  unsigned dynamic_smem_bytes = 0;
+  std::string text;       ///< for NVRTC
+  std::string host_text;  ///< the same unit without the products' PTX, which the host model brings itself
+  runtime::HopperMember member;
 };
 
 /// The line of the text that names its tile, for people and for edited files: "// The tile: 128 query rows by 128 keys, head dim 128."

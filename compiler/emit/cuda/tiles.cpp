@@ -1,14 +1,20 @@
 #include "compiler/emit/cuda/tiles.h"
 
+#include <algorithm>
+
 namespace flexc::compiler::cuda {
 
-std::vector<GemmShape> tile_ladder(const CudaHooks& hooks, device::Element element, unsigned head_dim) {
+std::vector<GemmShape> tile_ladder(const CudaHooks& hooks, device::Element element, unsigned head_dim, unsigned value_dim) {
   struct Tile {
     unsigned m, n;
   };
   const bool is_general = hooks.score_class == ScoreClass::General, is_plain = hooks.score_class == ScoreClass::Identity && !hooks.has_mask && !hooks.has_band;
   std::vector<Tile> tiles;
-  switch (head_dim) {
+  // What a tile has where a tensor has fewer columns comes as zeros from TMA, and is not stored. The wider of the two decides: S and O have to fit into
+  // the registers, the tiles into shared memory.
+  const auto padded = [](unsigned dim) { return (dim + device::kPanelColumns - 1) / device::kPanelColumns * device::kPanelColumns; };
+  const unsigned d = padded(head_dim), dv = padded(value_dim);
+  switch (std::max(d, dv)) {
     case 64:
       // With a general score, 160 registers a thread hold no 192 x 128: even softcap's three operations spill there (28 bytes), and a tile that spills
       // costs a compilation.
@@ -19,6 +25,7 @@ std::vector<GemmShape> tile_ladder(const CudaHooks& hooks, device::Element eleme
       if (is_plain) tiles.push_back({128, 176});
       tiles.insert(tiles.end(), {{128, 128}, {128, 96}, {128, 64}});
       break;
+    case 192: tiles = {{128, 96}, {128, 64}, {128, 48}}; break;
     case 256:
       if (is_plain) tiles.push_back({128, 80});
       tiles.insert(tiles.end(), {{128, 64}, {128, 48}, {128, 32}});
@@ -26,7 +33,7 @@ std::vector<GemmShape> tile_ladder(const CudaHooks& hooks, device::Element eleme
     default: break;
   }
   std::vector<GemmShape> ladder;
-  for (const Tile& tile : tiles) ladder.push_back({element, tile.m, tile.n, head_dim, head_dim});
+  for (const Tile& tile : tiles) ladder.push_back({element, tile.m, tile.n, d, dv});
   return ladder;
 }
 

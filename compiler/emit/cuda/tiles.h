@@ -8,11 +8,11 @@
 
 namespace flexc::compiler::cuda {
 
-/// Head dims (D = DV) for which there is a tile.
+/// Head dims (D = DV) for which machine code is made; the ladder has tiles for all others up to 256, padded to whole panels.
 inline constexpr unsigned kHopperHeadDims[] = {64, 128, 256};
 
 /// The first entry is the choice; each later one needs fewer registers. Never empty for a head dim of the list above.
 /// N above 128 is for scores without a general mod only: its values would not fit beside S and O.
-std::vector<GemmShape> tile_ladder(const CudaHooks& hooks, device::Element element, unsigned head_dim);
+std::vector<GemmShape> tile_ladder(const CudaHooks& hooks, device::Element element, unsigned head_dim, unsigned value_dim);
 
 }  // namespace flexc::compiler::cuda

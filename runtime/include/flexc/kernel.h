@@ -18,13 +18,13 @@
 
 namespace flexc {
 
-/// Where a kernel runs. Automatic is the CPU, and the oracle where the CPU back end cannot run (no AVX2, or libflexc_ir is not
-/// installed); Kernel::device() says which it became.
+/// Where a kernel runs. Automatic is CUDA where a GPU of compute capability 9.0, its driver and a kernel for the dtype and head dims are, else the CPU, and
+/// the oracle where the CPU back end cannot run (no AVX2, or libflexc_ir is not installed); Kernel::device() says which it became.
 struct Device {
   enum class Kind : std::uint8_t { Auto, Cpu, Cuda, Model, Oracle } kind = Kind::Auto;
   static Device automatic() { return {Kind::Auto}; }
   static Device cpu() { return {Kind::Cpu}; }
-  static Device cuda() { return {Kind::Cuda}; }
+  static Device cuda() { return {Kind::Cuda}; }      ///< not yet run on a GPU
   static Device model() { return {Kind::Model}; }    ///< the Hopper kernel on the host model
   static Device oracle() { return {Kind::Oracle}; }  ///< the float64 interpreter
 };
@@ -86,7 +86,8 @@ struct MaskReport {
   std::string source = {};            ///< "built", or where an equal mask was found: "memory", "disk". It took no evaluations then
 };
 
-/// One attention call. Shapes: q [B,H,Q,D], k [B or 1,HKV,KV,D], v [B or 1,HKV,KV,DV], out [B,H,Q,DV] in q's dtype (or f32);
+/// One attention call. On CUDA every tensor is in the GPU's memory (flexc/cuda_memory.h), captures too, and the call returns when the work is on the
+/// stream. Shapes: q [B,H,Q,D], k [B or 1,HKV,KV,D], v [B or 1,HKV,KV,DV], out [B,H,Q,DV] in q's dtype (or f32);
 /// lse and max_scores f32 [B,H,Q]; sink f32 [H]. H is a multiple of HKV; the last stride of q, k, v, out is 1.
 struct RunArguments {
   TensorView q = {}, k = {}, v = {}, out = {};
@@ -101,6 +102,9 @@ struct RunArguments {
   /// the shape suggests. With the same number a row's bits do not depend on the batch. The oracle cuts nothing.
   std::int64_t split = 0;
   std::function<void(double)> progress = {};  ///< finished share, for long calls; may be empty
+  /// CUDA: Kernel::workspace_bytes(…) of the GPU's memory, not shared with a call that may run at the same time; null: allocated and freed in the
+  /// order of the stream.
+  void* workspace = nullptr;
 };
 
 /// A variant compiled for a dtype, head dims and a device. Immutable and thread-safe.
@@ -113,6 +117,8 @@ class Kernel {
   /// masks by a digest of what the mask_mod reads (docs/cache.md).
   virtual Result<BlockMask> block_mask(const MaskShape& shape, const Captures& captures, MaskReport* report = nullptr) const = 0;
   virtual Device device() const = 0;
+  /// What RunArguments::workspace has to hold for a call of these shapes; 0 where none is needed.
+  virtual std::size_t workspace_bytes(const RunArguments&) const { return 0; }
 };
 
 /// "auto", "cpu", "cuda", "model" or "oracle".

@@ -10,6 +10,6 @@
 namespace flexc::runtime {
 
 /// Checks dtypes, ranks, dims against symbols and constants, equal fresh names, equal row lengths. Returns the sizes of the fresh dims.
-Result<std::vector<std::int64_t>> bind_dims(const Signature& signature, const Environment& environment);
+Result<std::vector<std::int64_t>> bind_dims(const Signature& signature, const Environment& environment, MemoryKind memory = MemoryKind::Host);
 
 }  // namespace flexc::runtime

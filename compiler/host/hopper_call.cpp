@@ -1,0 +1,88 @@
+#include "compiler/host/hopper_call.h"
+
+#include <cmath>
+#include <numbers>
+
+#include <fmt/format.h>
+
+#include "runtime/kernel/bindings.h"
+#include "compiler/host/hook_params.h"
+#include "flexc/runtime/bind_dims.h"
+
+namespace flexc {
+namespace {
+
+constexpr std::int64_t kMostLength = std::int64_t{1} << 30;
+constexpr std::int64_t kMostHeadDim = 256;
+constexpr std::int64_t kMostItems = (std::int64_t{1} << 31) - 1;
+constexpr std::int64_t kLeastTileRows = 64;  // bounds the number of items from above
+
+std::unexpected<Error> failed(ErrorKind kind, std::string message) { return std::unexpected(Error{kind, std::move(message)}); }
+
+Result<void> check_features(std::string_view device, const RunArguments& arguments, const CallShape& shape) {
+  if (arguments.checked) return failed(ErrorKind::Input, fmt::format("{}: the Hopper kernel does not report gathers yet; use device cpu for --checked", device));
+  if (shape.q_len > kMostLength || shape.kv_len > kMostLength) return failed(ErrorKind::Input, fmt::format("{}: lengths are at most 2^30", device));
+  std::int64_t items = (shape.q_len + kLeastTileRows - 1) / kLeastTileRows;
+  if (__builtin_mul_overflow(items, shape.batch, &items) || __builtin_mul_overflow(items, shape.heads, &items) || items > kMostItems)
+    return failed(ErrorKind::Input, fmt::format("{}: batch x heads x length {} x {} x {} is more than one launch takes", device, shape.batch, shape.heads, shape.q_len));
+  return {};
+}
+
+}  // namespace
+
+Result<void> check_hopper_options(std::string_view device, const CompileOptions& options, HopperDims dims) {
+  if (options.dtype != bf16 && options.dtype != f16)
+    return failed(ErrorKind::Usage, fmt::format("{}: the Hopper kernel takes bf16 and f16, not {}; give --dtype bf16", device, name_of(options.dtype)));
+  const std::int64_t value_dim = options.value_dim != 0 ? options.value_dim : options.head_dim;
+  if (options.head_dim > kMostHeadDim || value_dim > kMostHeadDim)
+    return failed(ErrorKind::Input, fmt::format("{}: the Hopper kernel has head dims up to {}, not {} and {}; use device cpu", device, kMostHeadDim, options.head_dim, value_dim));
+  if (dims == HopperDims::Padded) return {};
+  if ((options.head_dim != 64 && options.head_dim != 128 && options.head_dim != 256) || value_dim != options.head_dim)
+    return failed(ErrorKind::Input, fmt::format("{}: the Hopper kernel has head dims 64, 128 and 256, for keys and values alike, not {} and {}; use device cpu", device, options.head_dim, value_dim));
+  return {};
+}
+
+Result<HopperCall> bind_hopper_call(std::string_view device, const dsl::NormalForm& form, const CompileOptions& options, const RunArguments& arguments, MemoryKind memory) {
+  const auto shape = check_arguments(arguments, options, memory);
+  if (!shape) return std::unexpected(shape.error());
+  if (auto status = check_features(device, arguments, *shape); !status) return std::unexpected(status.error());
+  auto environment = bind(form, arguments.captures, shape->problem, memory);
+  if (!environment) return std::unexpected(environment.error());
+  auto fresh = runtime::bind_dims(form, *environment, memory);
+  if (!fresh) return std::unexpected(fresh.error());
+  return HopperCall{*shape, std::move(*environment), std::move(*fresh)};
+}
+
+Result<void> check_hopper_scale(std::string_view device, const runtime::HopperMember& member, const CallShape& shape) {
+  const auto scale = static_cast<float>(shape.scale);
+  if (member.score_class == runtime::ScoreClass::General || (scale > 0 && std::isfinite(scale))) return {};
+  return failed(ErrorKind::Input, fmt::format("{}: the Hopper kernel takes a positive, finite scale for this variant; use device cpu", device));
+}
+
+Result<std::vector<std::uint64_t>> hopper_params(const runtime::HopperMember& member, const dsl::NormalForm& form, const HopperCall& call) {
+  auto params = pack_hook_params(member.params, member.launch, form, call.environment, call.fresh, call.shape.scale);
+  if (params && params->size() != member.param_words)
+    return failed(ErrorKind::Internal, fmt::format("the packed params have {} words, the kernel takes {}", params->size(), member.param_words));
+  return params;
+}
+
+runtime::ForwardShape forward_shape(const runtime::HopperMember& member, const CallShape& shape, const RunArguments& arguments) {
+  runtime::ForwardShape extents;
+  extents.batch = static_cast<int>(shape.batch), extents.heads = static_cast<int>(shape.heads), extents.kv_heads = static_cast<int>(shape.kv_heads);
+  extents.q_len = static_cast<int>(shape.q_len), extents.kv_len = static_cast<int>(shape.kv_len);
+  extents.head_dim = static_cast<int>(shape.head_dim), extents.value_dim = static_cast<int>(shape.value_dim);
+  extents.k_batched = arguments.k.shape[0] == shape.batch, extents.v_batched = arguments.v.shape[0] == shape.batch;
+  extents.tile_m = member.tile.m, extents.tile_n = member.tile.n;
+  extents.element = member.tile.element;
+  return extents;
+}
+
+runtime::ForwardPlan plan_hopper_call(const runtime::HopperMember& member, const CallShape& shape, const RunArguments& arguments, const runtime::ForwardTensor& q,
+                                      const runtime::ForwardTensor& k, const runtime::ForwardTensor& v, const runtime::ForwardTensor& out, std::uint32_t group_heads) {
+  auto plan = runtime::plan_forward(forward_shape(member, shape, arguments), q, k, v, out, member.has_band, group_heads);
+  plan.arguments.q_offset = arguments.q_offset, plan.arguments.kv_offset = arguments.kv_offset;
+  plan.arguments.scale_log2 = static_cast<float>(shape.scale * std::numbers::log2e);
+  return plan;
+}
+
+}  // namespace flexc

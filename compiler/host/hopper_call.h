@@ -1,0 +1,38 @@
+// A call of the Hopper kernel, as far as the host model and a GPU have it in common: checks, the mods' environment, the launch's arguments.
+#pragma once
+
+#include "runtime/kernel/arguments.h"
+#include "runtime/kernel/assumptions.h"
+#include "flexc/dsl/normal_form.h"
+#include "runtime/cuda/forward_plan.h"
+
+namespace flexc {
+
+/// Usage for a dtype that the Hopper kernel does not take, Input for head dims. `device` is for messages: "device model".
+/// Head dims that machine code is made for, or all that the kernel pads to whole panels.
+enum class HopperDims { Compiled, Padded };
+Result<void> check_hopper_options(std::string_view device, const CompileOptions& options, HopperDims dims);
+
+struct HopperCall {
+  CallShape shape;
+  runtime::Environment environment;
+  std::vector<std::int64_t> fresh;
+};
+
+/// Every check that needs no kernel. Tensors and captures are in `memory`.
+Result<HopperCall> bind_hopper_call(std::string_view device, const dsl::NormalForm& form, const CompileOptions& options, const RunArguments& arguments, MemoryKind memory);
+
+/// Whether the member can fold this scale into its exponents.
+Result<void> check_hopper_scale(std::string_view device, const runtime::HopperMember& member, const CallShape& shape);
+
+/// The member's second argument.
+Result<std::vector<std::uint64_t>> hopper_params(const runtime::HopperMember& member, const dsl::NormalForm& form, const HopperCall& call);
+
+/// The extents and the tile.
+runtime::ForwardShape forward_shape(const runtime::HopperMember& member, const CallShape& shape, const RunArguments& arguments);
+
+/// The plan with positions and scale; lse and workspace are the caller's to fill. `group_heads` as plan_forward takes it.
+runtime::ForwardPlan plan_hopper_call(const runtime::HopperMember& member, const CallShape& shape, const RunArguments& arguments, const runtime::ForwardTensor& q,
+                                      const runtime::ForwardTensor& k, const runtime::ForwardTensor& v, const runtime::ForwardTensor& out, std::uint32_t group_heads);
+
+}  // namespace flexc

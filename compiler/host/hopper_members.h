@@ -1,0 +1,49 @@
+// The members of a variant's Hopper kernel in use: the narrow one, and the wide one from the first call on that needs it.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+
+#include "compiler/members.h"
+#include "flexc/error.h"
+
+namespace flexc {
+
+/// `Loaded` has a `manifest`. Thread-safe once made; what it hands out lives as long as it does.
+template <class Loaded>
+class HopperMembers {
+ public:
+  using Make = std::function<Result<Loaded>(compiler::Member)>;
+
+  static Result<std::unique_ptr<HopperMembers>> make(Make make) {
+    auto narrow = make(compiler::Member::Narrow);
+    if (!narrow) return std::unexpected(narrow.error());
+    return std::unique_ptr<HopperMembers>(new HopperMembers(std::move(make), std::move(*narrow)));
+  }
+
+  const Loaded& narrow() const { return narrow_; }
+  /// A narrow member that assumes nothing serves every call. A failure is reported to each caller, and the next one tries again.
+  Result<const Loaded*> member(compiler::Member which) const {
+    if (which == compiler::Member::Narrow || narrow_.manifest.assumptions == compiler::kAssumesNothing) return &narrow_;
+    const std::lock_guard lock(mutex_);
+    if (!wide_) {
+      auto wide = make_(compiler::Member::Wide);
+      if (!wide) return std::unexpected(wide.error());
+      if (wide->manifest.assumptions != compiler::kAssumesNothing) return std::unexpected(Error{ErrorKind::Internal, "the wide member assumes something of its calls"});
+      wide_ = std::move(*wide);
+    }
+    return &*wide_;
+  }
+
+ private:
+  HopperMembers(Make make, Loaded narrow) : make_(std::move(make)), narrow_(std::move(narrow)) {}
+
+  Make make_;
+  Loaded narrow_;
+  mutable std::mutex mutex_;
+  mutable std::optional<Loaded> wide_;
+};
+
+}  // namespace flexc

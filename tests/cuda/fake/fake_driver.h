@@ -1,0 +1,28 @@
+// A stand-in for libcuda.so.1, for tests: it checks what it is asked, records the calls, and can fail at any of them. "The GPU's memory" is the host's. A
+// launch runs nothing, unless a kernel that was compiled for the host model stands in for the machine code.
+#pragma once
+
+#include <cstddef>
+
+extern "C" {
+
+/// What is still held; all 0 once everything was given back.
+struct FlexcFakeHeld {
+  int contexts, modules, allocations, stream_allocations, events, pushed;
+};
+
+/// Forgets everything: calls, violations, failures, capability, kernel, and memory of streams that was not freed. What else is held stays held.
+void flexc_fake_reset();
+/// The `number`-th call (from 1) of `function` from now on returns `status` and does nothing.
+void flexc_fake_fail(const char* function, int number, int status);
+/// One name a line.
+const char* flexc_fake_calls();
+/// What the caller did wrong, one sentence a line; empty is well.
+const char* flexc_fake_violations();
+FlexcFakeHeld flexc_fake_held();
+void flexc_fake_capability(int major, int minor);
+/// Runs launches on the host model: an entry as templates/model/simulator.h has it, whose argument is {flexc_hopper_arguments, const void* params}.
+void flexc_fake_kernel(void (*entry)(void* machine, void* arguments));
+/// A stream that calls may name.
+void* flexc_fake_stream();
+}

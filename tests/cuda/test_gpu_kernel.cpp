@@ -1,0 +1,338 @@
+// The launch on CUDA against a stand-in driver (fake/): what is asked of the driver and in which order, that every failing call gives an error and leaks
+// nothing, and, with the kernel on the host model in the place of the machine code, that the answers are the host model's to the bit. No GPU is involved.
+#include <dlfcn.h>
+
+#include <catch2/catch.hpp>
+#include <cstring>
+
+#include "compiler/host/cuda_compile.h"
+#include "compiler/host/ir_library.h"
+#include "compiler/host/model_kernel.h"
+#include "compiler/host/variant_impl.h"
+#include "flexc/cuda_memory.h"
+#include "flexc/io.h"
+#include "flexc/random.h"
+#include "runtime/cuda/driver.h"
+#include "runtime/cuda/nvrtc.h"
+#include "tests/cuda/fake/fake_driver.h"
+
+using namespace flexc;
+using Catch::Matchers::Contains;
+
+namespace {
+
+/// The stand-in's own functions; it stays loaded as long as this process lives.
+struct Fake {
+  void* library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
+  template <class Function>
+  Function* find(const char* name) const {
+    void* const symbol = library != nullptr ? dlsym(library, name) : nullptr;
+    REQUIRE(symbol != nullptr);
+    return reinterpret_cast<Function*>(symbol);
+  }
+  void reset() const { find<decltype(flexc_fake_reset)>("flexc_fake_reset")(); }
+  void fail(const char* function, int number, int status) const { find<decltype(flexc_fake_fail)>("flexc_fake_fail")(function, number, status); }
+  std::string calls() const { return find<decltype(flexc_fake_calls)>("flexc_fake_calls")(); }
+  std::string violations() const { return find<decltype(flexc_fake_violations)>("flexc_fake_violations")(); }
+  void capability(int major, int minor) const { find<decltype(flexc_fake_capability)>("flexc_fake_capability")(major, minor); }
+  void kernel(void* entry) const { find<decltype(flexc_fake_kernel)>("flexc_fake_kernel")(reinterpret_cast<void (*)(void*, void*)>(entry)); }
+  void* stream() const { return find<decltype(flexc_fake_stream)>("flexc_fake_stream")(); }
+  /// What is held, as text: "" for nothing.
+  std::string held() const {
+    const FlexcFakeHeld h = find<decltype(flexc_fake_held)>("flexc_fake_held")();
+    if (h.contexts == 0 && h.modules == 0 && h.allocations == 0 && h.stream_allocations == 0 && h.events == 0 && h.pushed == 0) return "";
+    return "contexts " + std::to_string(h.contexts) + ", modules " + std::to_string(h.modules) + ", allocations " + std::to_string(h.allocations) + ", stream allocations " +
+           std::to_string(h.stream_allocations) + ", events " + std::to_string(h.events) + ", pushed " + std::to_string(h.pushed);
+  }
+};
+const Fake& fake() {
+  static const Fake one;
+  return one;
+}
+
+constexpr const char* kVariant = R"(
+tensor slopes: f32[H]
+param period: i64 = 5
+def score_mod(score, b, h, q_idx, kv_idx):
+    return score + slopes[h] * (kv_idx - q_idx)
+def mask_mod(b, h, q_idx, kv_idx):
+    return (q_idx >= kv_idx) and ((q_idx + kv_idx) % period != 3)
+)";
+
+/// The same names, with a kernel that takes the ladder's first tile, which is the host model's: a value of the launch level in a band.
+constexpr const char* kOfTheFirstTile = R"(
+tensor slopes: f32[H]
+param period: i64 = 5
+def score_mod(score, b, h, q_idx, kv_idx):
+    return score + slopes[h] * (kv_idx - q_idx)
+def mask_mod(b, h, q_idx, kv_idx):
+    return (q_idx >= kv_idx) and (q_idx - kv_idx < period * 10)
+)";
+
+Variant variant(const char* text = kVariant) { return *Variant::parse(text); }
+
+/// Skips where there is no NVRTC, and says so.
+bool has_nvrtc() {
+  if (runtime::Nvrtc::open()) return true;
+  WARN("skipped: no NVRTC here");
+  return false;
+}
+
+EngineOptions uncached() {
+  EngineOptions options;
+  options.disk_cache = false;
+  return options;
+}
+
+/// A call's tensors on the host, with room for what comes back.
+struct HostCall {
+  Tensor q{bf16, {2, 4, 150, 64}}, k{bf16, {2, 2, 200, 64}}, v{bf16, {1, 2, 200, 64}}, out{bf16, {2, 4, 150, 64}}, lse{f32, {2, 4, 150}}, slopes{f32, {4}};
+  HostCall() {
+    fill_normal(q.view(), 1, "q"), fill_normal(k.view(), 1, "k"), fill_normal(v.view(), 1, "v"), fill_normal(slopes.view(), 1, "slopes");
+  }
+};
+
+/// The same call with its tensors on "the GPU".
+struct GpuCall {
+  RunArguments arguments;
+  CudaTensor q, k, v, out, lse, slopes;
+
+  static Result<GpuCall> copy(const CudaMemory& memory, const HostCall& host) {
+    GpuCall call;
+    const std::pair<const Tensor*, CudaTensor*> inputs[] = {{&host.q, &call.q}, {&host.k, &call.k}, {&host.v, &call.v}, {&host.slopes, &call.slopes}};
+    for (const auto& [from, to] : inputs) {
+      auto copied = memory.copy_of(from->view());
+      if (!copied) return std::unexpected(copied.error());
+      *to = std::move(*copied);
+    }
+    auto out = memory.allocate(bf16, host.out.view().shape), lse = memory.allocate(f32, host.lse.view().shape);
+    if (!out || !lse) return std::unexpected(!out ? out.error() : lse.error());
+    call.out = std::move(*out), call.lse = std::move(*lse);
+    call.arguments = {.q = call.q.view(), .k = call.k.view(), .v = call.v.view(), .out = call.out.view(), .lse = call.lse.view()};
+    call.arguments.captures.set("slopes", call.slopes.view());
+    call.arguments.captures.set_param("period", 7);
+    call.arguments.q_offset = 40, call.arguments.kv_offset = 3;
+    return call;
+  }
+};
+
+/// Everything that a program does, from the engine to the answer. The first error ends it.
+Result<void> whole_program(HostCall& host, void* stream, const char* text = kVariant) {
+  Engine engine(uncached());
+  auto kernel = engine.compile(variant(text), {.dtype = bf16, .head_dim = 64, .device = Device::cuda()});
+  if (!kernel) return std::unexpected(kernel.error().error);
+  const auto memory = CudaMemory::open();
+  if (!memory) return std::unexpected(memory.error());
+  const auto call = GpuCall::copy(*memory, host);
+  if (!call) return std::unexpected(call.error());
+  if (auto status = (*kernel)->run(call->arguments, stream); !status) return status;
+  if (auto status = memory->copy_back(call->out, host.out.view(), stream); !status) return status;
+  return memory->copy_back(call->lse, host.lse.view(), stream);
+}
+
+int count_of(const std::string& calls, const std::string& name) {
+  int count = 0;
+  for (std::size_t at = 0; (at = calls.find(name + "\n", at)) != std::string::npos; ++at) count += at == 0 || calls[at - 1] == '\n';
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("a launch through the stand-in driver, on the host model, gives the host model's bits") {
+  if (!has_nvrtc()) return;
+  fake().reset();
+  // The kernel that a GPU would run, compiled for the model.
+  const auto impl = VariantAccess::share(variant(kOfTheFirstTile));
+  REQUIRE(impl->form.has_value());
+  const auto functions = ir_functions();
+  REQUIRE(functions.has_value());
+  compiler::CudaHookOptions narrow;
+  narrow.member = compiler::Member::Narrow;
+  const auto kernels = (*functions)->emit_cuda_kernels(*impl->form, narrow, bf16, 64, 64);
+  REQUIRE(kernels.has_value());
+  const auto compiled = compile_cuda_kernel(*impl->form, {.dtype = bf16, .head_dim = 64, .member = compiler::Member::Narrow});
+  REQUIRE(compiled.has_value());
+  REQUIRE(compiled->member.tile == kernels->sources.front().member.tile);
+  const auto object = compile_for_model(kernels->sources.front());
+  REQUIRE(object.has_value());
+  fake().kernel((*object)->symbol("flexc_model_thread"));
+
+  HostCall on_gpu, on_model;
+  const auto status = whole_program(on_gpu, fake().stream(), kOfTheFirstTile);
+  INFO((status ? "" : status.error().message) << fake().violations());
+  REQUIRE(status.has_value());
+  CHECK(fake().violations() == "");
+  CHECK(fake().held() == "");
+
+  Engine engine(uncached());
+  const auto kernel = engine.compile(variant(kOfTheFirstTile), {.dtype = bf16, .head_dim = 64, .device = Device::model()});
+  REQUIRE(kernel.has_value());
+  RunArguments arguments{.q = on_model.q.view(), .k = on_model.k.view(), .v = on_model.v.view(), .out = on_model.out.view(), .lse = on_model.lse.view()};
+  arguments.captures.set("slopes", on_model.slopes.view());
+  arguments.captures.set_param("period", 7);
+  arguments.q_offset = 40, arguments.kv_offset = 3;
+  REQUIRE((*kernel)->run(arguments).has_value());
+  CHECK(std::memcmp(on_gpu.out.data(), on_model.out.data(), on_gpu.out.byte_count()) == 0);
+  CHECK(std::memcmp(on_gpu.lse.data(), on_model.lse.data(), on_gpu.lse.byte_count()) == 0);
+  fake().reset();
+}
+
+TEST_CASE("every failing call of the driver is an error, and leaks nothing") {
+  if (!has_nvrtc()) return;
+  fake().reset();
+  HostCall host;
+  REQUIRE(whole_program(host, nullptr).has_value());
+  const std::string calls = fake().calls();
+  CHECK(fake().violations() == "");
+  CHECK(fake().held() == "");
+
+  // What comes before NVRTC at each call, what comes after it once: a kernel is compiled for each of those.
+  const char* const functions[] = {"cuInit", "cuDriverGetVersion", "cuDeviceGet", "cuDeviceGetName", "cuDeviceGetAttribute", "cuDevicePrimaryCtxRetain", "cuCtxPushCurrent_v2",
+                                   "cuModuleLoadData", "cuModuleGetFunction", "cuFuncSetAttribute", "cuMemAlloc_v2", "cuMemcpyHtoD_v2", "cuTensorMapEncodeTiled",
+                                   "cuMemAllocAsync", "cuMemsetD32Async", "cuLaunchKernel", "cuMemFreeAsync", "cuStreamSynchronize", "cuMemcpyDtoH_v2"};
+  int tried = 0;
+  for (const char* function : functions) {
+    const int made = count_of(calls, function);
+    INFO(function << ", called " << made << " times");
+    CHECK(made > 0);
+    fake().reset();
+    // The last call but one, or the first of the context's, whose last ones give things back and have nobody to tell.
+    fake().fail(function, made > 1 && std::string(function) != "cuCtxPushCurrent_v2" ? made - 1 : 1, 719);
+    const auto status = whole_program(host, nullptr);
+    ++tried;
+    REQUIRE_FALSE(status.has_value());
+    CHECK(status.error().kind != ErrorKind::Input);
+    CHECK_THAT(status.error().message, Contains("CUDA_ERROR_LAUNCH_FAILED (719)"));
+    const std::string name(function);
+    CHECK_THAT(status.error().message, Contains(name.substr(0, name.find("_v2"))));
+    CHECK(fake().violations() == "");
+    // Memory that the driver refuses to free is the driver's.
+    if (name != "cuMemFreeAsync") CHECK(fake().held() == "");
+  }
+  WARN("driver failures: " << tried << " functions, each gives an error and leaks nothing");
+  fake().reset();
+  fake().fail("cuMemAlloc_v2", 1, 2);
+  const auto full = whole_program(host, nullptr);
+  REQUIRE_FALSE(full.has_value());
+  CHECK(full.error().kind == ErrorKind::Environment);
+  CHECK_THAT(full.error().message, Contains("CUDA_ERROR_OUT_OF_MEMORY"));
+}
+
+TEST_CASE("what a call must bring, and what a caller may") {
+  if (!has_nvrtc()) return;
+  fake().reset();
+  Engine engine(uncached());
+  const auto kernel = engine.compile(variant(), {.dtype = bf16, .head_dim = 64, .device = Device::cuda()});
+  REQUIRE(kernel.has_value());
+  CHECK((*kernel)->device().kind == Device::Kind::Cuda);
+  const auto memory = CudaMemory::open();
+  REQUIRE(memory.has_value());
+  HostCall host;
+  const auto call = GpuCall::copy(*memory, host);
+  REQUIRE(call.has_value());
+  const auto refusal = [&](const RunArguments& arguments) {
+    const auto status = (*kernel)->run(arguments);
+    REQUIRE_FALSE(status.has_value());
+    CHECK(status.error().kind == ErrorKind::Input);
+    return status.error().message;
+  };
+  RunArguments wrong = call->arguments;
+  wrong.q = host.q.view();
+  CHECK_THAT(refusal(wrong), Contains("q is in host memory"));
+  wrong = call->arguments;
+  wrong.captures.set("slopes", host.slopes.view());
+  CHECK_THAT(refusal(wrong), Contains("`slopes` is in host memory"));
+  wrong = call->arguments;
+  wrong.k.data = static_cast<char*>(wrong.k.data) + 2;
+  CHECK_THAT(refusal(wrong), Contains("16 bytes"));
+  wrong = call->arguments;
+  wrong.q.strides[2] = 65;
+  CHECK_THAT(refusal(wrong), Contains("stride 65"));
+  wrong = call->arguments;
+  wrong.checked = true;
+  CHECK_THAT(refusal(wrong), Contains("gathers"));
+  RunArguments with_sink = call->arguments;
+  with_sink.sink = call->slopes.view();
+  CHECK((*kernel)->run(with_sink).has_value());
+
+  // A workspace of the caller's: nothing is allocated.
+  RunArguments own = call->arguments;
+  const auto bytes = static_cast<std::int64_t>((*kernel)->workspace_bytes(own));
+  const auto workspace = memory->allocate(u8, {bytes});
+  REQUIRE(workspace.has_value());
+  own.workspace = workspace->view().data;
+  fake().reset();
+  CHECK((*kernel)->run(own, fake().stream()).has_value());
+  CHECK(count_of(fake().calls(), "cuMemAllocAsync") == 0);
+  CHECK(count_of(fake().calls(), "cuLaunchKernel") == 1);
+  CHECK(fake().violations() == "");
+
+  // No keys at all, and no queries.
+  RunArguments empty = call->arguments;
+  empty.k.shape[2] = empty.v.shape[2] = 0;
+  CHECK((*kernel)->run(empty).has_value());
+  empty.q.shape[2] = empty.out.shape[2] = empty.lse.shape[2] = 0;
+  fake().reset();
+  CHECK((*kernel)->run(empty).has_value());
+  CHECK(count_of(fake().calls(), "cuLaunchKernel") == 0);
+  CHECK(fake().violations() == "");
+
+  // Positions beyond what the narrow member assumes: the wide one is compiled, and launched.
+  RunArguments far = call->arguments;
+  far.q_offset = std::int64_t{1} << 40;
+  fake().reset();
+  CHECK((*kernel)->run(far).has_value());
+  CHECK(count_of(fake().calls(), "cuModuleLoadData") == 1);
+  CHECK(fake().violations() == "");
+}
+
+TEST_CASE("automatic takes the GPU where a kernel fits, and only there") {
+  if (!has_nvrtc()) return;
+  fake().reset();
+  {
+    Engine engine(uncached());
+    CHECK((*engine.compile(variant(), {.dtype = bf16, .head_dim = 64}))->device().kind == Device::Kind::Cuda);
+    CHECK((*engine.compile(variant(), {.dtype = f32, .head_dim = 64}))->device().kind != Device::Kind::Cuda);
+    CHECK((*engine.compile(variant(), {.dtype = bf16, .head_dim = 72}))->device().kind != Device::Kind::Cuda);
+  }
+  fake().capability(10, 0);
+  Engine engine(uncached());
+  CHECK((*engine.compile(variant(), {.dtype = bf16, .head_dim = 64}))->device().kind != Device::Kind::Cuda);
+  const auto other = engine.compile(variant(), {.dtype = bf16, .head_dim = 64, .device = Device::cuda()});
+  REQUIRE_FALSE(other.has_value());
+  CHECK(other.error().error.kind == ErrorKind::Environment);
+  CHECK_THAT(other.error().error.message, Contains("compute capability 10.0"));
+  fake().reset();
+}
+
+TEST_CASE("the stand-in notices what is wrong") {
+  fake().reset();
+  const auto driver = runtime::CudaDriver::open();
+  REQUIRE(driver.has_value());
+  const auto some = driver->allocate(1024);
+  REQUIRE(some.has_value());
+  std::vector<std::byte> host(2048);
+  const auto noticed = [&](bool status, const char* what) {
+    CHECK_FALSE(status);
+    CHECK_THAT(fake().violations(), Contains(what));
+    fake().reset();
+  };
+  noticed(driver->copy_in(some->address(), host.data(), 2048).has_value(), "cuMemcpyHtoD");
+  noticed(driver->copy_out(host.data(), some->address() + 512, 1024).has_value(), "cuMemcpyDtoH");
+  noticed(driver->zero_words_on(nullptr, some->address(), 257).has_value(), "cuMemsetD32Async");
+  noticed(driver->synchronize(&host).has_value(), "stream");
+  noticed(driver->free_on(nullptr, some->address()).has_value(), "freed");
+  noticed(driver->load(host, "nothing", 0).has_value(), "cuModuleLoadData");
+  runtime::TensorMapRequest map;
+  map.rank = 2, map.address = some->address(), map.sizes = {64, 8}, map.strides = {128}, map.box = {64, 8}, map.swizzle = runtime::TensorMapRequest::Swizzle::Bytes128;
+  CHECK(driver->encode(map).has_value());
+  map.sizes[1] = 9;
+  noticed(driver->encode(map).has_value(), "beyond its memory");
+  map.sizes[1] = 8, map.strides[0] = 120;
+  noticed(driver->encode(map).has_value(), "multiple of 16");
+  double milliseconds = -1;
+  const auto took = driver->timed(nullptr, [] { return Result<void>{}; });
+  if (took) milliseconds = *took;
+  CHECK(milliseconds == 0);
+  CHECK(fake().violations() == "");
+}
