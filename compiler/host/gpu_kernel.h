@@ -6,6 +6,7 @@
 #include "compiler/host/cuda_compiler.h"
 #include "flexc/dsl/normal_form.h"
 #include "flexc/flexc.h"
+#include "runtime/mask/mask_cache.h"
 
 namespace flexc {
 
