@@ -3,7 +3,7 @@
 
 #include <optional>
 
-#include "flexc/dsl/normal_form.h"
+#include "flexc/dsl/operations.h"
 #include "runtime/tile/program.h"
 
 namespace flexc::compiler {
