@@ -96,6 +96,11 @@ void compare(const dsl::NormalForm& form, const Data& data, const EmittedMod& mo
     mask.emplace(*form.mask, form, environment, data.fresh_sizes());
   }
   const std::vector<std::uint64_t> params = mod.params(form, environment, data.fresh_sizes(), kScale);
+  // The kernel's host fills the launch level by an interpreted program; what the emitted text would fill in must be the same.
+  if (const std::string launch = mod.launch_difference(params); !launch.empty()) {
+    result.difference = "launch level, " + launch.substr(0, launch.find('\n'));
+    return;
+  }
   for (std::size_t round = 0; round < segments.size() && result.difference.empty(); ++round) {
     const flexc_row_segment& segment = segments[round];
     std::vector<float> scores, acc;
