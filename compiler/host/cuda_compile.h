@@ -25,8 +25,8 @@ struct CudaKernelRequest {
 
 /// A kernel and all that a launch has to know of it.
 struct CudaKernelCode {
-  compiler::CudaHooks hooks;
   runtime::HopperMember member;  ///< of the tile that was chosen
+  compiler::Manifest manifest;   ///< what it assumes of a call
   std::string text, ptx, log;  ///< empty for a kernel from the cache
   std::vector<std::byte> cubin;
   runtime::CubinReport report;

@@ -10,6 +10,7 @@
 #include "compiler/host/hopper_members.h"
 #include "compiler/host/tile_programs.h"
 #include "runtime/cuda/driver.h"
+#include "runtime/cuda/member_bytes.h"
 
 namespace flexc {
 namespace {
@@ -32,14 +33,10 @@ Result<LoadedMember> load_member(const runtime::CudaDriver& driver, CudaCompiler
   const auto kernel = compiler.kernel(form, {.dtype = options.dtype, .head_dim = options.head_dim, .member = which});
   if (!kernel) return std::unexpected(kernel.error());
   const runtime::HopperMember& member = kernel->code->member;
-  // A cubin that takes other bytes than are passed would read what lies behind them.
-  const auto parameters = runtime::kernel_parameter_bytes(kernel->code->cubin);
-  if (!parameters) return std::unexpected(parameters.error());
-  if (*parameters != std::vector<unsigned>{sizeof(flexc_hopper_arguments), member.param_words * static_cast<unsigned>(sizeof(std::uint64_t))})
-    return failed(ErrorKind::Internal, fmt::format("{}: the machine code takes other arguments than its description says", kDevice));
+  if (auto status = runtime::check_parameters(kernel->code->cubin, member); !status) return failed(ErrorKind::Internal, fmt::format("{}: {}", kDevice, status.error().message));
   auto module = driver.load(kernel->code->cubin, runtime::kHopperKernel, member.dynamic_smem_bytes);
   if (!module) return std::unexpected(module.error());
-  return LoadedMember{kernel->code, kernel->code->hooks.manifest, std::move(*module)};
+  return LoadedMember{kernel->code, kernel->code->manifest, std::move(*module)};
 }
 
 using GpuMembers = HopperMembers<LoadedMember>;
