@@ -11,7 +11,7 @@ std::vector<std::byte> encode_cuda_payload(const CudaKernelCode& code) {
   std::vector<std::byte> out;
   runtime::put(out, kCubinPayloadFormat);
   runtime::put(out, std::uint32_t{code.spill_bytes});
-  runtime::put_block(out, runtime::serialize({code.member, code.manifest}));
+  runtime::put_block(out, runtime::serialize(code));
   runtime::put_block(out, code.cubin);
   return out;
 }

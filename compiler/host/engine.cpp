@@ -4,8 +4,7 @@
 
 #include "compiler/host/cpu_compile.h"
 #include "compiler/host/dump.h"
-#include "compiler/host/gpu_kernel.h"
-#include "compiler/host/hopper_call.h"
+#include "compiler/host/gpu_compile.h"
 #include "compiler/host/kernel_table.h"
 #include "compiler/host/model_kernel.h"
 #include "compiler/host/oracle_kernel.h"
@@ -13,6 +12,7 @@
 #include "compiler/host/variant_impl.h"
 #include "runtime/cuda/driver.h"
 #include "runtime/host/engine_impl.h"
+#include "runtime/kernel/hopper_call.h"
 
 namespace flexc {
 namespace {
