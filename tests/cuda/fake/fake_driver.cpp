@@ -317,6 +317,12 @@ int cuMemcpyHtoD_v2(std::uint64_t to, const void* from, std::size_t bytes) {
   std::memcpy(reinterpret_cast<void*>(to), from, bytes);
   return 0;
 }
+int cuMemcpyHtoDAsync_v2(std::uint64_t to, const void* from, std::size_t bytes, void* stream) {
+  FLEXC_ENTER("cuMemcpyHtoDAsync_v2");
+  if (!known_stream(stream) || !driver().holds(to, bytes)) return refuse("cuMemcpyHtoDAsync: stream or memory");
+  std::memcpy(reinterpret_cast<void*>(to), from, bytes);
+  return 0;
+}
 int cuMemcpyDtoH_v2(void* to, std::uint64_t from, std::size_t bytes) {
   FLEXC_ENTER("cuMemcpyDtoH_v2");
   if (!driver().holds(from, bytes)) return refuse("cuMemcpyDtoH: not the GPU's memory");
