@@ -18,9 +18,7 @@ nlohmann::ordered_json shape_json(const BenchReport& report) {
   return json;
 }
 
-void add_times(nlohmann::ordered_json& json, const Sample& seconds) {
-  json["median_s"] = seconds.median();
-  json["min_s"] = seconds.least();
+void add_spread(nlohmann::ordered_json& json, const Sample& seconds) {
   json["max_s"] = seconds.most();
   json["quartiles_s"] = {seconds.quantile(0.25), seconds.quantile(0.75)};
 }
@@ -55,10 +53,12 @@ double BenchReport::kv_bytes_per_s(double call_seconds) const {
 
 nlohmann::ordered_json to_json(const BenchReport& report) {
   nlohmann::ordered_json json = {{"variant", report.variant}, {"device", name_of(report.device)}, {"dtype", name_of(report.dtype)}, {"shape", shape_json(report)}};
+  json["median_s"] = report.seconds.median();
+  json["min_s"] = report.seconds.least();
   json["gflops"] = report.gflops(report.seconds.median());
   json["compile_s"] = nullptr;
   if (report.compile_s) json["compile_s"] = *report.compile_s;
-  add_times(json, report.seconds);
+  add_spread(json, report.seconds);
   json["repeat"] = report.seconds.size();
   json["threads"] = report.threads;
   json["pinned"] = report.pinned;
@@ -75,7 +75,9 @@ nlohmann::ordered_json to_json(const BenchReport& report) {
   for (const PeerReport& peer : report.peers) {
     nlohmann::ordered_json entry = {{"name", peer.name}, {"version", peer.version}};
     if (peer.unavailable.empty()) {
-      add_times(entry, peer.seconds);
+      entry["median_s"] = peer.seconds.median();
+      entry["min_s"] = peer.seconds.least();
+      add_spread(entry, peer.seconds);
       entry["ratio"] = peer.seconds.median() / report.seconds.median();
       entry["first_call_s"] = peer.first_call_s;
       entry["relative_difference"] = peer.relative_difference;
