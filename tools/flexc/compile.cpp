@@ -88,7 +88,7 @@ class CompileVerb final : public Verb {
     options.head_dims = parse_integers("--head-dim", *head_dims_, "N[,N]", 1, 64);
     if (features_) options.features = split("--features", *features_);
     const std::string device = device_.value_or("all");
-    if (device != "cpu" && device != "cuda" && device != "all") usage_error(fmt::format("--device {}: expected cpu, cuda or all", device));
+    check_choice("--device", device, "cpu|cuda|all");
     options.for_cpu = device != "cuda", options.for_cuda = device != "cpu";
     if (require_cuda_ && !options.for_cuda) usage_error("--require-cuda and --device cpu contradict each other");
     options.require_cuda = require_cuda_;
