@@ -156,6 +156,9 @@ class ModelKernel final : public Kernel {
     for (const runtime::TensorMapRequest* map : {&plan.q, &plan.k, &plan.v, &plan.out})
       if (auto status = runtime::check_tensor_map(*map); !status) return status;
     model::encode_maps(plan);
+    const auto metadata = hopper_mask(member, arguments, plan);
+    if (!metadata) return std::unexpected(metadata.error());
+    if (*metadata) (*metadata)->point(plan.arguments, reinterpret_cast<std::uintptr_t>((*metadata)->words.data()));
     ModelCall call{plan.arguments, params->data()};
     call.arguments.lse = lse.data();
     call.arguments.lse_head_stride = shape.q_len, call.arguments.lse_batch_stride = shape.q_len * shape.heads;

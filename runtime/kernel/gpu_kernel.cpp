@@ -18,6 +18,7 @@ constexpr std::uint64_t kTmaAlignment = 16;
 constexpr std::int64_t kTmaStride = 8;  // elements of 2 bytes: 16 bytes
 
 constexpr std::int64_t kLeastTileRows = 2 * device::kWarpgroupRows;
+constexpr std::uint64_t kWordsBeforeMask = 1;  // at most, for alignment
 
 std::unexpected<Error> failed(ErrorKind kind, std::string message) { return std::unexpected(Error{kind, std::move(message)}); }
 
@@ -100,7 +101,9 @@ class GpuKernel final : public Kernel {
       plan.arguments.max_scores = static_cast<float*>(arguments.max_scores.data);
       plan.arguments.max_batch_stride = arguments.max_scores.strides[0], plan.arguments.max_head_stride = arguments.max_scores.strides[1];
     }
-    return launch(**loaded, plan.arguments, *params, arguments.workspace, stream);
+    const auto metadata = hopper_mask(member, arguments, plan);
+    if (!metadata) return std::unexpected(metadata.error());
+    return launch(**loaded, plan.arguments, *params, *metadata, arguments.workspace, stream);
   }
 
   Result<BlockMask> block_mask(const MaskShape& shape, const Captures& captures, MaskReport* report) const override { return masks_.build(shape, captures, report); }
@@ -109,7 +112,9 @@ class GpuKernel final : public Kernel {
     if (arguments.q.rank() != 4) return 0;
     // For either member: a tile has at least kLeastTileRows rows.
     const std::int64_t blocks = (arguments.q.shape[2] + kLeastTileRows - 1) / kLeastTileRows;
-    return static_cast<std::size_t>(kFlexcWorkspaceHeader + arguments.q.shape[0] * arguments.q.shape[1] * blocks) * sizeof(unsigned);
+    const auto items = static_cast<std::uint64_t>(arguments.q.shape[0] * arguments.q.shape[1] * blocks);
+    const std::uint64_t of_mask = arguments.mask == nullptr ? 0 : kWordsBeforeMask + runtime::most_mask_words(*arguments.mask, items, kLeastTileRows);
+    return static_cast<std::size_t>(kFlexcWorkspaceHeader + items + of_mask) * sizeof(unsigned);
   }
 
  private:
@@ -130,17 +135,23 @@ class GpuKernel final : public Kernel {
     return members_->member(narrow ? runtime::Member::Narrow : runtime::Member::Wide);
   }
 
-  Result<void> launch(const LoadedMember& loaded, flexc_hopper_arguments& arguments, std::vector<std::uint64_t>& params, void* workspace, void* stream) const {
-    const std::size_t words = runtime::workspace_words(arguments);
+  Result<void> launch(const LoadedMember& loaded, flexc_hopper_arguments& arguments, std::vector<std::uint64_t>& params, const std::optional<runtime::MaskMetadata>& mask,
+                      void* workspace, void* stream) const {
+    const std::size_t words = runtime::workspace_words(arguments), mask_at = (words + kWordsBeforeMask) / 2 * 2;  // pairs of words are aligned to their size
     std::uint64_t own = 0;
     if (workspace == nullptr) {
-      const auto allocated = driver_.allocate_on(stream, words * sizeof(unsigned));
+      const auto allocated = driver_.allocate_on(stream, (mask ? mask_at + mask->words.size() : words) * sizeof(unsigned));
       if (!allocated) return std::unexpected(allocated.error());
       own = *allocated;
       workspace = reinterpret_cast<void*>(own);
     }
     arguments.workspace = static_cast<unsigned*>(workspace);
     auto status = driver_.zero_words_on(stream, reinterpret_cast<std::uint64_t>(workspace), words);
+    if (status && mask) {
+      const std::uint64_t at = reinterpret_cast<std::uint64_t>(workspace) + mask_at * sizeof(unsigned);
+      mask->point(arguments, at);
+      status = driver_.copy_in_on(stream, at, mask->words.data(), mask->words.size() * sizeof(unsigned));
+    }
     if (status) {
       const runtime::HopperMember& member = loaded.code->member;
       void* pointers[] = {&arguments, params.data()};

@@ -100,4 +100,11 @@ runtime::ForwardPlan plan_hopper_call(const runtime::HopperMember& member, const
   return plan;
 }
 
+Result<std::optional<runtime::MaskMetadata>> hopper_mask(const runtime::HopperMember& member, const RunArguments& arguments, const runtime::ForwardPlan& plan) {
+  if (arguments.mask == nullptr || !member.has_mask) return std::nullopt;
+  auto metadata = runtime::mask_metadata(*arguments.mask, plan.arguments, member.tile.m, member.tile.n);
+  if (!metadata) return std::unexpected(metadata.error());
+  return std::move(*metadata);
+}
+
 }  // namespace flexc

@@ -1,11 +1,13 @@
 // A call of the Hopper kernel, as far as the host model and a GPU have it in common: checks, the mods' environment, the launch's arguments.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "flexc/runtime/signature.h"
 #include "runtime/cuda/forward_plan.h"
+#include "runtime/cuda/mask_metadata.h"
 #include "runtime/kernel/arguments.h"
 #include "runtime/kernel/assumptions.h"
 
@@ -42,5 +44,8 @@ runtime::ForwardShape forward_shape(const runtime::HopperMember& member, const C
 /// The plan with positions and scale; lse and workspace are the caller's to fill. `group_heads` as plan_forward takes it.
 runtime::ForwardPlan plan_hopper_call(const runtime::HopperMember& member, const CallShape& shape, const RunArguments& arguments, const runtime::ForwardTensor& q,
                                       const runtime::ForwardTensor& k, const runtime::ForwardTensor& v, const runtime::ForwardTensor& out, std::uint32_t group_heads);
+
+/// What the member needs of the call's block mask: nothing without one, or where bands say all. The plan's arguments are not pointed to it yet.
+Result<std::optional<runtime::MaskMetadata>> hopper_mask(const runtime::HopperMember& member, const RunArguments& arguments, const runtime::ForwardPlan& plan);
 
 }  // namespace flexc
