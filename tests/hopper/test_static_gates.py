@@ -25,15 +25,20 @@ SKIPPED = 77
 OPTIONS = ["--gpu-architecture=sm_90a", "--std=c++17", "--fmad=false", "--no-cache", "--ptxas-options=-v"]
 # (variant, element, M, N, D, pin); mods are the approved ones of tests/goldens/cuda, and `causal_band`, causal as a band, below.
 SETS = {
-    "fast": [("noop", "bf16", 192, 128, 64, "kStore"), ("causal_band", "bf16", 128, 128, 128, "kStore"), ("alibi", "f16", 128, 128, 128, "kSleep")],
+    "fast": [("noop", "bf16", 192, 128, 64, "kStore"), ("causal_band", "bf16", 128, 128, 128, "kStore"), ("alibi", "f16", 128, 128, 128, "kSleep"),
+             ("document", "bf16", 128, 128, 128, "kSleep")],
     "nightly": [(v, e, m, n, d, "kStore") for v in ("noop", "causal_band") for e in ("bf16", "f16")
                 for m, n, d in ((192, 128, 64), (128, 128, 128), (128, 176, 128), (128, 64, 256), (128, 80, 256))] +
-               [(v, "bf16", 128, 128, 128, p) for v in ("alibi", "softcap") for p in ("kStore", "kSleep")],
+               [(v, "bf16", 128, 128, 128, p) for v in ("alibi", "softcap") for p in ("kStore", "kSleep")] +
+               [(v, e, m, n, d, "kSleep") for v, e in (("document", "bf16"), ("document_causal", "f16"), ("natten", "bf16"), ("sliding_tile_3d", "f16"))
+                for m, n, d in ((128, 128, 64), (128, 128, 128), (128, 64, 256))],
     "slots": [("causal_band", "bf16", 192, 128, 64, "kStore"), ("causal_band", "bf16", 128, 128, 128, "kStore"),
-              ("causal_band", "bf16", 128, 176, 128, "kStore"), ("causal_band", "bf16", 128, 64, 256, "kStore")],
+              ("causal_band", "bf16", 128, 176, 128, "kStore"), ("causal_band", "bf16", 128, 64, 256, "kStore"),
+              # These read block masks, a word a tile.
+              ("natten", "bf16", 128, 128, 64, "kStore"), ("document", "bf16", 128, 128, 128, "kStore")],
     "negative": [("noop", "bf16", 128, 128, 128, "kNone"), ("noop", "bf16", 192, 192, 64, "kStore")],
 }
-SLOT_LIMITS = {(192, 128, 64): 6.4, (128, 128, 128): 6.5, (128, 176, 128): 6.1, (128, 64, 256): 9.0}
+SLOT_LIMITS = {(192, 128, 64): 6.4, (128, 128, 64): 6.5, (128, 128, 128): 6.5, (128, 176, 128): 6.1, (128, 64, 256): 9.0}
 CAUSAL_BAND = """
 #include "templates/hooks.cuh"
 namespace flexc::mods {
