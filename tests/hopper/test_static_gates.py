@@ -29,8 +29,11 @@ PAPER = ("noop", "causal", "alibi", "sliding_window", "prefix_lm", "softcap", "d
 # Of the gallery: (variant, dtype, head dim).
 EMITTED = {
     "fast": [("document", "bf16", 64), ("alibi", "f16", 128), ("softcap", "bf16", 128)],
-    "slots": [("causal", "bf16", 64), ("causal", "bf16", 128), ("noop", "bf16", 128), ("causal", "bf16", 256)],
-    "nightly": [(v, e, d) for v in PAPER for e in ("bf16", "f16") for d in (64, 128, 256)],
+    "slots": [("causal", "bf16", 64), ("causal", "bf16", 128), ("noop", "bf16", 128), ("causal", "bf16", 256),
+              # These read block masks, a word a tile.
+              ("natten", "bf16", 64), ("document", "bf16", 128)],
+    "nightly": [(v, e, d) for v in PAPER for e in ("bf16", "f16") for d in (64, 128, 256)] +
+               [(v, e, d) for v, e in (("document_causal", "f16"), ("natten", "bf16"), ("sliding_tile_3d", "f16")) for d in (64, 128, 256)],
 }
 # (variant, element, M, N, D, pin); mods are the approved ones of tests/goldens/cuda, and `causal_band`, causal as a band, below.
 FORMS = {
@@ -39,7 +42,7 @@ FORMS = {
              [(v, "bf16", 128, 128, 128, "kSleep") for v in ("alibi", "softcap")],
     "negative": [("noop", "bf16", 128, 128, 128, "kNone"), ("noop", "bf16", 192, 192, 64, "kStore")],
 }
-SLOT_LIMITS = {(192, 128, 64): 6.4, (128, 128, 128): 6.5, (128, 176, 128): 6.1, (128, 64, 256): 9.0}
+SLOT_LIMITS = {(192, 128, 64): 6.4, (128, 128, 64): 6.5, (128, 128, 128): 6.5, (128, 176, 128): 6.1, (128, 64, 256): 9.0}
 CAUSAL_BAND = """
 #include "templates/hooks.cuh"
 namespace flexc::mods {
