@@ -156,7 +156,7 @@ Result<CudaKernels> emit_cuda_kernels(const dsl::NormalForm& form, const CudaHoo
   kernels.hooks = std::move(*hooks);
   if (dtype == DType::BF16 || dtype == DType::F16) {
     const auto element = dtype == DType::BF16 ? device::Element::kBf16 : device::Element::kF16;
-    for (const cuda::GemmShape& tile : cuda::tile_ladder(kernels.hooks, element, head_dim, value_dim))
+    for (const cuda::GemmShape& tile : cuda::tile_ladder(kernels.hooks, element, head_dim, value_dim, options.widest_tile))
       if (cuda::fits_shared_memory(kernels.hooks, tile)) kernels.sources.push_back(cuda::hopper_source(kernels.hooks, tile));
   }
   if (kernels.sources.empty()) return std::unexpected(Error{ErrorKind::Usage, fmt::format("no tile for dtype {} and head dim {}", name_of(dtype), head_dim)});

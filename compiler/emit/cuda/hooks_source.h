@@ -31,6 +31,7 @@ struct CudaHookOptions {
   std::string struct_name = "Hooks";   ///< several structs may stand in one translation unit
   bool with_include = true;
   Member member = Member::Wide;
+  bool widest_tile = false;  ///< kernels: the ladder begins with the widest tile that there is for the variant
 };
 
 }  // namespace flexc::compiler
