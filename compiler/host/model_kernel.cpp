@@ -8,13 +8,13 @@
 
 #include <fmt/format.h>
 
-#include "compiler/host/hopper_call.h"
-#include "compiler/host/hopper_members.h"
 #include "compiler/host/host_compiler.h"
 #include "compiler/host/ir_library.h"
 #include "compiler/host/tile_programs.h"
 #include "flexc/io.h"
 #include "runtime/cuda/device_templates.h"
+#include "runtime/kernel/hopper_call.h"
+#include "runtime/kernel/hopper_members.h"
 #include "templates/model/forward_plan.h"
 #include "templates/model/simulator.h"
 

@@ -3,7 +3,9 @@
 #include <dlfcn.h>
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include "compiler/host/cuda_compile.h"
 #include "compiler/host/ir_library.h"
@@ -341,6 +343,39 @@ TEST_CASE("what a call must bring, and what a caller may") {
   CHECK((*kernel)->run(far).has_value());
   CHECK(count_of(fake().calls(), "cuModuleLoadData") == 1);
   CHECK(fake().violations() == "");
+}
+
+TEST_CASE("the engine's one cache on disk has cubins too, and the engine counts them") {
+  if (!has_nvrtc()) return;
+  fake().reset();
+  std::string folder = "/tmp/flexc-gpu-kernel-XXXXXX";
+  REQUIRE(mkdtemp(folder.data()) != nullptr);
+  const auto counted = [&](std::string* warning) {
+    EngineOptions options;
+    options.cache_dir = folder;
+    options.on_warning = [warning](std::string_view text) { *warning += text; };
+    Engine engine(options);
+    REQUIRE(engine.compile(variant(), {.dtype = bf16, .head_dim = 64, .device = Device::cuda()}).has_value());
+    REQUIRE(engine.compile(variant(), {.dtype = bf16, .head_dim = 64, .device = Device::cuda()}).has_value());
+    REQUIRE(engine.compile(variant(), {.dtype = f32, .head_dim = 64, .device = Device::cpu()}).has_value());
+    return engine.statistics();
+  };
+  std::string warnings;
+  const EngineStatistics first = counted(&warnings), second = counted(&warnings);
+  CHECK(first.kernels_made == 2);
+  CHECK(first.compilations == 2);
+  CHECK(first.disk_hits == 0);
+  CHECK(second.kernels_made == 2);
+  CHECK(second.compilations == 0);
+  CHECK(second.disk_hits == 2);
+  CHECK(warnings.empty());
+  // One warning for all that the engine keeps there.
+  std::filesystem::permissions(folder, std::filesystem::perms::all);
+  const EngineStatistics refused = counted(&warnings);
+  CHECK(refused.compilations == 2);
+  CHECK_THAT(warnings, Contains(folder));
+  CHECK(warnings.find(folder) == warnings.rfind(folder));
+  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("automatic takes the GPU where a kernel fits, and only there") {

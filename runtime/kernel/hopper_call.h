@@ -2,18 +2,20 @@
 #pragma once
 
 #include <optional>
+#include <span>
+#include <vector>
 
-#include "runtime/kernel/arguments.h"
-#include "runtime/kernel/assumptions.h"
-#include "flexc/dsl/normal_form.h"
+#include "flexc/runtime/signature.h"
 #include "runtime/cuda/forward_plan.h"
 #include "runtime/cuda/mask_metadata.h"
+#include "runtime/kernel/arguments.h"
+#include "runtime/kernel/assumptions.h"
 
 namespace flexc {
 
-/// Usage for a dtype that the Hopper kernel does not take, Input for head dims. `device` is for messages: "device model".
 /// Head dims that machine code is made for, or all that the kernel pads to whole panels.
 enum class HopperDims { Compiled, Padded };
+/// Usage for a dtype that the Hopper kernel does not take, Input for head dims. `device` is for messages: "device model".
 Result<void> check_hopper_options(std::string_view device, const CompileOptions& options, HopperDims dims);
 
 struct HopperCall {
@@ -23,13 +25,18 @@ struct HopperCall {
 };
 
 /// Every check that needs no kernel. Tensors and captures are in `memory`.
-Result<HopperCall> bind_hopper_call(std::string_view device, const dsl::NormalForm& form, const CompileOptions& options, const RunArguments& arguments, MemoryKind memory);
+Result<HopperCall> bind_hopper_call(std::string_view device, const runtime::Signature& signature, const CompileOptions& options, const RunArguments& arguments, MemoryKind memory);
 
 /// Whether the member can fold this scale into its exponents.
 Result<void> check_hopper_scale(std::string_view device, const runtime::HopperMember& member, const CallShape& shape);
 
+/// Every word of Params (templates/hooks.cuh), in the order of `layout`. Capture pointers are the views' own, so they belong to the memory in which the
+/// kernel runs. `fresh` is what runtime::bind_dims returned.
+Result<std::vector<std::uint64_t>> pack_hook_params(std::span<const runtime::HookWords> layout, const runtime::LaunchProgram& launch, const runtime::Signature& signature,
+                                                    const runtime::Environment& environment, std::span<const std::int64_t> fresh, double scale);
+
 /// The member's second argument.
-Result<std::vector<std::uint64_t>> hopper_params(const runtime::HopperMember& member, const dsl::NormalForm& form, const HopperCall& call);
+Result<std::vector<std::uint64_t>> hopper_params(const runtime::HopperMember& member, const runtime::Signature& signature, const HopperCall& call);
 
 /// The extents and the tile.
 runtime::ForwardShape forward_shape(const runtime::HopperMember& member, const CallShape& shape, const RunArguments& arguments);
