@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "compiler/host/hopper_call.h"
+#include "compiler/host/hopper_forms.h"
 #include "compiler/host/hopper_members.h"
 #include "compiler/host/tile_programs.h"
 #include "runtime/cuda/driver.h"
@@ -28,8 +29,8 @@ struct LoadedMember {
   runtime::CudaModule module;
 };
 
-Result<LoadedMember> load_member(const runtime::CudaDriver& driver, CudaCompiler& compiler, const dsl::NormalForm& form, const CompileOptions& options, compiler::Member which) {
-  const auto kernel = compiler.kernel(form, {.dtype = options.dtype, .head_dim = options.head_dim, .member = which});
+Result<LoadedMember> load_member(const runtime::CudaDriver& driver, CudaCompiler& compiler, const dsl::NormalForm& form, const CompileOptions& options, const compiler::HopperForms& forms, compiler::Member which) {
+  const auto kernel = compiler.kernel(form, {.dtype = options.dtype, .head_dim = options.head_dim, .member = which, .forms = forms});
   if (!kernel) return std::unexpected(kernel.error());
   const runtime::HopperMember& member = kernel->code->member;
   // A cubin that takes other bytes than are passed would read what lies behind them.
@@ -66,8 +67,8 @@ flexc_tensor_map bytes_of(const runtime::TensorMap& map) {
 
 class GpuKernel final : public Kernel {
  public:
-  GpuKernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, runtime::CudaDriver driver, std::unique_ptr<GpuMembers> members, std::shared_ptr<runtime::MaskCache> masks)
-      : form_(std::move(form)), masks_(form_, compiled_tile_program(form_), std::move(masks)), options_(std::move(options)), driver_(std::move(driver)), members_(std::move(members)) {}
+  GpuKernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, compiler::HopperForms forms, runtime::CudaDriver driver, std::unique_ptr<GpuMembers> members, std::shared_ptr<runtime::MaskCache> masks)
+      : form_(std::move(form)), masks_(form_, compiled_tile_program(form_), std::move(masks)), options_(std::move(options)), forms_(forms), driver_(std::move(driver)), members_(std::move(members)) {}
 
   Device device() const override { return Device::cuda(); }
 
@@ -75,12 +76,17 @@ class GpuKernel final : public Kernel {
     auto bound = bind_hopper_call(kDevice, *form_, options_, arguments, MemoryKind::Cuda);
     if (!bound) return std::unexpected(bound.error());
     const CallShape& shape = bound->shape;
+    if (auto status = check_hopper_forms(kDevice, forms_, arguments); !status) return status;
     if (auto status = check_tensors(arguments); !status) return status;
     const auto loaded = choose(arguments, *bound);
     if (!loaded) return std::unexpected(loaded.error());
     const runtime::HopperMember& member = (*loaded)->code->member;
     if (auto status = check_hopper_scale(kDevice, member, shape); !status) return status;
-    if (shape.q_len == 0) return {};
+    if (shape.q_len == 0) {
+      // Nothing is launched; whoever asks the workspace finds no fault.
+      if (arguments.workspace == nullptr) return {};
+      return driver_.zero_words_on(stream, reinterpret_cast<std::uint64_t>(arguments.workspace), kFlexcWorkspaceHeader);
+    }
     auto params = hopper_params(member, *form_, *bound);
     if (!params) return std::unexpected(params.error());
 
@@ -164,6 +170,7 @@ class GpuKernel final : public Kernel {
   std::shared_ptr<const dsl::NormalForm> form_;
   MaskBuilder masks_;
   CompileOptions options_;
+  compiler::HopperForms forms_;
   runtime::CudaDriver driver_;
   std::unique_ptr<GpuMembers> members_;
 };
@@ -174,9 +181,11 @@ Result<std::shared_ptr<const Kernel>> make_gpu_kernel(std::shared_ptr<const dsl:
   auto driver = runtime::CudaDriver::open();
   if (!driver) return failed(driver.error().kind, fmt::format("{}: {}; use device cpu or oracle", kDevice, driver.error().message));
   if (auto status = check_hopper_options(kDevice, options, HopperDims::Compiled); !status) return std::unexpected(status.error());
-  auto members = GpuMembers::make([form, options, compiler = std::move(compiler), driver = *driver](compiler::Member which) { return load_member(driver, *compiler, *form, options, which); });
+  const auto forms = hopper_forms_from_environment(options.dtype);
+  if (!forms) return std::unexpected(forms.error());
+  auto members = GpuMembers::make([form, options, forms = *forms, compiler = std::move(compiler), driver = *driver](compiler::Member which) { return load_member(driver, *compiler, *form, options, forms, which); });
   if (!members) return std::unexpected(members.error());
-  return std::make_shared<GpuKernel>(std::move(form), std::move(options), std::move(*driver), std::move(*members), std::move(masks));
+  return std::make_shared<GpuKernel>(std::move(form), std::move(options), *forms, std::move(*driver), std::move(*members), std::move(masks));
 }
 
 }  // namespace flexc

@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include "compiler/host/hopper_call.h"
+#include "compiler/host/hopper_forms.h"
 #include "compiler/host/hopper_members.h"
 #include "compiler/host/host_compiler.h"
 #include "compiler/host/ir_library.h"
@@ -113,11 +114,11 @@ struct LoadedMember {
   std::shared_ptr<const LoadedObject> object;
 };
 
-Result<LoadedMember> load_member(const dsl::NormalForm& form, const CompileOptions& options, compiler::Member which) {
+Result<LoadedMember> load_member(const dsl::NormalForm& form, const CompileOptions& options, const compiler::HopperForms& forms, compiler::Member which) {
   const auto functions = ir_functions();
   if (!functions) return std::unexpected(functions.error());
   compiler::CudaHookOptions hook_options;
-  hook_options.member = which;
+  hook_options.member = which, hook_options.forms = forms;
   auto kernels = (*functions)->emit_cuda_kernels(form, hook_options, options.dtype, static_cast<unsigned>(options.head_dim), static_cast<unsigned>(options.value_dim != 0 ? options.value_dim : options.head_dim));
   if (!kernels) return std::unexpected(kernels.error());
   auto object = compile_for_model(kernels->sources.front());
@@ -129,14 +130,15 @@ using ModelMembers = HopperMembers<LoadedMember>;
 
 class ModelKernel final : public Kernel {
  public:
-  ModelKernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::unique_ptr<ModelMembers> members, std::shared_ptr<runtime::MaskCache> masks)
-      : form_(std::move(form)), masks_(form_, compiled_tile_program(form_), std::move(masks)), options_(std::move(options)), members_(std::move(members)) {}
+  ModelKernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, compiler::HopperForms forms, std::unique_ptr<ModelMembers> members, std::shared_ptr<runtime::MaskCache> masks)
+      : form_(std::move(form)), masks_(form_, compiled_tile_program(form_), std::move(masks)), options_(std::move(options)), forms_(forms), members_(std::move(members)) {}
 
   Device device() const override { return Device::model(); }
 
   Result<void> run(const RunArguments& arguments, void*) const override {
     auto bound = bind_hopper_call(kDevice, *form_, options_, arguments, MemoryKind::Host);
     if (!bound) return std::unexpected(bound.error());
+    if (auto status = check_hopper_forms(kDevice, forms_, arguments); !status) return status;
     const CallShape& shape = bound->shape;
     auto launch = options_from_environment();
     if (!launch) return std::unexpected(launch.error());
@@ -175,10 +177,7 @@ class ModelKernel final : public Kernel {
       return failed(ErrorKind::Internal, fmt::format("{}: {} (CTA {}, thread {}; seed {}, policy {}): {}", kDevice, model::fault_name(report.fault), report.block, report.thread,
                                                      launch->seed, model::policy_name(launch->policy), report.text));
     }
-    if (workspace[kFlexcWorkNonFinite] != 0) {
-      return failed(ErrorKind::Input, "device model: the output has values that are not finite; telling NaN at removed pairs from the others needs a careful path, "
-                                      "which the Hopper kernel does not have yet; use device cpu");
-    }
+    if (auto status = runtime::check_work(kDevice, workspace.data()); !status) return status;
     out.set_widen(options_.dtype == bf16 ? &bf16_to_float : &f16_to_float);
     out.copy_to(arguments.out);
     if (!arguments.lse.absent()) store_rows(lse, shape, arguments.lse);
@@ -209,6 +208,7 @@ class ModelKernel final : public Kernel {
   std::shared_ptr<const dsl::NormalForm> form_;
   MaskBuilder masks_;
   CompileOptions options_;
+  compiler::HopperForms forms_;
   std::unique_ptr<ModelMembers> members_;
 };
 
@@ -238,9 +238,11 @@ Result<std::shared_ptr<const LoadedObject>> compile_for_model(const compiler::cu
 
 Result<std::shared_ptr<const Kernel>> make_model_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::shared_ptr<runtime::MaskCache> masks) {
   if (auto status = check_hopper_options(kDevice, options, HopperDims::Padded); !status) return std::unexpected(status.error());
-  auto members = ModelMembers::make([form, options](compiler::Member which) { return load_member(*form, options, which); });
+  const auto forms = hopper_forms_from_environment(options.dtype);
+  if (!forms) return std::unexpected(forms.error());
+  auto members = ModelMembers::make([form, options, forms = *forms](compiler::Member which) { return load_member(*form, options, forms, which); });
   if (!members) return std::unexpected(members.error());
-  return std::make_shared<ModelKernel>(std::move(form), std::move(options), std::move(*members), std::move(masks));
+  return std::make_shared<ModelKernel>(std::move(form), std::move(options), *forms, std::move(*members), std::move(masks));
 }
 
 }  // namespace flexc

@@ -16,6 +16,7 @@
 #include "runtime/kernel/bindings.h"
 #include "compiler/host/cuda_compile.h"
 #include "compiler/host/hopper_call.h"
+#include "compiler/host/hopper_forms.h"
 #include "compiler/host/ir_library.h"
 #include "compiler/host/model_kernel.h"
 #include "compiler/host/variant_impl.h"
@@ -103,7 +104,8 @@ void write_case(const Options& options, const GalleryEntry& entry, std::int64_t 
   const Variant variant = *Variant::parse(entry.text, {.name = std::string(entry.name)});
   const auto impl = VariantAccess::share(variant);
   const dsl::NormalForm& form = *impl->form;
-  const auto code = take(compile_cuda_kernel(form, {.dtype = bf16, .head_dim = head_dim, .in_child = true, .gallery_name = std::string(entry.name)}));
+  const auto forms = take(hopper_forms_from_environment(bf16));
+  const auto code = take(compile_cuda_kernel(form, {.dtype = bf16, .head_dim = head_dim, .forms = forms, .in_child = true, .gallery_name = std::string(entry.name)}));
   kit::Case made;
   made.variant = entry.name, made.name = fmt::format("{}_{}", entry.name, head_dim);
   made.cubin = "cubins/" + made.name + ".cubin";
@@ -151,7 +153,7 @@ void write_case(const Options& options, const GalleryEntry& entry, std::int64_t 
   const auto functions = take(ir_functions());
   compiler::CudaHookOptions narrow;
   narrow.gallery_name = entry.name;
-  narrow.member = compiler::Member::Narrow;
+  narrow.member = compiler::Member::Narrow, narrow.forms = forms;
   const auto kernels = take(functions->emit_cuda_kernels(form, narrow, bf16, static_cast<unsigned>(head_dim), static_cast<unsigned>(head_dim)));
   const auto source = std::ranges::find_if(kernels.sources, [&](const auto& each) { return each.member.tile == code.member.tile; });
   if (source == kernels.sources.end()) give_up({ErrorKind::Internal, "the tile is not in the ladder"});
