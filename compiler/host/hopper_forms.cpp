@@ -68,10 +68,4 @@ Result<HopperForms> hopper_forms_from_environment(DType dtype) {
   return parse_hopper_forms(text != nullptr ? text : "", dtype);
 }
 
-Result<void> check_hopper_forms(std::string_view device, const HopperForms& forms, const RunArguments& arguments) {
-  if (forms.lazy_maximum && !arguments.max_scores.absent())
-    return std::unexpected(Error{ErrorKind::Input, fmt::format("{}: a kernel with the lazy maximum ({}) has no max_scores; leave one of the two out", device, kVariable)});
-  return {};
-}
-
 }  // namespace flexc

@@ -6,7 +6,6 @@
 #include "compiler/emit/cuda/hopper_forms.h"
 #include "flexc/dtype.h"
 #include "flexc/error.h"
-#include "flexc/kernel.h"
 
 namespace flexc {
 
@@ -16,8 +15,5 @@ Result<compiler::HopperForms> parse_hopper_forms(std::string_view text, DType dt
 
 /// Of $FLEXC_HOPPER_FORMS.
 Result<compiler::HopperForms> hopper_forms_from_environment(DType dtype);
-
-/// Input where a call asks for what the form does not have: max_scores with the lazy maximum. `device` is for messages: "device model".
-Result<void> check_hopper_forms(std::string_view device, const compiler::HopperForms& forms, const RunArguments& arguments);
 
 }  // namespace flexc

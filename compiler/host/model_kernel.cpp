@@ -8,14 +8,14 @@
 
 #include <fmt/format.h>
 
-#include "compiler/host/hopper_call.h"
 #include "compiler/host/hopper_forms.h"
-#include "compiler/host/hopper_members.h"
 #include "compiler/host/host_compiler.h"
 #include "compiler/host/ir_library.h"
 #include "compiler/host/tile_programs.h"
 #include "flexc/io.h"
 #include "runtime/cuda/device_templates.h"
+#include "runtime/kernel/hopper_call.h"
+#include "runtime/kernel/hopper_members.h"
 #include "templates/model/forward_plan.h"
 #include "templates/model/simulator.h"
 
@@ -130,15 +130,14 @@ using ModelMembers = HopperMembers<LoadedMember>;
 
 class ModelKernel final : public Kernel {
  public:
-  ModelKernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, compiler::HopperForms forms, std::unique_ptr<ModelMembers> members, std::shared_ptr<runtime::MaskCache> masks)
-      : form_(std::move(form)), masks_(form_, compiled_tile_program(form_), std::move(masks)), options_(std::move(options)), forms_(forms), members_(std::move(members)) {}
+  ModelKernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::unique_ptr<ModelMembers> members, std::shared_ptr<runtime::MaskCache> masks)
+      : form_(std::move(form)), masks_(form_, compiled_tile_program(form_), std::move(masks)), options_(std::move(options)), members_(std::move(members)) {}
 
   Device device() const override { return Device::model(); }
 
   Result<void> run(const RunArguments& arguments, void*) const override {
     auto bound = bind_hopper_call(kDevice, *form_, options_, arguments, MemoryKind::Host);
     if (!bound) return std::unexpected(bound.error());
-    if (auto status = check_hopper_forms(kDevice, forms_, arguments); !status) return status;
     const CallShape& shape = bound->shape;
     auto launch = options_from_environment();
     if (!launch) return std::unexpected(launch.error());
@@ -147,6 +146,7 @@ class ModelKernel final : public Kernel {
     if (!loaded) return std::unexpected(loaded.error());
     const runtime::HopperMember& member = (*loaded)->member;
     if (auto status = check_hopper_scale(kDevice, member, shape); !status) return status;
+    if (auto status = check_hopper_outputs(kDevice, member, arguments); !status) return status;
     if (shape.q_len == 0) return {};
     const auto params = hopper_params(member, *form_, *bound);
     if (!params) return std::unexpected(params.error());
@@ -158,6 +158,9 @@ class ModelKernel final : public Kernel {
     for (const runtime::TensorMapRequest* map : {&plan.q, &plan.k, &plan.v, &plan.out})
       if (auto status = runtime::check_tensor_map(*map); !status) return status;
     model::encode_maps(plan);
+    const auto metadata = hopper_mask(member, arguments, plan);
+    if (!metadata) return std::unexpected(metadata.error());
+    if (*metadata) (*metadata)->point(plan.arguments, reinterpret_cast<std::uintptr_t>((*metadata)->words.data()));
     ModelCall call{plan.arguments, params->data()};
     call.arguments.lse = lse.data();
     call.arguments.lse_head_stride = shape.q_len, call.arguments.lse_batch_stride = shape.q_len * shape.heads;
@@ -208,7 +211,6 @@ class ModelKernel final : public Kernel {
   std::shared_ptr<const dsl::NormalForm> form_;
   MaskBuilder masks_;
   CompileOptions options_;
-  compiler::HopperForms forms_;
   std::unique_ptr<ModelMembers> members_;
 };
 
@@ -242,7 +244,7 @@ Result<std::shared_ptr<const Kernel>> make_model_kernel(std::shared_ptr<const ds
   if (!forms) return std::unexpected(forms.error());
   auto members = ModelMembers::make([form, options, forms = *forms](compiler::Member which) { return load_member(*form, options, forms, which); });
   if (!members) return std::unexpected(members.error());
-  return std::make_shared<ModelKernel>(std::move(form), std::move(options), *forms, std::move(*members), std::move(masks));
+  return std::make_shared<ModelKernel>(std::move(form), std::move(options), std::move(*members), std::move(masks));
 }
 
 }  // namespace flexc

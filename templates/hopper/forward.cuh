@@ -53,15 +53,29 @@ struct Consumer {
     if constexpr (kTakesTurns<Config>) named_barrier_arrive(SITE(pass_turn), kTurnBarrier + next, 2 * kWarpgroupThreads);
   }
 
+  /// The word of the tile in K's buffer `stage` (TileWalk), for members that read block masks. Before K is let go of.
+  FLEXC_DEVICE u32 tile_word(u32 stage) const {
+    if constexpr (!kReadsBlockMask<Hooks>) return 0;
+    const u32 word = shared_load(SITE(read_tile), barriers.tile(stage));
+    warp_sync(SITE(tile_read));  // one lane lets go of it for all, together with K
+    return word;
+  }
+
   /// S becomes exponentials: the score stage, the mask where the tile needs one, online softmax.
-  FLEXC_DEVICE void scores_to_exponentials(const Item& item, const Rows<Config, Hooks>& rows, u32 it, u32 t, bool exact,
+  FLEXC_DEVICE void scores_to_exponentials(const Item& item, const Rows<Config, Hooks>& rows, u32 it, u32 t, u32 word, bool exact,
                                            RowState& state, float (&scores)[Config::kScores], float (&rescale)[2]) const {
-    const i32 tile = item.ranges.template tile<Hooks>(t);
+    const i32 tile = kReadsBlockMask<Hooks> ? static_cast<i32>(word >> 1) : item.ranges.template tile<Hooks>(t);
     const u32 stage = ring_stage(SITE(table_stage), it);
     const SharedTable<Config> table = table_of_stage<Config>(stage);
     if constexpr (Config::kSlots > 0) mbarrier_wait(SITE(wait_table), barriers.table_full(stage), ring_parity(SITE(table_parity), it));
     const Logits logits = score_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
-    if (!item.ranges.template full<Hooks>(tile)) mask_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
+    bool full;
+    if constexpr (kReadsBlockMask<Hooks>) {
+      full = !warp_any(SITE(mask_vote), (word & 1) == 0);  // all lanes have the same word; the vote tells the compiler
+    } else {
+      full = item.ranges.template full<Hooks>(tile);
+    }
+    if (!full) mask_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
     if constexpr (Config::kSlots > 0) warp_sync(SITE(table_read));  // one lane lets go of the table for all, together with V
     constexpr bool kRowTerm = Hooks::kScoreClass == ScoreClass::kAffine;
     if constexpr (Config::kOptions.lazy_maximum) {
@@ -103,6 +117,7 @@ struct Consumer {
 
     const u32 first_stage = ring_stage(SITE(first_k_stage), it);
     mbarrier_wait(SITE(wait_first_k), barriers.k_full(first_stage), ring_parity(SITE(first_k_parity), it));
+    u32 word = tile_word(first_stage);
     wgmma_fence(SITE(first_qk_fence));
     qk_gemm<Config>(SITE(first_qk), scores, q, k_descriptor(first_stage));
     wgmma_commit(SITE(first_qk_commit));
@@ -115,7 +130,7 @@ struct Consumer {
     for (;;) {
       float rescale[2];
       const bool first = t == 0, rescales = exact;
-      scores_to_exponentials(item, rows, it, t, exact, state, scores, rescale);
+      scores_to_exponentials(item, rows, it, t, word, exact, state, scores, rescale);
       pin<Config::kOptions.pin>(SITE(pin), state.sum[0] + state.sum[1]);
       if constexpr (Config::kOptions.lazy_maximum) exact = exact_is_due(state);
       wgmma_wait<0>(SITE(pv_wait), output);
@@ -128,6 +143,7 @@ struct Consumer {
 
       const u32 k_stage = ring_stage(SITE(k_stage), it + 1), v_stage = ring_stage(SITE(v_stage), it);
       mbarrier_wait(SITE(wait_k), barriers.k_full(k_stage), ring_parity(SITE(k_parity), it + 1));
+      word = tile_word(k_stage);
       take_turn();
       wgmma_fence(SITE(qk_fence));
       qk_gemm<Config>(SITE(qk), scores, q, k_descriptor(k_stage));

@@ -16,6 +16,7 @@ const std::vector<ForwardKernel>& forward_kernels() {
       Member<kBf16, 128, 64, Hollow, 64, Lazy>::kernel("empty rows"),
       Member<kBf16, 128, 64, Window, 64, Lazy>::kernel("window"),
       Member<kBf16, 128, 64, WindowAsMask, 64, Lazy>::kernel("window as mask"),
+      Member<kBf16, 128, 64, Scattered, 64, Lazy>::kernel("scattered"),
   };
   return all;
 }

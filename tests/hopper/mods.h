@@ -137,6 +137,16 @@ struct BandAndMask : TwoIntervals {
   static bool kept(int b, int h, int q, int kv) { return TwoIntervals::kept(b, h, q, kv) && (q + kv) % 3 != 0; }
 };
 
+// A pattern without bands, of its own in each batch and head: tiles of all kinds, and 70 rows that keep nothing.
+struct Scattered : Plain {
+  static constexpr bool kHasMask = true;
+  template <class Table>
+  static bool keep(const Params&, const Row& row, Position kv, const Table&, int) {
+    return kept(row.b, row.h, row.q, kv);
+  }
+  static bool kept(int b, int h, int q, int kv) { return (q / 150 + kv / 70 + h + 2 * b) % 3 == 0 && !(q >= 140 && q < 210 + 90 * h); }
+};
+
 // A kernel: a tile, options, mods.
 struct Exact {
   static constexpr flexc::device::ForwardOptions kOptions{};

@@ -212,6 +212,21 @@ TEST_CASE("lazy maximum: tiles that keep nothing of a row make no difference") {
   }
 }
 
+TEST_CASE("lazy maximum: the same bits without a block mask and with an exact one") {
+  ForwardProblem problem(forward_kernel("scattered"), 1, 2, 1, 300, 450);
+  problem.set_scores([](int q) { return 1 - 0.25 * (q % 4); }, [](int kv) { return 45.0 * (kv / 64) + kv % 5; });
+  const Tiles all = tiles(run(problem));
+  CHECK(problem.judge() == "");
+  const auto out = problem.out();
+  const auto lse = problem.lse();
+  const flexc::BlockMask mask = problem.exact_mask(128, 64);
+  problem.set_mask(&mask);
+  const Tiles few = tiles(run(problem));
+  CHECK(few.all < all.all);
+  CHECK(problem.out() == out);
+  CHECK(problem.lse() == lse);
+}
+
 TEST_CASE("lazy maximum: a sink far above and far below the reference") {
   for (const float sink : {-200.0f, 0.0f, 60.0f, 87.0f, 200.0f}) {
     for (const double jump : {0.0, 120.0}) {

@@ -1,9 +1,12 @@
 // Attention problems for the forward kernel on the model, and what their answers are judged by.
 #pragma once
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "flexc/block_mask.h"
+#include "runtime/cuda/mask_metadata.h"
 #include "templates/hopper/launch.h"
 #include "templates/hopper/tile.h"
 #include "templates/model/forward_plan.h"
@@ -38,6 +41,13 @@ class ForwardProblem {
   void set_scores(const std::function<double(int q)>& row, const std::function<double(int kv)>& column);
   // A sink for every head, in natural units.
   void set_sink(float sink) { sink_.assign(static_cast<size_t>(shape_.heads), sink); }
+  // The runs that follow get it; null: none. `group_heads` as plan_forward takes it.
+  void set_mask(const flexc::BlockMask* mask, uint32_t group_heads = 0);
+  // As the kernel is given it: a test may falsify it.
+  flexc::runtime::MaskMetadata& metadata() { return *metadata_; }
+  // Lengths, batches and heads of the problem, for masks.
+  flexc::BlockMask frame(int32_t block_q, int32_t block_kv) const;
+  flexc::BlockMask exact_mask(int32_t block_q, int32_t block_kv) const;
 
   // Runs the kernel; the output, and lse, are in out() and lse().
   model::LaunchResult run(model::LaunchOptions options);
@@ -54,6 +64,7 @@ class ForwardProblem {
     std::vector<double> out, lse, rounded_out;
   };
   const Reference& reference();
+  KernelArguments plan();
   float widen(uint16_t bits) const;
   uint16_t narrow(double value) const;
 
@@ -63,6 +74,8 @@ class ForwardProblem {
   std::vector<float> lse_, sink_;
   std::vector<unsigned> workspace_;
   Reference reference_;
+  std::optional<flexc::runtime::MaskMetadata> metadata_;
+  uint32_t group_heads_ = 0;
   model::Simulator simulator_;
 };
 

@@ -33,13 +33,13 @@ bool fits_shared_memory(const CudaHooks& hooks, const GemmShape& tile) { return 
 
 namespace {
 
-runtime::HopperMember member_of(const CudaHooks& hooks, const GemmShape& tile) {
+runtime::HopperMember member_of(const CudaHooks& hooks, const GemmShape& tile, const HopperForms& forms) {
   runtime::HopperMember member;
   member.tile = tile;
   member.threads = (tile.m / device::kWarpgroupRows + 1) * device::kWarpgroupThreads;
   member.dynamic_smem_bytes = layout_of(hooks, tile).used;
   member.score_class = hooks.score_class;
-  member.has_band = hooks.has_band, member.has_mask = hooks.has_mask;
+  member.has_band = hooks.has_band, member.has_mask = hooks.has_mask, member.lazy_maximum = forms.lazy_maximum;
   member.params = hooks.params, member.param_words = hooks.param_words;
   member.launch = hooks.launch;
   return member;
@@ -64,7 +64,7 @@ std::string kernel_text(const runtime::HopperMember& member, const HopperForms& 
 }  // namespace
 
 HopperSource hopper_source(const CudaHooks& hooks, const GemmShape& tile, const HopperForms& forms) {
-  const runtime::HopperMember member = member_of(hooks, tile);
+  const runtime::HopperMember member = member_of(hooks, tile, forms);
   const std::string head = hooks.text + fmt::format("\n{}\n#include \"templates/hopper/primitives.cuh\"\n\n", tile_comment(tile));
   const std::string kernel = kernel_text(member, forms);
   return {head + gemm_source(tile) + kernel, head + kernel, member};
