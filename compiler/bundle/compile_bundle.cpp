@@ -193,12 +193,12 @@ class BundleCompiler {
     kernel.machine = kCudaMachine;
     kernel.dtype = dtype, kernel.head_dim = head_dim;
     kernel.member = Member::Narrow;
-    kernel.assumptions = code->hooks.manifest.assumptions;
+    kernel.assumptions = code->manifest.assumptions;
     kernel.entry = runtime::kHopperKernel;
     kernel.threads = code->member.threads, kernel.dynamic_smem_bytes = code->member.dynamic_smem_bytes;
-    kernel.has_band = code->hooks.has_band;
-    kernel.score_class = name_of(code->hooks.score_class);
-    for (const compiler::HookWords& words : code->hooks.params) kernel.params.push_back({std::string(name_of(words.kind)), words.index, words.count});
+    kernel.has_band = code->member.has_band;
+    kernel.score_class = name_of(code->member.score_class);
+    for (const compiler::HookWords& words : code->member.params) kernel.params.push_back({std::string(name_of(words.kind)), words.index, words.count});
     kernel.source = blobs_.add(code->text);
     kernel.has_cubin = has_cubin;
     if (has_cubin) {

@@ -45,7 +45,7 @@ Result<CudaKernelCode> emit_cuda_kernel(const dsl::NormalForm& form, const CudaK
   auto ladder = emit_ladder(form, request);
   if (!ladder) return std::unexpected(ladder.error());
   CudaKernelCode code;
-  code.hooks = std::move(ladder->hooks);
+  code.manifest = ladder->hooks.manifest;
   code.member = std::move(ladder->sources.front().member);
   code.text = std::move(ladder->sources.front().text);
   return code;
@@ -68,7 +68,7 @@ Result<CudaKernelCode> compile_cuda_kernel(const dsl::NormalForm& form, const Cu
 
   const compiler::cuda::HopperSource& source = ladder->sources[compiled->step];
   CudaKernelCode code;
-  code.hooks = std::move(ladder->hooks);
+  code.manifest = ladder->hooks.manifest;
   code.member = source.member;
   code.text = source.text;
   code.ptx = std::move(compiled->binary.ptx);

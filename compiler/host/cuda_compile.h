@@ -11,6 +11,7 @@
 #include "flexc/dsl/normal_form.h"
 #include "flexc/flexc.h"
 #include "runtime/cuda/cubin.h"
+#include "runtime/kernel/gpu_kernel.h"
 
 namespace flexc {
 
@@ -24,12 +25,9 @@ struct CudaKernelRequest {
   std::string gallery_name = {};  ///< for the header of the emitted text
 };
 
-/// A kernel and all that a launch has to know of it.
-struct CudaKernelCode {
-  compiler::CudaHooks hooks;
-  runtime::HopperMember member;  ///< of the tile that was chosen
+/// A kernel and all that a launch has to know of it; the member is that of the tile that was chosen.
+struct CudaKernelCode : HopperCode {
   std::string text, ptx, log;  ///< empty for a kernel from the cache
-  std::vector<std::byte> cubin;
   runtime::CubinReport report;
   unsigned spill_bytes = 0;
   std::string nvrtc;  ///< the file that compiled it; empty for a kernel from the cache

@@ -17,7 +17,7 @@ namespace flexc {
 namespace {
 
 /// Raised by every change to what a key holds.
-constexpr int kKeySchema = 1;
+constexpr int kKeySchema = 2;
 constexpr std::string_view kToolchainField = "nvrtc: ";
 /// Kernels that are remembered before those that nobody holds any more are forgotten.
 constexpr std::size_t kSlotsBeforeSweep = 64;
@@ -60,13 +60,14 @@ std::string cuda_toolchain_line() {
 std::string cuda_key(const dsl::NormalForm& form, const CudaKernelRequest& request) {
   std::string options;
   for (const char* option : runtime::nvrtc_options()) options += fmt::format(" {}", option);
-  return fmt::format("schema: {} {}\nflexc: {}\ncompiler: {}\nllvm: {}\nmlir: {}\ntemplates: {}\narch: {}\noptions:{}\ntile: {}\ndtype: {}\nhead dim: {}\nvalue dim: {}\nmember: {}\nnormal form:\n{}",
-                     kKeySchema, kCudaPayloadSchema, version(), runtime::file_identity(ir_library_path()), runtime::file_identity(FLEXC_LLVM_LIBRARY), runtime::file_identity(FLEXC_MLIR_LIBRARY),
+  return fmt::format("schema: {}\nflexc: {}\ncompiler: {}\nllvm: {}\nmlir: {}\ntemplates: {}\narch: {}\noptions:{}\ntile: {}\ndtype: {}\nhead dim: {}\nvalue dim: {}\nmember: {}\nnormal form:\n{}",
+                     kKeySchema, version(), runtime::file_identity(ir_library_path()), runtime::file_identity(FLEXC_LLVM_LIBRARY), runtime::file_identity(FLEXC_MLIR_LIBRARY),
                      hash_of_templates(), runtime::CudaProgram().architecture, options, request.widest_tile ? "widest" : "automatic", name_of(request.dtype), request.head_dim, request.head_dim,
                      request.member == compiler::Member::Narrow ? "narrow" : "wide", form.text);
 }
 
-CudaCompiler::CudaCompiler(const EngineOptions& options) : options_(options), dump_directory_(dump_directory(options)) {}
+CudaCompiler::CudaCompiler(const EngineOptions& options, std::shared_ptr<runtime::LazyDiskCache> disk, std::shared_ptr<EngineCounters> counters)
+    : options_(options), dump_directory_(dump_directory(options)), disk_(std::move(disk)), counters_(std::move(counters)) {}
 
 std::shared_ptr<CudaCompiler::Slot> CudaCompiler::slot_of(const std::string& key) {
   const std::lock_guard lock(mutex_);
@@ -76,11 +77,6 @@ std::shared_ptr<CudaCompiler::Slot> CudaCompiler::slot_of(const std::string& key
   return slot;
 }
 
-runtime::DiskCache& CudaCompiler::cache() {
-  std::call_once(opened_, [this] { cache_ = std::make_unique<runtime::DiskCache>(runtime::DiskCacheOptions{options_.cache_dir, options_.cache_bytes, options_.on_warning}); });
-  return *cache_;
-}
-
 std::shared_ptr<const CudaKernelCode> CudaCompiler::find_on_disk(const std::string& toolchain, const std::string& key) {
   constexpr auto kKind = runtime::EntryKind::Cubin;
   const auto is_ours = [&key](std::string_view candidate) {
@@ -88,7 +84,7 @@ std::shared_ptr<const CudaKernelCode> CudaCompiler::find_on_disk(const std::stri
     const std::size_t line = candidate.find('\n');
     return line != std::string_view::npos && candidate.substr(line + 1) == key;
   };
-  const auto payload = toolchain.empty() ? cache().find(kKind, is_ours) : cache().get(kKind, toolchain + key);
+  const auto payload = toolchain.empty() ? disk_->get().find(kKind, is_ours) : disk_->get().get(kKind, toolchain + key);
   if (!payload) return nullptr;
   auto code = decode_cuda_payload(*payload);
   return code ? std::make_shared<const CudaKernelCode>(std::move(*code)) : nullptr;
@@ -107,14 +103,16 @@ Result<CudaKernel> CudaCompiler::kernel(const dsl::NormalForm& form, const CudaK
   const std::string toolchain = asks_disk ? cuda_toolchain_line() : "";
   if (asks_disk) {
     if (auto code = find_on_disk(toolchain, key)) {
+      ++counters_->disk_hits;
       slot->code = code;
       return CudaKernel{std::move(code), KernelOrigin::Disk};
     }
   }
   auto compiled = compile_cuda_kernel(form, request);
   if (!compiled) return std::unexpected(compiled.error());
+  ++counters_->compilations;
   // The NVRTC that compiled is nearly always the one that was expected; where the loader took another, the key would be wrong.
-  if (asks_disk && !toolchain.empty() && toolchain == toolchain_line(compiled->nvrtc)) cache().put(runtime::EntryKind::Cubin, toolchain + key, encode_cuda_payload(*compiled));
+  if (asks_disk && !toolchain.empty() && toolchain == toolchain_line(compiled->nvrtc)) disk_->get().put(runtime::EntryKind::Cubin, toolchain + key, encode_cuda_payload(*compiled));
   if (auto dumped = dump_cuda_kernel(dump_directory_, form, request, *compiled); !dumped) return std::unexpected(dumped.error());
   auto code = std::make_shared<const CudaKernelCode>(std::move(*compiled));
   slot->code = code;

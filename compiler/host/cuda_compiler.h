@@ -8,7 +8,8 @@
 
 #include "compiler/host/cuda_compile.h"
 #include "flexc/flexc.h"
-#include "runtime/cache/disk_cache.h"
+#include "runtime/cache/lazy_disk_cache.h"
+#include "runtime/host/engine_impl.h"
 
 namespace flexc {
 
@@ -21,7 +22,8 @@ struct CudaKernel {
 /// Thread-safe. Kernels share it with their engine: a wide member may be compiled long after.
 class CudaCompiler {
  public:
-  explicit CudaCompiler(const EngineOptions& options);
+  /// `disk` is the engine's. What is compiled and what is found on disk is counted in `counters`.
+  CudaCompiler(const EngineOptions& options, std::shared_ptr<runtime::LazyDiskCache> disk, std::shared_ptr<EngineCounters> counters);
 
   /// The kernel for sm_90a. Threads that ask for one kernel at a time wait for one compilation. Environment for a dtype or head dim without a
   /// template, and where nothing is cached and NVRTC or libflexc_ir is missing; whatever NVRTC or its child does is Internal. With a dump directory
@@ -35,13 +37,12 @@ class CudaCompiler {
     std::weak_ptr<const CudaKernelCode> code;
   };
   std::shared_ptr<Slot> slot_of(const std::string& key);
-  runtime::DiskCache& cache();
   std::shared_ptr<const CudaKernelCode> find_on_disk(const std::string& toolchain, const std::string& key);
 
   EngineOptions options_;
   std::string dump_directory_;
-  std::once_flag opened_;
-  std::unique_ptr<runtime::DiskCache> cache_;
+  std::shared_ptr<runtime::LazyDiskCache> disk_;
+  std::shared_ptr<EngineCounters> counters_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Slot>> slots_;
 };

@@ -1,7 +1,9 @@
-// A Hopper kernel as the bytes of a cache entry's payload: what a launch has to know, then the cubin.
+// A Hopper kernel as the bytes of a cache entry's payload: a format number, spilled bytes, what a launch has to know
+// (runtime/cuda/member_bytes.h), the cubin.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
@@ -10,8 +12,9 @@
 
 namespace flexc {
 
-/// Raised by every change to the layout.
-inline constexpr int kCudaPayloadSchema = 1;
+/// The payload's first word; raised by every change to the layout, but for the member's, which has a format of its own. A payload of another number is
+/// never read: the kernel is compiled again.
+inline constexpr std::uint32_t kCubinPayloadFormat = 2;
 
 /// All of `code` but its text, PTX and log.
 std::vector<std::byte> encode_cuda_payload(const CudaKernelCode& code);

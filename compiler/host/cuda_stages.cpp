@@ -27,7 +27,8 @@ Result<EmittedKernel> emit_cuda_stage(const dsl::NormalForm& form, std::string_v
     kernel.bytes = std::move(stage == "cuda" ? code->text : code->ptx);
     return kernel;
   }
-  CudaCompiler compiler({.disk_cache = options.disk_cache, .on_warning = options.on_warning});
+  const EngineOptions engine{.disk_cache = options.disk_cache, .on_warning = options.on_warning};
+  CudaCompiler compiler(engine, std::make_shared<runtime::LazyDiskCache>(runtime::DiskCacheOptions{engine.cache_dir, engine.cache_bytes, engine.on_warning}), std::make_shared<EngineCounters>());
   const auto made = compiler.kernel(form, request);
   if (!made) return std::unexpected(made.error());
   const CudaKernelCode& code = *made->code;

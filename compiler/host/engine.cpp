@@ -4,8 +4,7 @@
 
 #include "compiler/host/cpu_compile.h"
 #include "compiler/host/dump.h"
-#include "compiler/host/gpu_kernel.h"
-#include "compiler/host/hopper_call.h"
+#include "compiler/host/gpu_compile.h"
 #include "compiler/host/kernel_table.h"
 #include "compiler/host/model_kernel.h"
 #include "compiler/host/oracle_kernel.h"
@@ -13,6 +12,7 @@
 #include "compiler/host/variant_impl.h"
 #include "runtime/cuda/driver.h"
 #include "runtime/host/engine_impl.h"
+#include "runtime/kernel/hopper_call.h"
 
 namespace flexc {
 namespace {
@@ -36,8 +36,8 @@ std::expected<std::shared_ptr<const dsl::NormalForm>, CompileError> typed_form(c
 struct CompilerHalf {
   CompilerHalf(const EngineOptions& given, std::shared_ptr<runtime::LazyDiskCache> disk, std::shared_ptr<runtime::MaskCache> mask_cache,
                std::shared_ptr<EngineCounters> counts)
-      : options(given), counters(std::move(counts)), row_compiler(std::make_shared<RowCompiler>(given, std::move(disk), counters)), cuda_compiler(std::make_shared<CudaCompiler>(given)),
-        masks(std::move(mask_cache)) {}
+      : options(given), counters(std::move(counts)), row_compiler(std::make_shared<RowCompiler>(given, disk, counters)),
+        cuda_compiler(std::make_shared<CudaCompiler>(given, std::move(disk), counters)), masks(std::move(mask_cache)) {}
 
   EngineOptions options;
   std::shared_ptr<EngineCounters> counters;

@@ -8,13 +8,13 @@
 
 #include <fmt/format.h>
 
-#include "compiler/host/hopper_call.h"
-#include "compiler/host/hopper_members.h"
 #include "compiler/host/host_compiler.h"
 #include "compiler/host/ir_library.h"
 #include "compiler/host/tile_programs.h"
 #include "flexc/io.h"
 #include "runtime/cuda/device_templates.h"
+#include "runtime/kernel/hopper_call.h"
+#include "runtime/kernel/hopper_members.h"
 #include "templates/model/forward_plan.h"
 #include "templates/model/simulator.h"
 
@@ -156,6 +156,9 @@ class ModelKernel final : public Kernel {
     for (const runtime::TensorMapRequest* map : {&plan.q, &plan.k, &plan.v, &plan.out})
       if (auto status = runtime::check_tensor_map(*map); !status) return status;
     model::encode_maps(plan);
+    const auto metadata = hopper_mask(member, arguments, plan);
+    if (!metadata) return std::unexpected(metadata.error());
+    if (*metadata) (*metadata)->point(plan.arguments, reinterpret_cast<std::uintptr_t>((*metadata)->words.data()));
     ModelCall call{plan.arguments, params->data()};
     call.arguments.lse = lse.data();
     call.arguments.lse_head_stride = shape.q_len, call.arguments.lse_batch_stride = shape.q_len * shape.heads;

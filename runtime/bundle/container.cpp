@@ -6,23 +6,12 @@
 #include <fmt/format.h>
 
 #include "runtime/cache/entry.h"
+#include "runtime/io/byte_numbers.h"
 
 namespace flexc::runtime {
 namespace {
 
 constexpr std::string_view kMagic = "flexcBDL";
-
-template <class T>
-void put(std::vector<std::byte>& out, T value) {
-  for (std::size_t i = 0; i < sizeof(T); ++i) out.push_back(static_cast<std::byte>(value >> (8 * i)));
-}
-
-template <class T>
-T take(std::span<const std::byte> bytes, std::size_t offset) {
-  T value = 0;
-  for (std::size_t i = 0; i < sizeof(T); ++i) value |= static_cast<T>(std::to_integer<T>(bytes[offset + i]) << (8 * i));
-  return value;
-}
 
 std::unexpected<Error> refuse(std::string what) { return std::unexpected(Error{ErrorKind::Input, std::move(what)}); }
 
@@ -47,9 +36,9 @@ Result<BundleParts> decode_bundle(std::span<const std::byte> bytes) {
   if (bytes.size() < kMagic.size() || std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) != 0) return refuse("it is not a flexc bundle (another file, or its first bytes are damaged)");
   if (bytes.size() < kBundleHeaderBytes + kDigestBytes) return refuse("it is cut off: not even its header is there");
   // Said before the digest: what another version's bytes mean, where its digest is included, is not known here.
-  if (const auto format = take<std::uint32_t>(bytes, 8); format != kBundleFormat)
+  if (const auto format = number_at<std::uint32_t>(bytes, 8); format != kBundleFormat)
     return refuse(fmt::format("it has bundle format {}, and this flexc reads format {}; compile it again with this version", format, kBundleFormat));
-  const auto table_bytes = take<std::uint64_t>(bytes, 16), blob_bytes = take<std::uint64_t>(bytes, 24);
+  const auto table_bytes = number_at<std::uint64_t>(bytes, 16), blob_bytes = number_at<std::uint64_t>(bytes, 24);
   if (table_bytes > kMaxTableBytes || blob_bytes > kMaxBlobBytes) return refuse("it is damaged: its lengths are out of bounds");
   const std::uint64_t expected = kBundleHeaderBytes + table_bytes + blob_bytes + kDigestBytes;
   if (bytes.size() != expected) return refuse(fmt::format("it is damaged or cut off: it has {} bytes, and its header says {}", bytes.size(), expected));

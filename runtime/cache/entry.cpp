@@ -6,22 +6,12 @@
 
 #include <openssl/sha.h>
 
+#include "runtime/io/byte_numbers.h"
+
 namespace flexc::runtime {
 namespace {
 
 constexpr std::string_view kMagic = "flexcKEY";
-
-template <class T>
-void put(std::vector<std::byte>& out, T value) {
-  for (std::size_t i = 0; i < sizeof(T); ++i) out.push_back(static_cast<std::byte>(value >> (8 * i)));
-}
-
-template <class T>
-T take(std::span<const std::byte> bytes, std::size_t offset) {
-  T value = 0;
-  for (std::size_t i = 0; i < sizeof(T); ++i) value |= static_cast<T>(std::to_integer<T>(bytes[offset + i]) << (8 * i));
-  return value;
-}
 
 }  // namespace
 
@@ -74,8 +64,8 @@ std::vector<std::byte> encode_entry(EntryKind kind, std::string_view key, std::s
 
 std::optional<std::uint64_t> claimed_key_bytes(std::span<const std::byte> header, EntryKind kind) {
   if (header.size() != kEntryHeaderBytes || std::memcmp(header.data(), kMagic.data(), kMagic.size()) != 0) return std::nullopt;
-  if (take<std::uint32_t>(header, 8) != kEntryFormat || take<std::uint32_t>(header, 12) != static_cast<std::uint32_t>(kind)) return std::nullopt;
-  const auto key_bytes = take<std::uint64_t>(header, 16);
+  if (number_at<std::uint32_t>(header, 8) != kEntryFormat || number_at<std::uint32_t>(header, 12) != static_cast<std::uint32_t>(kind)) return std::nullopt;
+  const auto key_bytes = number_at<std::uint64_t>(header, 16);
   if (key_bytes > kMaxKeyBytes) return std::nullopt;
   return key_bytes;
 }
@@ -87,10 +77,10 @@ std::optional<Entry> decode_entry(std::span<const std::byte> bytes, std::string&
   };
   if (bytes.size() < kEntryHeaderBytes + kDigestBytes) return refuse("it is too short");
   if (std::memcmp(bytes.data(), kMagic.data(), kMagic.size()) != 0) return refuse("it is no cache entry");
-  if (take<std::uint32_t>(bytes, 8) != kEntryFormat) return refuse("it has another format version");
-  const auto kind = take<std::uint32_t>(bytes, 12);
+  if (number_at<std::uint32_t>(bytes, 8) != kEntryFormat) return refuse("it has another format version");
+  const auto kind = number_at<std::uint32_t>(bytes, 12);
   if (kind < static_cast<std::uint32_t>(EntryKind::CpuObject) || kind > static_cast<std::uint32_t>(EntryKind::Mask)) return refuse("its kind is unknown");
-  const auto key_bytes = take<std::uint64_t>(bytes, 16), payload_bytes = take<std::uint64_t>(bytes, 24);
+  const auto key_bytes = number_at<std::uint64_t>(bytes, 16), payload_bytes = number_at<std::uint64_t>(bytes, 24);
   if (key_bytes > kMaxKeyBytes || payload_bytes > kMaxPayloadBytes) return refuse("its lengths are out of bounds");
   if (bytes.size() != kEntryHeaderBytes + key_bytes + payload_bytes + kDigestBytes) return refuse("its length is not what its header says");
   const auto content = bytes.first(bytes.size() - kDigestBytes);

@@ -170,6 +170,11 @@ Result<void> CudaDriver::copy_in(std::uint64_t to, const void* from, std::size_t
   return state_->call([&] { return state_->copy_in(to, from, bytes); }, [&] { return fmt::format("cuMemcpyHtoD({:#x}, {} bytes)", to, bytes); });
 }
 
+Result<void> CudaDriver::copy_in_on(void* stream, std::uint64_t to, const void* from, std::size_t bytes) const {
+  if (bytes == 0) return {};
+  return state_->call([&] { return state_->copy_in_async(to, from, bytes, stream); }, [&] { return fmt::format("cuMemcpyHtoDAsync({:#x}, {} bytes)", to, bytes); });
+}
+
 Result<void> CudaDriver::copy_out(void* to, std::uint64_t from, std::size_t bytes) const {
   if (bytes == 0) return {};
   return state_->call([&] { return state_->copy_out(to, from, bytes); }, [&] { return fmt::format("cuMemcpyDtoH({:#x}, {} bytes)", from, bytes); });

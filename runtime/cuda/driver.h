@@ -61,6 +61,8 @@ class CudaDriver {
   Result<std::uint64_t> allocate_on(void* stream, std::size_t bytes) const;
   Result<void> free_on(void* stream, std::uint64_t address) const;
   Result<void> zero_words_on(void* stream, std::uint64_t address, std::size_t words) const;
+  /// `from` may change once it returns: the driver has taken pageable memory's bytes by then.
+  Result<void> copy_in_on(void* stream, std::uint64_t to, const void* from, std::size_t bytes) const;
   /// Waits until the stream's work is done; what failed in it is reported here at the latest.
   Result<void> synchronize(void* stream) const;
 

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "runtime/io/byte_numbers.h"
 #include "runtime/tile/points.h"
 #include "templates/hooks.cuh"
 
@@ -18,25 +19,6 @@ using tile::Type;
 
 constexpr std::uint32_t kMagic = 0x4c584c46;  // "FLXL"
 constexpr std::uint32_t kVersion = 1;
-
-void put(std::vector<std::byte>& bytes, std::uint32_t value) {
-  for (unsigned shift = 0; shift < 32; shift += 8) bytes.push_back(static_cast<std::byte>(value >> shift & 0xffu));
-}
-
-/// A count and as many registers; nothing where the bytes end before.
-bool take(std::span<const std::byte>& bytes, std::vector<tile::Register>& into) {
-  const auto word = [&](std::size_t i) {
-    std::uint32_t value = 0;
-    std::memcpy(&value, bytes.data() + i * sizeof value, sizeof value);
-    return value;
-  };
-  if (bytes.size() < sizeof(std::uint32_t)) return false;
-  const std::size_t count = word(0);
-  if (bytes.size() / sizeof(std::uint32_t) - 1 < count) return false;
-  for (std::size_t i = 0; i < count; ++i) into.push_back(word(i + 1));
-  bytes = bytes.subspan((count + 1) * sizeof(std::uint32_t));
-  return true;
-}
 
 }  // namespace
 
@@ -68,27 +50,26 @@ std::vector<std::byte> serialize(const LaunchProgram& launch) {
   }
   const std::vector<std::byte> program = tile::serialize(launch.program);
   bytes.insert(bytes.end(), program.begin(), program.end());
-  const std::uint64_t hash = XXH3_64bits(bytes.data(), bytes.size());
-  put(bytes, static_cast<std::uint32_t>(hash));
-  put(bytes, static_cast<std::uint32_t>(hash >> 32));
+  put(bytes, std::uint64_t{XXH3_64bits(bytes.data(), bytes.size())});
   return bytes;
 }
 
 Result<LaunchProgram> deserialize_launch_program(std::span<const std::byte> bytes) {
   const auto refused = [](std::string why) { return std::unexpected(Error{ErrorKind::Input, "this is no launch program: " + std::move(why)}); };
-  std::uint32_t head[2] = {};
-  std::uint64_t hash = 0;
-  if (bytes.size() < sizeof head + sizeof hash) return refused("it is too short");
-  std::memcpy(head, bytes.data(), sizeof head);
-  std::memcpy(&hash, bytes.data() + bytes.size() - sizeof hash, sizeof hash);
-  bytes = bytes.first(bytes.size() - sizeof hash);
-  if (head[0] != kMagic) return refused("it begins with other bytes");
-  if (head[1] != kVersion) return refused(fmt::format("it has version {}, and this is version {}", head[1], kVersion));
-  if (hash != XXH3_64bits(bytes.data(), bytes.size())) return refused("it is damaged (its hash differs)");
-  bytes = bytes.subspan(sizeof head);
+  constexpr std::size_t kHeadBytes = 2 * sizeof(std::uint32_t), kHashBytes = sizeof(std::uint64_t);
+  if (bytes.size() < kHeadBytes + kHashBytes) return refused("it is too short");
+  const auto body = bytes.first(bytes.size() - kHashBytes);
+  ByteReader in(body);
+  if (in.take<std::uint32_t>() != kMagic) return refused("it begins with other bytes");
+  if (const auto version = in.take<std::uint32_t>(); version != kVersion) return refused(fmt::format("it has version {}, and this is version {}", version, kVersion));
+  if (number_at<std::uint64_t>(bytes, body.size()) != XXH3_64bits(body.data(), body.size())) return refused("it is damaged (its hash differs)");
   LaunchProgram launch;
-  if (!take(bytes, launch.values) || !take(bytes, launch.divisors)) return refused("its lengths do not match");
-  auto program = tile::deserialize(bytes);
+  for (auto* list : {&launch.values, &launch.divisors}) {
+    list->resize(in.take_count(sizeof(tile::Register)));
+    for (tile::Register& value : *list) value = in.take<tile::Register>();
+  }
+  if (!in.fits()) return refused("its lengths do not match");
+  auto program = tile::deserialize(in.rest());
   if (!program) return refused(program.error().message);
   launch.program = std::move(*program);
   if (std::string problem = check(launch); !problem.empty()) return refused(std::move(problem));

@@ -1,10 +1,9 @@
 // The byte format of tile programs: little-endian fields one after the other, and XXH3-64 of all of them at the end.
 #include <xxhash.h>
 
-#include <cstring>
-
 #include <fmt/format.h>
 
+#include "runtime/io/byte_numbers.h"
 #include "runtime/tile/program.h"
 
 namespace flexc::tile {
@@ -12,74 +11,35 @@ namespace {
 
 constexpr std::uint32_t kMagic = 0x54584C46;  // "FLXT"
 constexpr std::uint32_t kVersion = 1;
-static_assert(std::endian::native == std::endian::little, "fields are copied as they are");
-
-class Writer {
- public:
-  template <class T>
-  void put(T value) {
-    const auto* raw = reinterpret_cast<const std::byte*>(&value);
-    bytes.insert(bytes.end(), raw, raw + sizeof value);
-  }
-  std::vector<std::byte> bytes;
-};
-
-/// Reads past the end give zeros and are remembered.
-class Reader {
- public:
-  explicit Reader(std::span<const std::byte> bytes) : rest_(bytes) {}
-  template <class T>
-  T take() {
-    T value{};
-    if (rest_.size() < sizeof value) {
-      ended_ = true;
-      return value;
-    }
-    std::memcpy(&value, rest_.data(), sizeof value);
-    rest_ = rest_.subspan(sizeof value);
-    return value;
-  }
-  /// A count of items of at least `size` bytes each, so that no count can ask for more memory than the bytes themselves have.
-  std::uint32_t take_count(std::size_t size) {
-    const auto count = take<std::uint32_t>();
-    if (rest_.size() / size >= count) return count;
-    ended_ = true;
-    return 0;
-  }
-  bool done() const { return !ended_ && rest_.empty(); }
-
- private:
-  std::span<const std::byte> rest_;
-  bool ended_ = false;
-};
+using runtime::put;
 
 constexpr std::size_t kInstructionBytes = 17, kCaptureBytes = 5;
 
 }  // namespace
 
 std::vector<std::byte> serialize(const Program& program) {
-  Writer writer;
-  writer.put(kMagic);
-  writer.put(kVersion);
-  writer.put(static_cast<std::uint32_t>(program.captures.size()));
+  std::vector<std::byte> bytes;
+  put(bytes, kMagic);
+  put(bytes, kVersion);
+  put(bytes, static_cast<std::uint32_t>(program.captures.size()));
   for (const CaptureType& capture : program.captures) {
-    writer.put(static_cast<std::uint8_t>(capture.dtype));
-    writer.put(capture.rank);
+    put(bytes, static_cast<std::uint8_t>(capture.dtype));
+    put(bytes, capture.rank);
   }
-  writer.put(program.params);
-  writer.put(program.fresh_dims);
-  writer.put(static_cast<std::uint32_t>(program.instructions.size()));
+  put(bytes, program.params);
+  put(bytes, program.fresh_dims);
+  put(bytes, static_cast<std::uint32_t>(program.instructions.size()));
   for (const Instruction& instruction : program.instructions) {
-    writer.put(static_cast<std::uint8_t>(instruction.op));
-    writer.put(instruction.imm);
-    writer.put(instruction.first);
-    writer.put(instruction.count);
+    put(bytes, static_cast<std::uint8_t>(instruction.op));
+    put(bytes, instruction.imm);
+    put(bytes, instruction.first);
+    put(bytes, instruction.count);
   }
-  writer.put(static_cast<std::uint32_t>(program.operands.size()));
-  for (const Register operand : program.operands) writer.put(operand);
-  writer.put(program.result);
-  writer.put(static_cast<std::uint64_t>(XXH3_64bits(writer.bytes.data(), writer.bytes.size())));
-  return std::move(writer.bytes);
+  put(bytes, static_cast<std::uint32_t>(program.operands.size()));
+  for (const Register operand : program.operands) put(bytes, operand);
+  put(bytes, program.result);
+  put(bytes, std::uint64_t{XXH3_64bits(bytes.data(), bytes.size())});
+  return bytes;
 }
 
 Result<Program> deserialize(std::span<const std::byte> bytes) {
@@ -87,10 +47,10 @@ Result<Program> deserialize(std::span<const std::byte> bytes) {
   constexpr std::size_t kHashBytes = sizeof(std::uint64_t);
   if (bytes.size() < kHashBytes) return refused("it is too short");
   const std::span<const std::byte> body = bytes.first(bytes.size() - kHashBytes);
-  Reader reader(body);
+  runtime::ByteReader reader(body);
   if (reader.take<std::uint32_t>() != kMagic) return refused("it begins with other bytes");
   if (const auto version = reader.take<std::uint32_t>(); version != kVersion) return refused(fmt::format("it has version {}, and this is version {}", version, kVersion));
-  if (Reader(bytes.last(kHashBytes)).take<std::uint64_t>() != XXH3_64bits(body.data(), body.size())) return refused("it is damaged (its hash differs)");
+  if (runtime::number_at<std::uint64_t>(bytes, body.size()) != XXH3_64bits(body.data(), body.size())) return refused("it is damaged (its hash differs)");
   Program program;
   program.captures.resize(reader.take_count(kCaptureBytes));
   for (CaptureType& capture : program.captures) {

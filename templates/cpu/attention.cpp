@@ -2,16 +2,15 @@
 #include "templates/cpu/attention.h"
 
 #include <atomic>
-#include <cmath>
 #include <new>
+#include <span>
 
 #include "templates/cpu/kernels.h"
+#include "templates/cpu/task_order.h"
 
 namespace flexc::cpu {
 namespace {
 
-/// Scales within this range are folded into q; beyond, products with q would lose what the product with the score keeps.
-constexpr double kLeastFoldedScale = 0x1p-40, kMostFoldedScale = 0x1p40;
 /// Units are packed by the worker that computes them if there are this many a thread, so that none waits long at the end …
 constexpr std::int64_t kUnitsPerThread = 4;
 /// … and if a unit's tiles stay near the core. Otherwise all workers pack together, a wave of units at a time.
@@ -52,48 +51,6 @@ Result<void> check(const AttentionArguments& call) {
   return call.mask ? check_mask(call, *call.mask) : Result<void>{};
 }
 
-Plan make_plan(const AttentionArguments& call) {
-  Plan plan;
-  plan.call = call;
-  if (plan.call.q_total == 0) plan.call.q_total = call.q_offset + call.q_len;
-  if (plan.call.kv_total == 0) plan.call.kv_total = call.kv_offset + call.kv_len;
-  if (call.module) plan.module = *call.module;
-  plan.launch.problem = {call.batch, call.heads, call.kv_heads, plan.call.q_total, plan.call.kv_total};
-  plan.launch.captures = call.captures;
-  plan.launch.params = call.params;
-  plan.launch.fresh_dims = call.fresh_dims;
-  plan.launch.scale = static_cast<float>(call.scale);
-  plan.launch.scale_log2e = static_cast<float>(call.scale * kLog2e);
-
-  plan.tile = tile_columns(call.head_dim, call.value_dim);
-  plan.tiles = divide_up(call.kv_len, plan.tile);
-  plan.value_padded = round_up(call.value_dim, kPanel);
-  plan.s_stride = plan.tile + kPanel;
-  plan.k_floats = plan.tile * call.head_dim;
-  plan.v_floats = plan.tile * plan.value_padded;
-  plan.heads_per_unit = call.heads / call.kv_heads;
-  plan.units = call.batch * call.kv_heads;
-  plan.groups_per_head = divide_up(call.q_len, kGroupRows);
-  plan.groups_per_unit = plan.groups_per_head * plan.heads_per_unit;
-  plan.tasks_per_unit = divide_up(plan.groups_per_unit, kTaskGroups);
-
-  plan.direct = call.q_len <= kDirectRows || call.q_len * plan.heads_per_unit <= kDirectUnitRows;
-  std::int64_t pieces = call.split;
-  if (pieces == 0 && call.q_len <= kSplitRows && (plan.direct || plan.tasks_per_unit == 1))
-    pieces = std::min(divide_up(kSplitPieces, plan.units * plan.tasks_per_unit), plan.tiles / kLeastSplitTiles);
-  if (pieces > 1 && plan.tiles > 1) {
-    plan.split_tiles = divide_up(plan.tiles, std::min(pieces, plan.tiles));
-    plan.splits = divide_up(plan.tiles, plan.split_tiles);
-  }
-
-  if (plan.module.score_class != FLEXC_SCORE_AFFINE) {  // affine rows bring their own factor
-    const double factor = plan.module.score_class == FLEXC_SCORE_GENERAL ? call.scale : call.scale * kLog2e;
-    const double size = std::abs(factor);
-    (size >= kLeastFoldedScale && size <= kMostFoldedScale ? plan.q_factor : plan.s_factor) = static_cast<float>(factor);
-  }
-  return plan;
-}
-
 const KernelTable* find_kernels(const std::string& target) {
   for (const KernelTable& table : kernel_tables())
     if (target.empty() || target == table.name) return &table;
@@ -123,6 +80,7 @@ class Call {
       if (plan_.tasks_per_unit > 1 && !own_units && !plan_.direct) {
         const std::int64_t units = std::clamp<std::int64_t>(kWaveBytes / bytes, 1, plan_.units);
         if (shared_.allocate(units * bytes)) {
+          order_.resize(static_cast<std::size_t>(units * plan_.tasks_per_unit));
           run_waves(units);
           return true;
         }
@@ -159,19 +117,24 @@ class Call {
     return {nullptr, worker.tiles.as<float>(), static_cast<std::int64_t>(worker.held.size()), worker.held.data()};
   }
 
-  /// All workers pack the K and V of some units, then compute their tasks; the last rows come first, because under a causal mask they
-  /// take longest.
+  /// All workers pack the K and V of some units and estimate their tasks, then compute these, the longest of each unit first, so that no
+  /// thread is left alone with a long one. Units follow each other: what is packed of one is used while it is near.
   void run_waves(std::int64_t wave) {
     const std::int64_t floats = plan_.k_floats + plan_.v_floats, tasks = plan_.tasks_per_unit;
     float* const memory = shared_.as<float>();
     for (std::int64_t first = 0; first < plan_.units; first += wave) {
-      const std::int64_t units = std::min(wave, plan_.units - first);
-      share(units * plan_.tiles, [&](Worker& worker, std::int64_t i) {
-        kernels_.pack_tile(plan_, first + i / plan_.tiles, i % plan_.tiles, worker.workspace.pack_rows, memory + i * floats);
+      const std::int64_t units = std::min(wave, plan_.units - first), tiles = units * plan_.tiles;
+      const std::span<Task> order(order_.data(), static_cast<std::size_t>(units * tasks));
+      share(tiles + units * tasks, [&](Worker& worker, std::int64_t i) {
+        if (i < tiles)
+          kernels_.pack_tile(plan_, first + i / plan_.tiles, i % plan_.tiles, worker.workspace.pack_rows, memory + i * floats);
+        else
+          order[static_cast<std::size_t>(i - tiles)] = estimate_task(plan_, first + (i - tiles) / tasks, (i - tiles) % tasks, worker.workspace);
       });
+      longest_first(order);
       share(units * tasks, [&](Worker& worker, std::int64_t i) {
-        const std::int64_t unit = i / tasks;
-        kernels_.run_task(plan_, first + unit, tasks - 1 - i % tasks, worker.workspace, {memory + unit * plan_.tiles * floats, nullptr, 0, nullptr});
+        const Task& task = order[static_cast<std::size_t>(i)];
+        kernels_.run_task(plan_, task.unit, task.task, worker.workspace, {memory + (task.unit - first) * plan_.tiles * floats, nullptr, 0, nullptr});
       });
     }
   }
@@ -214,6 +177,7 @@ class Call {
   WorkerPool& pool_;
   std::vector<Worker> workers_;
   AlignedBuffer shared_;
+  std::vector<Task> order_;  ///< of a wave
 };
 
 }  // namespace

@@ -61,6 +61,9 @@ struct Plan {
   std::int64_t tile_count(std::int64_t index) const { return std::min(tile, call.kv_len - index * tile); }
 };
 
+/// Of arguments that have been checked.
+Plan make_plan(const AttentionArguments& call);
+
 /// Where a group's rows are.
 struct GroupPlace {
   std::int64_t b = 0, h = 0, kv_h = 0;

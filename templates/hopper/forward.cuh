@@ -52,15 +52,24 @@ struct Consumer {
     if constexpr (kTakesTurns<Config>) named_barrier_arrive(SITE(pass_turn), kTurnBarrier + next, 2 * kWarpgroupThreads);
   }
 
+  /// The word of the tile in K's buffer `stage` (TileWalk), for members that read block masks. Before K is let go of.
+  FLEXC_DEVICE u32 tile_word(u32 stage) const {
+    if constexpr (!kReadsBlockMask<Hooks>) return 0;
+    const u32 word = shared_load(SITE(read_tile), barriers.tile(stage));
+    warp_sync(SITE(tile_read));  // one lane lets go of it for all, together with K
+    return word;
+  }
+
   /// S becomes exponentials: the score stage, the mask where the tile needs one, online softmax.
-  FLEXC_DEVICE void scores_to_exponentials(const Item& item, const Rows<Config, Hooks>& rows, u32 it, u32 t, RowState& state,
+  FLEXC_DEVICE void scores_to_exponentials(const Item& item, const Rows<Config, Hooks>& rows, u32 it, u32 t, u32 word, RowState& state,
                                            float (&scores)[Config::kScores], float (&rescale)[2]) const {
-    const i32 tile = item.ranges.template tile<Hooks>(t);
+    const i32 tile = kReadsBlockMask<Hooks> ? static_cast<i32>(word >> 1) : item.ranges.template tile<Hooks>(t);
     const u32 stage = ring_stage(SITE(table_stage), it);
     const SharedTable<Config> table = table_of_stage<Config>(stage);
     if constexpr (Config::kSlots > 0) mbarrier_wait(SITE(wait_table), barriers.table_full(stage), ring_parity(SITE(table_parity), it));
     const Logits logits = score_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
-    if (!item.ranges.template full<Hooks>(tile)) mask_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
+    const bool full = kReadsBlockMask<Hooks> ? (word & 1) != 0 : item.ranges.template full<Hooks>(tile);
+    if (!full) mask_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
     if constexpr (Config::kSlots > 0) warp_sync(SITE(table_read));  // one lane lets go of the table for all, together with V
     softmax_tile<Config, Hooks::kScoreClass == ScoreClass::kAffine>(logits, arguments.zero, state, scores, rescale);
   }
@@ -101,6 +110,7 @@ struct Consumer {
     qk_gemm<Config>(SITE(first_qk), scores, q, k_descriptor(first_stage));
     wgmma_commit(SITE(first_qk_commit));
     wgmma_wait<0>(SITE(first_qk_wait), scores);
+    u32 word = tile_word(first_stage);
     mbarrier_arrive_if(SITE(release_first_k), barriers.k_empty(first_stage), first_lane());
 
     u32 t = 0;
@@ -108,7 +118,7 @@ struct Consumer {
     for (;;) {
       float rescale[2];
       const bool first = t == 0;
-      scores_to_exponentials(item, rows, it, t, state, scores, rescale);
+      scores_to_exponentials(item, rows, it, t, word, state, scores, rescale);
       pin<Config::kOptions.pin>(SITE(pin), state.sum[0] + state.sum[1]);
       wgmma_wait<0>(SITE(pv_wait), output);
       mbarrier_arrive_if(SITE(release_v), barriers.v_empty(ring_stage(SITE(release_v_stage), it + 1)), first_lane() & !first);
@@ -130,6 +140,7 @@ struct Consumer {
       wgmma_commit(SITE(pv_commit));
       pass_turn();
       wgmma_wait<1>(SITE(qk_wait), scores);
+      word = tile_word(k_stage);
       mbarrier_arrive_if(SITE(release_k), barriers.k_empty(k_stage), first_lane());
       ++it;
     }

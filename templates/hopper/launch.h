@@ -29,6 +29,15 @@ enum {
   kFlexcWorkspaceHeader = 4,  // then, for each item, how many of its warps those were
 };
 
+// A block mask as a kernel with a mask of pairs reads it (runtime/cuda/mask_metadata.h). A row is what an item visits: runs of the member's tiles of keys,
+// ascending, at least one tile. Behind the last run of all lies one more that may be read.
+struct FLEXC_ALIGNAS(8) flexc_tile_row {
+  unsigned first_run, tiles;
+};
+struct FLEXC_ALIGNAS(8) flexc_tile_run {
+  unsigned first, count_and_full;  // 2 * count + 1 where all tiles are full, 2 * count where they have to be masked
+};
+
 struct flexc_hopper_arguments {
   struct flexc_tensor_map q_map, k_map, v_map, out_map;
 
@@ -66,6 +75,13 @@ struct flexc_hopper_arguments {
   struct flexc_divisor divide_by_heads;         // by heads
   struct flexc_divisor divide_by_heads_per_kv;  // by heads / kv_heads
   unsigned int* workspace;                      // kFlexcWorkspaceHeader + items words
+
+  // The block mask, where the member has a mask of pairs and the call brings one; else all null. Item number n of the launch is mask_order[n] of the order
+  // above: in each group the items with the most tiles come first. Row (b, h, q-block) is mask_rows[b * mask_batch_rows + h * mask_head_rows + q-block].
+  const unsigned* mask_order;
+  const struct flexc_tile_row* mask_rows;
+  const struct flexc_tile_run* mask_runs;
+  unsigned mask_batch_rows, mask_head_rows;  // 0 where all batches (heads) share their rows
 
   // Always 0. The compiler does not know it, which is what it is for (primitives.cuh, opaque values).
   unsigned int zero;

@@ -4,12 +4,13 @@
 
 namespace flexc::device {
 
-/// Waits until the buffer of use `it` is free, and starts the loads of one tile of K or V.
-template <u32 kBytes, u32 kPanelBytes>
+/// Waits until the buffer of use `it` is free, and starts the loads of one tile of K or V. `announce` is called by one lane between the two.
+template <u32 kBytes, u32 kPanelBytes, class Announce>
 FLEXC_DEVICE void load_tile(Site wait_site, Site expect_site, Site load_site, u32 full, u32 empty, u32 parity, u32 to, const void* map, i32 row,
-                            i32 head, i32 batch) {
+                            i32 head, i32 batch, const Announce& announce) {
   mbarrier_wait(wait_site, empty, parity ^ 1);
   if (lane_index() == 0) {
+    announce();
     mbarrier_arrive_expect_tx(expect_site, full, kBytes);
     FLEXC_NO_UNROLL
     for (u32 panel = 0; panel < kBytes / kPanelBytes; ++panel) {
@@ -28,28 +29,35 @@ FLEXC_DEVICE void produce(const flexc_hopper_arguments& arguments, const typenam
     u32 next = 0;
     if (lane_index() == 0) next = block_count() + atomic_add(SITE(take_item), arguments.workspace + kFlexcWorkNext, 1);
 
-    const Coordinates at = coordinates_of(arguments, number);
+    u32 item = number;
+    if constexpr (kReadsBlockMask<Hooks>) {
+      if (arguments.mask_order != nullptr) item = arguments.mask_order[number];
+    }
+    const Coordinates at = coordinates_of(arguments, item);
     const TileRanges ranges = tile_ranges<Config, Hooks>(arguments, params, at);
     const i32 kv_head = static_cast<i32>(divide(static_cast<u32>(at.head), arguments.divide_by_heads_per_kv));
     const i32 k_batch = arguments.k_batched ? at.batch : 0, v_batch = arguments.v_batched ? at.batch : 0;
 
-    const auto load_k = [&](u32 use, i32 tile) {
+    const auto load_k = [&](u32 use, i32 word) {
       const u32 stage = ring_stage(SITE(produce_k_stage), use);
       load_tile<Config::kKBytes, Config::kKvPanelBytes>(
           SITE(wait_k_empty), SITE(expect_k), SITE(load_k), barriers.k_full(stage), barriers.k_empty(stage), ring_parity(SITE(produce_k_parity), use),
-          kSharedBase + Config::kKOffset + stage * Config::kKBytes, &arguments.k_map, tile * static_cast<i32>(Config::kN), kv_head, k_batch);
+          kSharedBase + Config::kKOffset + stage * Config::kKBytes, &arguments.k_map, (word >> 1) * static_cast<i32>(Config::kN), kv_head, k_batch,
+          [&] {
+            if constexpr (kReadsBlockMask<Hooks>) shared_store(SITE(write_tile), barriers.tile(stage), static_cast<u32>(word));
+          });
     };
-    const auto load_v = [&](u32 use, i32 tile) {
+    const auto load_v = [&](u32 use, i32 word) {
       const u32 stage = ring_stage(SITE(produce_v_stage), use);
       load_tile<Config::kVBytes, Config::kKvPanelBytes>(
           SITE(wait_v_empty), SITE(expect_v), SITE(load_v), barriers.v_full(stage), barriers.v_empty(stage), ring_parity(SITE(produce_v_parity), use),
-          kSharedBase + Config::kVOffset + stage * Config::kVBytes, &arguments.v_map, tile * static_cast<i32>(Config::kN), kv_head, v_batch);
+          kSharedBase + Config::kVOffset + stage * Config::kVBytes, &arguments.v_map, (word >> 1) * static_cast<i32>(Config::kN), kv_head, v_batch, [] {});
     };
 
     const auto load_item = [&] {
       mbarrier_wait(SITE(wait_q_empty), barriers.q_empty(), (items & 1) ^ 1);
       if (lane_index() != 0) return;
-      write_item(barriers, {number, at, ranges});
+      write_item(barriers, {item, at, ranges});
       mbarrier_arrive_expect_tx(SITE(expect_q), barriers.q_full(), Config::kQBytes);
       FLEXC_NO_UNROLL
       for (u32 panel = 0; panel < Config::kD / kPanelColumns; ++panel) {
@@ -59,13 +67,16 @@ FLEXC_DEVICE void produce(const flexc_hopper_arguments& arguments, const typenam
     };
 
     // K's first tile goes ahead of Q, which may still be in use; then the order in which consumers wait: K of tile t, V of tile t - 1.
+    TileWalk<Hooks> walk(arguments, ranges);
+    i32 word = 0;
     FLEXC_NO_UNROLL
     for (u32 t = 0; static_cast<i32>(t) <= ranges.count; ++t) {
-      if (static_cast<i32>(t) < ranges.count) load_k(it + t, ranges.template tile<Hooks>(t));
+      const i32 before = word;
+      if (static_cast<i32>(t) < ranges.count) load_k(it + t, word = walk.next(t));
       if (t == 0) {
         load_item();
       } else {
-        load_v(it + t - 1, ranges.template tile<Hooks>(t - 1));
+        load_v(it + t - 1, before);
       }
     }
     it += static_cast<u32>(ranges.count);
@@ -108,12 +119,13 @@ FLEXC_DEVICE void fill_tables(const flexc_hopper_arguments& arguments, const typ
     if (item.number == kNoMoreItems) return;
     mbarrier_arrive_if(SITE(fill_release_item), barriers.q_empty(), lane_index() == 0);
     const auto head = Hooks::head(params, item.at.batch, item.at.head);
+    TileWalk<Hooks> walk(arguments, item.ranges);
     FLEXC_NO_UNROLL
     for (u32 t = 0; static_cast<i32>(t) < item.ranges.count; ++t, ++it) {
       const u32 stage = ring_stage(SITE(fill_stage), it);
       mbarrier_wait(SITE(fill_wait_empty), barriers.v_empty(stage), ring_parity(SITE(fill_parity), it) ^ 1);
       SharedTable<Config> table = table_of_stage<Config>(stage);
-      const i32 base = item.ranges.template tile<Hooks>(t) * static_cast<i32>(Config::kN);
+      const i32 base = (walk.next(t) >> 1) * static_cast<i32>(Config::kN);
       FLEXC_NO_UNROLL
       for (u32 column = fill_thread; column < Config::kN; column += kFillWarps * 32) {
         Hooks::kv_side(params, head, static_cast<Position>(arguments.kv_offset + base + static_cast<i32>(column)), table, static_cast<int>(column));

@@ -53,11 +53,20 @@ inline constexpr bool kScoreIsLong = ScoreIsLong<Hooks>::kValue;
 template <class Hooks>
 inline constexpr bool kTwoIntervals = Hooks::kHasBand && BandIntervals<Hooks>::kCount > 1;
 
+/// Whether a member reads block masks: one that has to ask pairs. What a band says alone, it says without metadata.
+template <class Hooks>
+inline constexpr bool kReadsBlockMask = Hooks::kHasMask;
+
 /// The tiles of keys that an item visits, as numbers: [first0, first0 + count0), then from first1 on, `count` in all, at least one. A tile in one of
 /// the two full ranges is kept whole by all rows; all others are masked. Tiles ascend.
+/// With a block mask only `count` and `first_run()` count.
 struct TileRanges {
   i32 count, count0, first0, first1;
   i32 full0_begin, full0_end, full1_begin, full1_end;
+
+  static constexpr i32 kNoRuns = -1;
+  /// Of the item in the block mask; kNoRuns: the ranges say what is visited. For members that read block masks, which have no full ranges.
+  FLEXC_DEVICE i32 first_run() const { return full0_begin; }
 
   template <class Hooks>
   FLEXC_DEVICE i32 tile(u32 t) const {
@@ -67,12 +76,42 @@ struct TileRanges {
   }
   template <class Hooks>
   FLEXC_DEVICE bool full(i32 tile) const {
-    if constexpr (Hooks::kHasMask) return false;
     if constexpr (!Hooks::kHasBand) return tile < full0_end;
     // One comparison an interval: below its beginning the difference is a large unsigned number.
     const bool in0 = static_cast<u32>(tile - full0_begin) < static_cast<u32>(full0_end - full0_begin);
     if constexpr (!kTwoIntervals<Hooks>) return in0;
     return in0 | (static_cast<u32>(tile - full1_begin) < static_cast<u32>(full1_end - full1_begin));
+  }
+};
+
+/// The tiles of an item one after the other, as words: 2 * tile, + 1 where it needs no mask. A member that reads no block mask has nothing to remember.
+template <class Hooks, bool kReads = kReadsBlockMask<Hooks>>
+struct TileWalk {
+  const TileRanges& ranges;
+  FLEXC_DEVICE TileWalk(const flexc_hopper_arguments&, const TileRanges& of_item) : ranges(of_item) {}
+  FLEXC_DEVICE i32 next(u32 t) const { return ranges.template tile<Hooks>(t) << 1; }
+};
+
+/// By runs. The run after the one in hand is read ahead of its need.
+template <class Hooks>
+struct TileWalk<Hooks, true> {
+  const flexc_tile_run* run;  // the one ahead; null: the second range
+  flexc_tile_run ahead;
+  i32 tile, left, full;
+  FLEXC_DEVICE TileWalk(const flexc_hopper_arguments& arguments, const TileRanges& ranges) : run(nullptr), tile(ranges.first0), left(ranges.count0), full(0) {
+    ahead = {static_cast<u32>(ranges.first1), static_cast<u32>(ranges.count - ranges.count0) << 1};
+    if (ranges.first_run() == TileRanges::kNoRuns) return;
+    left = 0;
+    run = arguments.mask_runs + ranges.first_run();
+    ahead = *run;
+  }
+  FLEXC_DEVICE i32 next(u32) {
+    if (left == 0) {
+      tile = static_cast<i32>(ahead.first), left = static_cast<i32>(ahead.count_and_full >> 1), full = static_cast<i32>(ahead.count_and_full & 1);
+      if (run != nullptr) ahead = *++run;
+    }
+    --left;
+    return tile++ << 1 | full;
   }
 };
 
@@ -107,10 +146,16 @@ template <class Config, class Hooks>
 FLEXC_DEVICE TileRanges tile_ranges(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, const Coordinates& at) {
   constexpr i32 kN = Config::kN;
   const i32 kv_len = arguments.kv_len;
+  if constexpr (kReadsBlockMask<Hooks>) {
+    if (arguments.mask_rows != nullptr) {
+      const flexc_tile_row row = arguments.mask_rows[static_cast<u32>(at.batch) * arguments.mask_batch_rows + static_cast<u32>(at.head) * arguments.mask_head_rows +
+                                                     static_cast<u32>(at.q_block)];
+      return {static_cast<i32>(row.tiles), 0, 0, 0, static_cast<i32>(row.first_run), 0, 0, 0};
+    }
+  }
   if constexpr (!Hooks::kHasBand) {
     const i32 tiles = (kv_len + kN - 1) / kN;
-    const i32 full = Hooks::kHasMask ? 0 : kv_len / kN;
-    return {tiles > 0 ? tiles : 1, tiles > 0 ? tiles : 1, 0, 0, 0, full, 0, 0};
+    return {tiles > 0 ? tiles : 1, tiles > 0 ? tiles : 1, 0, 0, Hooks::kHasMask ? TileRanges::kNoRuns : 0, kv_len / kN, 0, 0};
   } else {
     using Position = typename Hooks::Position;
     const auto head = Hooks::head(params, at.batch, at.head);
@@ -157,12 +202,15 @@ FLEXC_DEVICE TileRanges tile_ranges(const flexc_hopper_arguments& arguments, con
       ranges.count += end1 > ranges.first1 ? end1 - ranges.first1 : 0;
     }
     if (ranges.count == 0) ranges.count = ranges.count0 = 1, ranges.first0 = 0;  // nothing is kept: one masked tile, so that there is always one
-    const bool asks = Hooks::kHasMask;                                           // a pair's own mask leaves no tile known to be full
-    const auto not_before = [](i32 end, i32 begin) { return end > begin ? end : begin; };
-    ranges.full0_begin = (most_lo0 + kN - 1) / kN, ranges.full0_end = not_before(asks ? 0 : least_hi0 / kN, ranges.full0_begin);
     ranges.full1_begin = ranges.full1_end = 0;
+    if constexpr (Hooks::kHasMask) {  // a pair's own mask leaves no tile known to be full
+      ranges.full0_begin = TileRanges::kNoRuns, ranges.full0_end = 0;
+      return ranges;
+    }
+    const auto not_before = [](i32 end, i32 begin) { return end > begin ? end : begin; };
+    ranges.full0_begin = (most_lo0 + kN - 1) / kN, ranges.full0_end = not_before(least_hi0 / kN, ranges.full0_begin);
     if constexpr (kTwoIntervals<Hooks>) {
-      ranges.full1_begin = (most_lo1 + kN - 1) / kN, ranges.full1_end = not_before(asks ? 0 : least_hi1 / kN, ranges.full1_begin);
+      ranges.full1_begin = (most_lo1 + kN - 1) / kN, ranges.full1_end = not_before(least_hi1 / kN, ranges.full1_begin);
     }
     return ranges;
   }

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/cpu/peak.h"
+#include "tools/machine/peak.h"
 #include "tests/cpu/problem.h"
 
 using namespace flexc;
@@ -38,7 +38,7 @@ int main(int count, char** words) {
   cpu::WorkerPool pool(threads, cpu::Pinning::OneCpuEach);
   const auto peak = [&] {
     std::vector<double> rates(static_cast<std::size_t>(pool.size()));
-    pool.run([&](int worker) { rates[static_cast<std::size_t>(worker)] = cpu_test::measure_peak(0.02); });
+    pool.run([&](int worker) { rates[static_cast<std::size_t>(worker)] = machine::measure_peak(0.02); });
     double sum = 0;
     for (double rate : rates) sum += rate;
     return sum;

@@ -17,7 +17,7 @@
 #include "runtime/loader/row_object.h"
 #include "runtime/tile/classify.h"
 #include "templates/cpu/attention.h"
-#include "tests/cpu/peak.h"
+#include "tools/machine/peak.h"
 #include "tests/ir/normal_form_of.h"
 
 using namespace flexc;
@@ -159,7 +159,7 @@ int main(int count, char** words) {
     for (Runner& runner : runners) runner.run(pool);
   for (int round = 0; round < rounds; ++round) {
     std::vector<double> peak(static_cast<std::size_t>(pool.size()));
-    pool.run([&](int worker) { peak[static_cast<std::size_t>(worker)] = cpu_test::measure_peak(0.005); });
+    pool.run([&](int worker) { peak[static_cast<std::size_t>(worker)] = machine::measure_peak(0.005); });
     double sum = 0;
     for (const double rate : peak) sum += rate;
     peaks.push_back(sum);

@@ -130,6 +130,14 @@ def spoiled(bench, cubin, everything):
         entry.write_bytes(with_payload(whole, payload))
         bench.expect(f"{len(payload)} bytes that are no kernel of ours", bench.emit(), "compiled", cubin)
     bench.expect_folder("healed", 2)
+    # The payload, or the member in it, of another format: never read, though all else is right, and replaced.
+    payload = whole_payload(whole)
+    for what, at in (("payload", 0), ("member", 16)):
+        for number in (0, 1, 3, 1 << 31):
+            if number != struct.unpack_from("<I", payload, at)[0]:
+                entry.write_bytes(with_payload(whole, payload[:at] + struct.pack("<I", number) + payload[at + 4:]))
+                bench.expect(f"a {what} of format {number}", bench.emit(), "compiled", cubin)
+    bench.expect("and after them", bench.emit(), "disk", cubin)
 
 
 def whole_payload(data):

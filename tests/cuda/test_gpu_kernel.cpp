@@ -3,7 +3,9 @@
 #include <dlfcn.h>
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
 
 #include "compiler/host/cuda_compile.h"
 #include "compiler/host/ir_library.h"
@@ -116,15 +118,26 @@ struct GpuCall {
   }
 };
 
+/// The block mask of the call, in blocks of which none is a tile of the kernel's.
+Result<BlockMask> mask_of(const Kernel& kernel, const HostCall& host) {
+  Captures captures;
+  captures.set("slopes", host.slopes.view());
+  captures.set_param("period", 7);
+  return kernel.block_mask({.batch = 2, .heads = 4, .q_len = 150, .kv_len = 200, .kv_heads = 2, .q_offset = 40, .kv_offset = 3, .block_q = 50, .block_kv = 40}, captures);
+}
+
 /// Everything that a program does, from the engine to the answer. The first error ends it.
-Result<void> whole_program(HostCall& host, void* stream, const char* text = kVariant) {
+Result<void> whole_program(HostCall& host, void* stream, const char* text = kVariant, bool with_mask = true) {
   Engine engine(uncached());
   auto kernel = engine.compile(variant(text), {.dtype = bf16, .head_dim = 64, .device = Device::cuda()});
   if (!kernel) return std::unexpected(kernel.error().error);
   const auto memory = CudaMemory::open();
   if (!memory) return std::unexpected(memory.error());
-  const auto call = GpuCall::copy(*memory, host);
+  auto call = GpuCall::copy(*memory, host);
   if (!call) return std::unexpected(call.error());
+  const auto mask = mask_of(**kernel, host);
+  if (!mask) return std::unexpected(mask.error());
+  if (with_mask) call->arguments.mask = &*mask;
   if (auto status = (*kernel)->run(call->arguments, stream); !status) return status;
   if (auto status = memory->copy_back(call->out, host.out.view(), stream); !status) return status;
   return memory->copy_back(call->lse, host.lse.view(), stream);
@@ -138,11 +151,11 @@ int count_of(const std::string& calls, const std::string& name) {
 
 }  // namespace
 
-TEST_CASE("a launch through the stand-in driver, on the host model, gives the host model's bits") {
-  if (!has_nvrtc()) return;
-  fake().reset();
-  // The kernel that a GPU would run, compiled for the model.
-  const auto impl = VariantAccess::share(variant(kOfTheFirstTile));
+namespace {
+
+/// The kernel that a GPU would run, compiled for the model.
+std::shared_ptr<const LoadedObject> model_of(const char* text) {
+  const auto impl = VariantAccess::share(variant(text));
   REQUIRE(impl->form.has_value());
   const auto functions = ir_functions();
   REQUIRE(functions.has_value());
@@ -155,7 +168,16 @@ TEST_CASE("a launch through the stand-in driver, on the host model, gives the ho
   REQUIRE(compiled->member.tile == kernels->sources.front().member.tile);
   const auto object = compile_for_model(kernels->sources.front());
   REQUIRE(object.has_value());
-  fake().kernel((*object)->symbol("flexc_model_thread"));
+  return *object;
+}
+
+}  // namespace
+
+TEST_CASE("a launch through the stand-in driver, on the host model, gives the host model's bits") {
+  if (!has_nvrtc()) return;
+  fake().reset();
+  const auto object = model_of(kOfTheFirstTile);
+  fake().kernel(object->symbol("flexc_model_thread"));
 
   HostCall on_gpu, on_model;
   const auto status = whole_program(on_gpu, fake().stream(), kOfTheFirstTile);
@@ -177,6 +199,24 @@ TEST_CASE("a launch through the stand-in driver, on the host model, gives the ho
   fake().reset();
 }
 
+TEST_CASE("a launch with a block mask through the stand-in driver gives the bits of one without") {
+  if (!has_nvrtc()) return;
+  fake().reset();
+  const auto object = model_of(kVariant);
+  fake().kernel(object->symbol("flexc_model_thread"));
+  HostCall with_mask, without;
+  for (auto [call, asks] : {std::pair(&with_mask, true), std::pair(&without, false)}) {
+    const auto status = whole_program(*call, fake().stream(), kVariant, asks);
+    INFO((status ? "" : status.error().message) << fake().violations());
+    REQUIRE(status.has_value());
+    CHECK(count_of(fake().calls(), "cuMemcpyHtoDAsync_v2") == 1);  // of both runs together
+  }
+  CHECK(fake().held() == "");
+  CHECK(std::memcmp(with_mask.out.data(), without.out.data(), without.out.byte_count()) == 0);
+  CHECK(std::memcmp(with_mask.lse.data(), without.lse.data(), without.lse.byte_count()) == 0);
+  fake().reset();
+}
+
 TEST_CASE("every failing call of the driver is an error, and leaks nothing") {
   if (!has_nvrtc()) return;
   fake().reset();
@@ -189,7 +229,7 @@ TEST_CASE("every failing call of the driver is an error, and leaks nothing") {
   // What comes before NVRTC at each call, what comes after it once: a kernel is compiled for each of those.
   const char* const functions[] = {"cuInit", "cuDriverGetVersion", "cuDeviceGet", "cuDeviceGetName", "cuDeviceGetAttribute", "cuDevicePrimaryCtxRetain", "cuCtxPushCurrent_v2",
                                    "cuModuleLoadData", "cuModuleGetFunction", "cuFuncSetAttribute", "cuMemAlloc_v2", "cuMemcpyHtoD_v2", "cuTensorMapEncodeTiled",
-                                   "cuMemAllocAsync", "cuMemsetD32Async", "cuLaunchKernel", "cuMemFreeAsync", "cuStreamSynchronize", "cuMemcpyDtoH_v2"};
+                                   "cuMemAllocAsync", "cuMemsetD32Async", "cuMemcpyHtoDAsync_v2", "cuLaunchKernel", "cuMemFreeAsync", "cuStreamSynchronize", "cuMemcpyDtoH_v2"};
   int tried = 0;
   for (const char* function : functions) {
     const int made = count_of(calls, function);
@@ -267,6 +307,25 @@ TEST_CASE("what a call must bring, and what a caller may") {
   CHECK(count_of(fake().calls(), "cuLaunchKernel") == 1);
   CHECK(fake().violations() == "");
 
+  // With a block mask too; and its metadata fit whatever its blocks are.
+  for (const std::int32_t block : {1, 30, 128, 400}) {
+    Captures captures;
+    captures.set("slopes", host.slopes.view());
+    const auto mask = (*kernel)->block_mask({.batch = 2, .heads = 4, .q_len = 150, .kv_len = 200, .kv_heads = 2, .q_offset = 40, .kv_offset = 3, .block_q = block, .block_kv = block}, captures);
+    REQUIRE(mask.has_value());
+    own.mask = &*mask;
+    const auto masked_bytes = static_cast<std::int64_t>((*kernel)->workspace_bytes(own));
+    CHECK(masked_bytes > bytes);
+    const auto masked_workspace = memory->allocate(u8, {masked_bytes});
+    REQUIRE(masked_workspace.has_value());
+    own.workspace = masked_workspace->view().data;
+    fake().reset();
+    CHECK((*kernel)->run(own, fake().stream()).has_value());
+    CHECK(count_of(fake().calls(), "cuMemAllocAsync") == 0);
+    CHECK(count_of(fake().calls(), "cuMemcpyHtoDAsync_v2") == 1);
+    CHECK(fake().violations() == "");
+  }
+
   // No keys at all, and no queries.
   RunArguments empty = call->arguments;
   empty.k.shape[2] = empty.v.shape[2] = 0;
@@ -284,6 +343,39 @@ TEST_CASE("what a call must bring, and what a caller may") {
   CHECK((*kernel)->run(far).has_value());
   CHECK(count_of(fake().calls(), "cuModuleLoadData") == 1);
   CHECK(fake().violations() == "");
+}
+
+TEST_CASE("the engine's one cache on disk has cubins too, and the engine counts them") {
+  if (!has_nvrtc()) return;
+  fake().reset();
+  std::string folder = "/tmp/flexc-gpu-kernel-XXXXXX";
+  REQUIRE(mkdtemp(folder.data()) != nullptr);
+  const auto counted = [&](std::string* warning) {
+    EngineOptions options;
+    options.cache_dir = folder;
+    options.on_warning = [warning](std::string_view text) { *warning += text; };
+    Engine engine(options);
+    REQUIRE(engine.compile(variant(), {.dtype = bf16, .head_dim = 64, .device = Device::cuda()}).has_value());
+    REQUIRE(engine.compile(variant(), {.dtype = bf16, .head_dim = 64, .device = Device::cuda()}).has_value());
+    REQUIRE(engine.compile(variant(), {.dtype = f32, .head_dim = 64, .device = Device::cpu()}).has_value());
+    return engine.statistics();
+  };
+  std::string warnings;
+  const EngineStatistics first = counted(&warnings), second = counted(&warnings);
+  CHECK(first.kernels_made == 2);
+  CHECK(first.compilations == 2);
+  CHECK(first.disk_hits == 0);
+  CHECK(second.kernels_made == 2);
+  CHECK(second.compilations == 0);
+  CHECK(second.disk_hits == 2);
+  CHECK(warnings.empty());
+  // One warning for all that the engine keeps there.
+  std::filesystem::permissions(folder, std::filesystem::perms::all);
+  const EngineStatistics refused = counted(&warnings);
+  CHECK(refused.compilations == 2);
+  CHECK_THAT(warnings, Contains(folder));
+  CHECK(warnings.find(folder) == warnings.rfind(folder));
+  std::filesystem::remove_all(folder);
 }
 
 TEST_CASE("automatic takes the GPU where a kernel fits, and only there") {

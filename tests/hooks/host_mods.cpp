@@ -11,8 +11,8 @@
 #include <sstream>
 #include <utility>
 
-#include "compiler/host/hook_params.h"
 #include "compiler/stages.h"
+#include "runtime/kernel/hopper_call.h"
 
 namespace flexc {
 namespace {

@@ -114,6 +114,16 @@ struct BandAndMask : TwoIntervals {
   static bool kept(int b, int h, int q, int kv) { return TwoIntervals::kept(b, h, q, kv) && (q + kv) % 3 != 0; }
 };
 
+// A pattern without bands, of its own in each batch and head: tiles of all kinds, and 70 rows that keep nothing.
+struct Scattered : Plain {
+  static constexpr bool kHasMask = true;
+  template <class Table>
+  static bool keep(const Params&, const Row& row, Position kv, const Table&, int) {
+    return kept(row.b, row.h, row.q, kv);
+  }
+  static bool kept(int b, int h, int q, int kv) { return (q / 150 + kv / 70 + h + 2 * b) % 3 == 0 && !(q >= 140 && q < 210 + 90 * h); }
+};
+
 template <Element kElement, unsigned kM, unsigned kN, class Hooks>
 struct Member {
   struct Config : flexc::device::Tile<kElement, kM, kN, 64, 64, static_cast<unsigned>(Hooks::kColumnWords)> {
@@ -141,6 +151,7 @@ const std::vector<ForwardKernel>& forward_kernels() {
       Member<Element::kBf16, 128, 176, TwoIntervals>::kernel("two intervals, two words a row"),
       Member<Element::kBf16, 128, 64, Hollow>::kernel("empty rows"),
       Member<Element::kBf16, 128, 128, BandAndMask>::kernel("band and mask"),
+      Member<Element::kBf16, 128, 64, Scattered>::kernel("scattered"),
   };
   return all;
 }

@@ -1,14 +1,16 @@
-"""The Hopper kernel, compiled with NVRTC for a matrix of tiles and approved mods, passes the static gates (tools/sass_gates.py).
+"""The Hopper kernels that flexc ships pass the static gates (tools/sass_gates.py), and so do the forms that a GPU may choose instead.
 
-test_static_gates.py PRINT_PRODUCTS --set fast|nightly|slots|negative. The set "slots" also holds issue slots a score element of a full tile, with the
-mask branch compiled in, against limits, where NVRTC is of the pinned version (tools/cuda_versions.txt). The negative set compiles kernels with a planted fault (no pin; a tile that cannot fit
-into the registers), which must be rejected. Exit 77 (skipped) without NVRTC or nvdisasm.
+test_static_gates.py PRINT_PRODUCTS FLEXC --set fast|slots|nightly|forms|negative. What `flexc emit --stage cubin` makes is judged: the machine code of the
+tile and the options that a user gets. The set "slots" also holds issue slots a score element of a full tile, with the mask branch compiled in, against limits,
+where NVRTC is of the pinned version (tools/cuda_versions.txt). "forms" compiles approved mods for tiles and pins that are not emitted. The negative set
+compiles kernels with a planted fault (no pin; a tile that cannot fit into the registers), which must be rejected. Exit 77 (skipped) without NVRTC or nvdisasm.
 """
 import argparse
 import ctypes
 import ctypes.util
 import glob
 import importlib.util
+import json
 import os
 import pathlib
 import re
@@ -23,17 +25,23 @@ spec.loader.exec_module(sass_gates)
 
 SKIPPED = 77
 OPTIONS = ["--gpu-architecture=sm_90a", "--std=c++17", "--fmad=false", "--no-cache", "--ptxas-options=-v"]
+PAPER = ("noop", "causal", "alibi", "sliding_window", "prefix_lm", "softcap", "document")
+BLOCK_MASKED = ("document_causal", "natten", "sliding_tile_3d")  # members that read block masks, as document is
+# Of the gallery: (variant, dtype, head dim).
+EMITTED = {
+    "fast": [("document", "bf16", 64), ("alibi", "f16", 128), ("softcap", "bf16", 128)],
+    "slots": [("causal", "bf16", 64), ("causal", "bf16", 128), ("noop", "bf16", 128), ("causal", "bf16", 256),
+              ("natten", "bf16", 64), ("document", "bf16", 128)],  # these two read block masks, a word a tile
+    "nightly": [(v, e, d) for v in PAPER + BLOCK_MASKED for e in ("bf16", "f16") for d in (64, 128, 256)],
+}
 # (variant, element, M, N, D, pin); mods are the approved ones of tests/goldens/cuda, and `causal_band`, causal as a band, below.
-SETS = {
-    "fast": [("noop", "bf16", 192, 128, 64, "kStore"), ("causal_band", "bf16", 128, 128, 128, "kStore"), ("alibi", "f16", 128, 128, 128, "kSleep")],
-    "nightly": [(v, e, m, n, d, "kStore") for v in ("noop", "causal_band") for e in ("bf16", "f16")
-                for m, n, d in ((192, 128, 64), (128, 128, 128), (128, 176, 128), (128, 64, 256), (128, 80, 256))] +
-               [(v, "bf16", 128, 128, 128, p) for v in ("alibi", "softcap") for p in ("kStore", "kSleep")],
-    "slots": [("causal_band", "bf16", 192, 128, 64, "kStore"), ("causal_band", "bf16", 128, 128, 128, "kStore"),
-              ("causal_band", "bf16", 128, 176, 128, "kStore"), ("causal_band", "bf16", 128, 64, 256, "kStore")],
+FORMS = {
+    "forms": [("causal_band", "bf16", m, n, d, "kSleep") for m, n, d in ((192, 128, 64), (128, 128, 128), (128, 64, 256))] +
+             [(v, e, m, n, d, "kStore") for v in ("noop", "causal_band") for e in ("bf16", "f16") for m, n, d in ((128, 176, 128), (128, 80, 256))] +
+             [(v, "bf16", 128, 128, 128, "kSleep") for v in ("alibi", "softcap")],
     "negative": [("noop", "bf16", 128, 128, 128, "kNone"), ("noop", "bf16", 192, 192, 64, "kStore")],
 }
-SLOT_LIMITS = {(192, 128, 64): 6.4, (128, 128, 128): 6.5, (128, 176, 128): 6.1, (128, 64, 256): 9.0}
+SLOT_LIMITS = {(192, 128, 64): 6.4, (128, 128, 64): 6.5, (128, 128, 128): 6.5, (128, 176, 128): 6.1, (128, 64, 256): 9.0}
 CAUSAL_BAND = """
 #include "templates/hooks.cuh"
 namespace flexc::mods {
@@ -107,10 +115,50 @@ def compile_kernel(nvrtc, source):
     return cubin.raw, log.value.decode()
 
 
+def emitted_kernel(flexc, folder, variant, dtype, head_dim):
+    """(tile, cubin, dynamic shared memory) as a user gets them. FLEXC_DUMP leaves the text of the tile that was chosen beside its machine code."""
+    environment = {**os.environ, "FLEXC_DUMP": folder, "FLEXC_CACHE_DIR": os.path.join(folder, "cache")}
+    command = [flexc, "emit", variant, "--stage", "cubin", "--dtype", dtype, "--head-dim", str(head_dim), "-o", os.path.join(folder, "kernel"), "--json"]
+    result = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if result.returncode != 0:
+        # A message of ptxas that products are serialised ends so too.
+        sys.exit(f"{variant} {dtype} D{head_dim}: exit {result.returncode}\n{result.stderr}")
+    text, = pathlib.Path(folder).glob("*.cu")
+    m, n, d = map(int, re.search(r"^// The tile: (\d+) query rows by (\d+) keys, head dim (\d+)\.$", text.read_text(), re.M).groups())
+    return (m, n, d), text.with_suffix(".cubin"), json.loads(result.stdout)["smem_bytes"]
+
+
+def formed_kernel(nvrtc, tool, folder, variant, element, m, n, d, pin):
+    """(tile, cubin, log)"""
+    cubin, log = compile_kernel(nvrtc, source_of(tool, variant, element, m, n, d, pin))
+    if cubin is None:
+        # Not a verdict of a gate: such a tile has no place in any set.
+        sys.exit(f"{variant} {element} {m}x{n} D{d} {pin}: not compiled\n{log}")
+    path, log_path = pathlib.Path(folder, "kernel.cubin"), pathlib.Path(folder, "log")
+    path.write_bytes(cubin)
+    log_path.write_text(log)
+    return (m, n, d), path, str(log_path)
+
+
+def judge(nvdisasm, name, tile, cubin, limits, log=None, smem=None):
+    """(all gates passed, slots an element)"""
+    m, n, d = tile
+    kernels = sass_gates.read_elf(cubin)
+    (kernel, items), = sass_gates.parse(sass_gates.disassemble(nvdisasm, cubin)).items()
+    report = sass_gates.judge(kernels.get(kernel), items, argparse.Namespace(tile=(m, n, d, d), log=log, smem=smem))
+    sass_gates.show(f"{name} ({m}x{n})", report)
+    slots = report["loop"]["slots_per_element"] if report["loop"] else float("inf")
+    high = limits is not None and slots > limits[tile]
+    if high:
+        print(f"  FAIL  slots     {slots:.2f} an element, at most {limits[tile]}")
+    return not high and all(passed for _, passed, _ in report["gates"]), slots
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("print_products")
-    parser.add_argument("--set", choices=SETS, default="fast")
+    parser.add_argument("flexc")
+    parser.add_argument("--set", choices=[*EMITTED, *FORMS], default="fast")
     options = parser.parse_args()
     nvrtc = find_nvrtc()
     try:
@@ -125,32 +173,19 @@ def main():
     nvrtc.nvrtcVersion(ctypes.byref(major), ctypes.byref(minor))
     pinned = re.search(r"nvidia-cuda-nvrtc==(\d+)\.(\d+)", (ROOT / "tools" / "cuda_versions.txt").read_text())
     counts = options.set == "slots" and (str(major.value), str(minor.value)) == pinned.groups()
+    kernels = EMITTED.get(options.set) or FORMS[options.set]
     failed, figures = 0, []
-    for variant, element, m, n, d, pin in SETS[options.set]:
-        name = f"{variant} {element} {m}x{n} D{d} {pin}"
-        try:
-            cubin, log = compile_kernel(nvrtc, source_of(options.print_products, variant, element, m, n, d, pin))
-        except subprocess.CalledProcessError as error:
-            sys.exit(f"{name}: {error}")
-        if cubin is None:
-            # Not a verdict of a gate: such a tile has no place in any set.
-            sys.exit(f"{name}: not compiled\n{log}")
+    for each in kernels:
         with tempfile.TemporaryDirectory() as folder:
-            path, log_path = os.path.join(folder, "kernel.cubin"), os.path.join(folder, "log")
-            pathlib.Path(path).write_bytes(cubin)
-            pathlib.Path(log_path).write_text(log)
-            gates = argparse.Namespace(tile=(m, n, d, d), log=log_path, smem=None)
-            kernels = sass_gates.read_elf(path)
-            for kernel, items in sass_gates.parse(sass_gates.disassemble(nvdisasm, path)).items():
-                report = sass_gates.judge(kernels.get(kernel), items, gates)
-                sass_gates.show(name, report)
-                slots = report["loop"]["slots_per_element"] if report["loop"] else float("inf")
-                figures.append(f"{m}x{n} D{d} {slots:.2f}")
-                high = counts and slots > SLOT_LIMITS[m, n, d]
-                if high:
-                    print(f"  FAIL  slots     {slots:.2f} an element, at most {SLOT_LIMITS[m, n, d]}")
-                failed += high or not all(passed for _, passed, _ in report["gates"])
-    total = len(SETS[options.set])
+            if options.set in EMITTED:
+                tile, cubin, smem = emitted_kernel(options.flexc, folder, *each)
+                passed, slots = judge(nvdisasm, f"{each[0]} {each[1]} D{each[2]}", tile, cubin, SLOT_LIMITS if counts else None, smem=smem)
+            else:
+                tile, cubin, log = formed_kernel(nvrtc, options.print_products, folder, *each)
+                passed, slots = judge(nvdisasm, f"{each[0]} {each[1]} D{each[4]} {each[5]}", tile, cubin, None, log=log)
+        figures.append(f"{each[0]} {tile[0]}x{tile[1]} D{tile[2]} {slots:.2f}")
+        failed += not passed
+    total = len(kernels)
     if options.set == "negative":
         print(f"rejected {failed} of {total} faulty kernels")
         return 0 if failed == total else 1

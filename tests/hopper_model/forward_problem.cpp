@@ -51,16 +51,40 @@ ForwardProblem::ForwardProblem(const ForwardKernel& kernel, int batch, int heads
   lse_.resize(size_t(batch) * heads * q_len);
 }
 
-model::LaunchResult ForwardProblem::run(model::LaunchOptions options) {
+KernelArguments ForwardProblem::plan() {
   const auto tensor = [](void* data, int dim, int length, int heads) {
     return model::ForwardTensor{data, dim, int64_t{dim} * length, int64_t{dim} * length * heads};
   };
+  return {model::plan_forward(shape_, tensor(q_.data(), shape_.head_dim, shape_.q_len, shape_.heads),
+                              tensor(k_.data(), shape_.head_dim, shape_.kv_len, shape_.kv_heads),
+                              tensor(v_.data(), shape_.value_dim, shape_.kv_len, shape_.kv_heads),
+                              tensor(out_.data(), shape_.value_dim, shape_.q_len, shape_.heads), kernel_.descending, group_heads_)};
+}
+
+flexc::BlockMask ForwardProblem::frame(int32_t block_q, int32_t block_kv) const {
+  flexc::BlockMask mask;
+  mask.batches = shape_.batch, mask.heads = shape_.heads;
+  mask.q_len = shape_.q_len, mask.kv_len = shape_.kv_len;
+  mask.block_q = block_q, mask.block_kv = block_kv;
+  return mask;
+}
+
+flexc::BlockMask ForwardProblem::exact_mask(int32_t block_q, int32_t block_kv) const {
+  return flexc::brute_force_block_mask(frame(block_q, block_kv), [this](int64_t b, int64_t h, int64_t q, int64_t kv) {
+    return kernel_.keep(static_cast<int>(b), static_cast<int>(h), static_cast<int>(q), static_cast<int>(kv));
+  });
+}
+
+void ForwardProblem::set_mask(const flexc::BlockMask* mask, uint32_t group_heads) {
+  group_heads_ = group_heads;
+  metadata_.reset();
+  if (mask != nullptr) metadata_ = flexc::runtime::mask_metadata(*mask, plan().arguments, kernel_.m, kernel_.n).value();
+}
+
+model::LaunchResult ForwardProblem::run(model::LaunchOptions options) {
   std::fill(out_.begin(), out_.end(), kUntouched);
   std::fill(lse_.begin(), lse_.end(), std::nanf(""));
-  KernelArguments arguments{model::plan_forward(shape_, tensor(q_.data(), shape_.head_dim, shape_.q_len, shape_.heads),
-                                                tensor(k_.data(), shape_.head_dim, shape_.kv_len, shape_.kv_heads),
-                                                tensor(v_.data(), shape_.value_dim, shape_.kv_len, shape_.kv_heads),
-                                                tensor(out_.data(), shape_.value_dim, shape_.q_len, shape_.heads), kernel_.descending, 0)};
+  KernelArguments arguments = plan();
   flexc_hopper_arguments& a = arguments.arguments;
   a.scale_log2 = static_cast<float>(kLog2E / std::sqrt(static_cast<double>(kernel_.d)));
   a.lse = lse_.data();
@@ -68,6 +92,7 @@ model::LaunchResult ForwardProblem::run(model::LaunchOptions options) {
   a.lse_batch_stride = int64_t{shape_.q_len} * shape_.heads;
   workspace_.assign(kFlexcWorkspaceHeader + a.items, 0);
   a.workspace = workspace_.data();
+  if (metadata_) metadata_->point(a, reinterpret_cast<uintptr_t>(metadata_->words.data()));
   options.threads = kernel_.threads;
   options.shared_bytes = kernel_.shared_bytes;
   return simulator_.launch(options, kernel_.entry, &arguments);

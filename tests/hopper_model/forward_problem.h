@@ -1,9 +1,12 @@
 // Attention problems for the forward kernel on the model, and what their answers are judged by.
 #pragma once
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "flexc/block_mask.h"
+#include "runtime/cuda/mask_metadata.h"
 #include "templates/hopper/launch.h"
 #include "templates/hopper/tile.h"
 #include "templates/model/forward_plan.h"
@@ -34,6 +37,14 @@ class ForwardProblem {
  public:
   ForwardProblem(const ForwardKernel& kernel, int batch, int heads, int kv_heads, int q_len, int kv_len, uint64_t seed = 1);
 
+  // The runs that follow get it; null: none. `group_heads` as plan_forward takes it.
+  void set_mask(const flexc::BlockMask* mask, uint32_t group_heads = 0);
+  // As the kernel is given it: a test may falsify it.
+  flexc::runtime::MaskMetadata& metadata() { return *metadata_; }
+  // Lengths, batches and heads of the problem, for masks.
+  flexc::BlockMask frame(int32_t block_q, int32_t block_kv) const;
+  flexc::BlockMask exact_mask(int32_t block_q, int32_t block_kv) const;
+
   // Runs the kernel; the output, and lse, are in out() and lse().
   model::LaunchResult run(model::LaunchOptions options);
   const std::vector<uint16_t>& out() const { return out_; }
@@ -46,6 +57,7 @@ class ForwardProblem {
     std::vector<double> out, lse, rounded_out;
   };
   const Reference& reference();
+  KernelArguments plan();
   float widen(uint16_t bits) const;
   uint16_t narrow(double value) const;
 
@@ -55,6 +67,8 @@ class ForwardProblem {
   std::vector<float> lse_;
   std::vector<unsigned> workspace_;
   Reference reference_;
+  std::optional<flexc::runtime::MaskMetadata> metadata_;
+  uint32_t group_heads_ = 0;
   model::Simulator simulator_;
 };
 

@@ -6,13 +6,17 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "tools/flexc/bench_report.h"
 #include "tools/flexc/call_options.h"
 #include "tools/flexc/compile_time.h"
 #include "tools/flexc/device_call.h"
 #include "tools/flexc/failure.h"
 #include "tools/flexc/inputs.h"
+#include "tools/flexc/machine_limits.h"
 #include "tools/flexc/output.h"
+#include "tools/flexc/peers.h"
 #include "tools/flexc/saved_inputs.h"
+#include "tools/flexc/temporary_folder.h"
 #include "tools/flexc/verbs.h"
 
 namespace flexc::cli {
@@ -23,17 +27,12 @@ constexpr int kCompileProcesses = 5;
 /// Calls before the timed ones: caches, page tables and the threads are warm after a few, and clocks after a while.
 constexpr int kMostWarmUps = 5;
 constexpr double kWarmUpSeconds = 0.2;
-constexpr double kGiga = 1e9;
+/// Between flexc's calls and a peer's, so that threads which wait awake fall asleep first.
+constexpr auto kPause = std::chrono::milliseconds(20);
+/// Up to so many rows a call reads K and V rather than computes.
+constexpr std::int64_t kDecodeRows = 16;
 
 double seconds_since(std::chrono::steady_clock::time_point start) { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); }
-
-/// The value below which `share` of the sorted `times` lies, interpolated.
-double quantile(const std::vector<double>& times, double share) {
-  const double place = share * static_cast<double>(times.size() - 1);
-  const auto below = static_cast<std::size_t>(place);
-  const std::size_t above = std::min(below + 1, times.size() - 1);
-  return times[below] + (place - static_cast<double>(below)) * (times[above] - times[below]);
-}
 
 class BenchVerb final : public Verb {
  public:
@@ -48,16 +47,21 @@ class BenchVerb final : public Verb {
     execution_.add_to(*app, "Type of q, k and v (default f32)");
     add_text(*app, "--repeat", repeat_text_, "N", fmt::format("Timed calls, after a warm-up (default {})", kDefaultRepeats));
     add_text(*app, "--save", save_, "DIR", "Write q, k, v and the captures as files, and call.json, which says what they belong to");
+    add_switch(*app, "--pin", pin_, "Keep each thread on a CPU of its own");
+    add_text(*app, "--compare", compare_, "PYTHON", "Time PyTorch's FlexAttention and SDPA too, with this Python, call by call in turn");
     add_switch(*app, "--json", json_, "Print as JSON");
     app->footer(
         "gflops counts 2 (D + DV) operations a kept pair, in every batch and query head: one multiplication and one addition an element in q.k and in p.v,\n"
         "nothing for the mods, the softmax and what is removed. Kept pairs are counted exactly, by mask_mod. It is taken from the median time.\n"
         "compile_s is the time from the text to loadable code in a fresh process with an empty cache, the compiler's libraries opened in it; process start\n"
-        "apart: the median of five processes.\n\n"
+        "apart: the median of five processes.\n"
+        "On the CPU the machine's peak of f32 multiply-adds is measured before and after each call. PyTorch's compilation, and both sides' block masks, are\n"
+        "outside what is timed. PYTHON needs torch and NumPy; peers are there for noop, causal, alibi, sliding_window, prefix_lm, softcap and document.\n\n"
         "Examples:\n"
         "  flexc bench causal --random 1,8,8,4096,4096,64,64\n"
         "  flexc bench alibi --random 1,8,2,2048,2048,128,128 --dtype bf16 --threads 2 --repeat 50 --json\n"
-        "  flexc bench document --random 1,4,4,1024,1024,64,64 --seed 7 --save inputs");
+        "  flexc bench document --random 1,4,4,1024,1024,64,64 --seed 7 --save inputs\n"
+        "  flexc bench causal --random 1,8,8,4096,4096,64,64 --pin --compare python3");
   }
 
   int run() override {
@@ -73,16 +77,28 @@ class BenchVerb final : public Verb {
       if (extent(static_cast<std::size_t>(i)) < 1) input_error(fmt::format("--random {}: {} is 0; it must be at least 1", *random_.text, name));
     const BoundCaptures bound = bind(variant);
     const std::shared_ptr<const Kernel> kernel = cli::compile(variant.variant, compile_options(bound));
-    if (compile_times.size() == kCompileProcesses) compile_s_ = compile_times[kCompileProcesses / 2];
+    if (compile_times.size() == kCompileProcesses) report_.compile_s = compile_times[kCompileProcesses / 2];
     else print_warning("compile_s is not measured: a process for it could not be started, or ended early");
     if (save_) check_save_directory(*save_);
 
     const AttentionInputs inputs = random_attention(random_.extents, random_.seed.value, dtype());
-    const std::int64_t kept = kept_pairs(*kernel, bound);
-    if (save_) save(variant, inputs, bound);
-    measure(*kernel, inputs, bound);
-    if (json_) print_json(*kernel, variant.name, kept);
-    else print_table(*kernel, variant.name, kept);
+    report_.variant = variant.name;
+    report_.device = kernel->device();
+    report_.dtype = dtype();
+    std::ranges::copy(random_.extents, report_.shape.begin());
+    report_.threads = threads();
+    report_.kept_pairs = kept_pairs(*kernel, bound);
+    report_.saved = save_;
+    if (save_) save(*save_, variant, inputs, bound);
+    std::optional<TemporaryFolder> shared;
+    if (compare_ && kernel->device().kind != Device::Kind::Cpu) input_error(fmt::format("--compare: PyTorch is timed on the CPU, and this call is on {}", name_of(kernel->device())));
+    if (compare_) {
+      if (shared.emplace().path().empty()) throw Failure(ErrorKind::Environment, "--compare: no folder could be made for the inputs");
+      save(shared->path(), variant, inputs, bound);
+    }
+    measure(*kernel, inputs, bound, shared ? shared->path() : "");
+    if (json_) print_result(to_json(report_).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    else print_result(to_table(report_));
     return kExitDone;
   }
 
@@ -100,6 +116,7 @@ class BenchVerb final : public Verb {
       repeats_ = parse_integer("--repeat", *repeat_text_);
       if (repeats_ < 1 || repeats_ > kMostRepeats) usage_error(fmt::format("--repeat {}: must lie between 1 and {}", repeats_, grouped(kMostRepeats)));
     }
+    if (compare_ && compare_->empty()) usage_error("--compare: the Python's name is empty");
     if (save_ && save_->empty()) usage_error("--save: the directory's name is empty");
   }
 
@@ -151,7 +168,7 @@ class BenchVerb final : public Verb {
     return report.kept_pairs * (shape.batch / mask.batches) * (shape.heads / mask.heads);
   }
 
-  void measure(const Kernel& kernel, const AttentionInputs& inputs, const BoundCaptures& bound) {
+  void measure(const Kernel& kernel, const AttentionInputs& inputs, const BoundCaptures& bound, const std::string& shared) {
     const auto& q = inputs.q.view().shape;
     Tensor out(inputs.dtype, {q[0], q[1], q[2], inputs.v.view().shape[3]});
     RunArguments arguments{.q = inputs.q.view(), .k = inputs.k.view(), .v = inputs.v.view(), .out = out.view(), .captures = bound.captures};
@@ -173,17 +190,55 @@ class BenchVerb final : public Verb {
       call.wait();
       return seconds_since(start);
     };
-    double spent = 0;
-    for (int i = 0; i < kMostWarmUps && spent < kWarmUpSeconds; ++i) spent += timed();
+    const bool on_cpu = kernel.device().kind == Device::Kind::Cpu;
+    double spent = timed();
+    if (pin_ && on_cpu) report_.pinned = pin_threads();  // the call's threads exist now
+    if (pin_ && !report_.pinned) print_warning("--pin: the threads could not be bound to CPUs");
+    std::vector<std::unique_ptr<Peer>> peers = start_peers(shared, call, out);
+    for (int i = 1; i < kMostWarmUps && spent < kWarmUpSeconds; ++i) spent += timed();
+    double peak = on_cpu ? peak_gflops(report_.threads) : 0;
     while (finished < repeats_) {
       ++finished;
       if (draw) draw(static_cast<double>(finished) / calls);
-      times_.push_back(timed());
+      if (compare_) std::this_thread::sleep_for(kPause);
+      const double seconds = timed();
+      report_.seconds.add(seconds);
+      if (const double before = peak; on_cpu) {
+        peak = peak_gflops(report_.threads);
+        const double beside = std::max(before, peak);
+        report_.peak_gflops = std::max(report_.peak_gflops, beside);
+        if (beside > 0) report_.peak_shares.add(report_.gflops(seconds) / beside);
+      }
+      for (std::size_t i = 0; i < peers.size(); ++i) {
+        std::this_thread::sleep_for(kPause);
+        if (const auto theirs = peers[i]->run()) report_.peers[i].seconds.add(*theirs);
+        report_.peers[i].unavailable = peers[i]->unavailable();
+      }
     }
-    std::ranges::sort(times_);
+    if (on_cpu && extent(3) <= kDecodeRows) report_.read_bytes_per_s = read_bytes_per_second(report_.threads);
   }
 
-  void save(const LoadedVariant& variant, const AttentionInputs& inputs, const BoundCaptures& bound) const {
+  /// The peers of --compare, ready to run, after each has shown how far its output is from flexc's.
+  std::vector<std::unique_ptr<Peer>> start_peers(const std::string& folder, const DeviceCall& call, const Tensor& out) {
+    std::vector<std::unique_ptr<Peer>> peers;
+    if (!compare_) return peers;
+    call.fetch();
+    save_inputs(folder + "/out", {{"out", out.view()}}, "{}\n");
+    const std::string file = folder + "/out/out.npy";
+    for (const char* name : {"flex_attention", "sdpa"}) {
+      Peer& peer = *peers.emplace_back(std::make_unique<Peer>(*compare_, folder, name, report_.threads));
+      PeerReport entry;
+      entry.name = peer.name();
+      entry.version = peer.version();
+      entry.first_call_s = peer.first_call_s();
+      if (const auto difference = peer.relative_difference(file)) entry.relative_difference = *difference;
+      entry.unavailable = peer.unavailable();
+      report_.peers.push_back(entry);
+    }
+    return peers;
+  }
+
+  void save(const std::string& folder, const LoadedVariant& variant, const AttentionInputs& inputs, const BoundCaptures& bound) const {
     std::vector<SavedTensor> tensors{{"q", inputs.q.view()}, {"k", inputs.k.view()}, {"v", inputs.v.view()}};
     for (const auto& [name, tensor] : bound.captures.tensors()) tensors.push_back({name, tensor, true});
     nlohmann::ordered_json call = {{"variant", variant.name}, {"dtype", name_of(dtype())}, {"shape", shape_json()}, {"seed", random_.seed.value}};
@@ -200,63 +255,24 @@ class BenchVerb final : public Verb {
       nlohmann::ordered_json& files = tensor.capture ? call["captures"] : call["inputs"];
       files[tensor.name] = saved_name(tensor);
     }
-    save_inputs(*save_, tensors, call.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+    save_inputs(folder, tensors, call.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
   }
 
   nlohmann::ordered_json shape_json() const {
     return {{"B", extent(0)}, {"H", extent(1)}, {"HKV", extent(2)}, {"Q", extent(3)}, {"KV", extent(4)}, {"D", extent(5)}, {"DV", extent(6)}};
   }
 
-  double gflops(std::int64_t kept, double seconds) const {
-    return seconds > 0 ? 2.0 * static_cast<double>(extent(5) + extent(6)) * static_cast<double>(kept) / seconds / kGiga : 0;
-  }
-
   int threads() const { return execution_.threads ? execution_.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency())); }
-
-  void print_json(const Kernel& kernel, const std::string& name, std::int64_t kept) const {
-    const double median = quantile(times_, 0.5);
-    nlohmann::ordered_json json = {{"variant", name}, {"device", name_of(kernel.device())}, {"dtype", name_of(dtype())}, {"shape", shape_json()}};
-    json["median_s"] = median;
-    json["min_s"] = times_.front();
-    json["gflops"] = gflops(kept, median);
-    json["compile_s"] = nullptr;
-    if (compile_s_) json["compile_s"] = *compile_s_;
-    json["max_s"] = times_.back();
-    json["quartiles_s"] = {quantile(times_, 0.25), quantile(times_, 0.75)};
-    json["repeat"] = repeats_;
-    json["threads"] = threads();
-    json["kept_pairs"] = kept;
-    print_result(json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
-  }
-
-  void print_table(const Kernel& kernel, const std::string& name, std::int64_t kept) const {
-    const double median = quantile(times_, 0.5), low = quantile(times_, 0.25), high = quantile(times_, 0.75);
-    const double pairs = static_cast<double>(extent(0)) * static_cast<double>(extent(1)) * static_cast<double>(extent(3)) * static_cast<double>(extent(4));
-    const auto line = [](std::string_view label, const std::string& text) { return fmt::format("{:<9}{}\n", label, text); };
-    std::string text = line("variant", name);
-    text += line("device", fmt::format("{}, {}, {} thread{}", name_of(kernel.device()), name_of(dtype()), threads(), threads() == 1 ? "" : "s"));
-    text += line("shape", fmt::format("B {}, H {}, HKV {}, Q {}, KV {}, D {}, DV {}", extent(0), extent(1), extent(2), extent(3), extent(4), extent(5), extent(6)));
-    text += line("kept", fmt::format("{} pairs{}", grouped(kept), pairs > 0 ? fmt::format(", {:.4g} %", 100 * static_cast<double>(kept) / pairs) : ""));
-    if (save_) text += line("inputs", *save_);
-    text += fmt::format("\n{:<9}{:>10}{:>10}{:>10}{:>10}{:>10}\n", "", "median", "least", "1st qu.", "3rd qu.", "most");
-    text += fmt::format("{:<9}{:>10}{:>10}{:>10}{:>10}{:>10}   {} call{}\n", "time", duration_text(median), duration_text(times_.front()), duration_text(low), duration_text(high),
-                        duration_text(times_.back()), grouped(repeats_), repeats_ == 1 ? "" : "s");
-    const auto rate = [&](double seconds) { return fmt::format("{:.4g}", gflops(kept, seconds)); };
-    text += fmt::format("{:<9}{:>10}{:>10}{:>10}{:>10}{:>10}   over kept pairs\n", "GFLOP/s", rate(median), rate(times_.front()), rate(low), rate(high), rate(times_.back()));
-    text += fmt::format("{:<9}{:>10}{:<40}   from the text, in a fresh process\n", "compile", compile_s_ ? duration_text(*compile_s_) : "unknown", "");
-    print_result(text);
-  }
 
   VariantOptions variant_;
   RandomOptions random_;
   BindingOptions bindings_;
   ScaleOption scale_;
   ExecutionOptions execution_;
-  std::optional<std::string> q_offset_text_, kv_offset_text_, repeat_text_, save_;
-  bool json_ = false;
+  std::optional<std::string> q_offset_text_, kv_offset_text_, repeat_text_, save_, compare_;
+  bool json_ = false, pin_ = false;
   std::int64_t q_offset_ = 0, kv_offset_ = 0, repeats_ = kDefaultRepeats;
-  std::optional<double> compile_s_;
-  std::vector<double> times_;  ///< sorted
+  BenchReport report_;
 };
 
 }  // namespace

@@ -8,31 +8,12 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
-#include <filesystem>
 #include <string>
+
+#include "tools/flexc/temporary_folder.h"
 
 namespace flexc::cli {
 namespace {
-
-/// A cache directory of its own, gone when it goes.
-class EmptyCache {
- public:
-  EmptyCache() {
-    std::error_code ignored;
-    std::string path = (std::filesystem::temp_directory_path(ignored) / "flexc-bench-XXXXXX").string();
-    if (mkdtemp(path.data()) != nullptr) path_ = path;
-  }
-  ~EmptyCache() {
-    std::error_code ignored;
-    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
-  }
-  EmptyCache(const EmptyCache&) = delete;
-  EmptyCache& operator=(const EmptyCache&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
 
 /// In the child: its messages would come twice, and what it dumps is not what is measured.
 [[noreturn]] void be_child(int channel, const std::string& cache, const std::function<double()>& compilation) {
@@ -52,7 +33,7 @@ class EmptyCache {
 }
 
 std::optional<double> one_child(const std::function<double()>& compilation) {
-  const EmptyCache cache;
+  const TemporaryFolder cache;  // an empty one
   std::array<int, 2> channel{};
   if (cache.path().empty() || pipe(channel.data()) != 0) return std::nullopt;
   const pid_t child = fork();

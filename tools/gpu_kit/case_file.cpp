@@ -1,5 +1,7 @@
 #include "tools/gpu_kit/case_file.h"
 
+#include "runtime/cuda/member_bytes.h"
+
 namespace flexc::kit {
 namespace {
 
@@ -20,15 +22,8 @@ std::vector<std::byte> unhex(const std::string& text) {
 }  // namespace
 
 nlohmann::ordered_json to_json(const Case& value) {
-  const runtime::HopperMember& member = value.member;
   nlohmann::ordered_json json = {{"name", value.name}, {"variant", value.variant}, {"cubin", value.cubin}, {"expected_out", value.expected_out}, {"expected_lse", value.expected_lse}};
-  json["tile"] = {static_cast<int>(member.tile.element), member.tile.m, member.tile.n, member.tile.d, member.tile.dv};
-  json["threads"] = member.threads, json["smem"] = member.dynamic_smem_bytes;
-  json["score_class"] = static_cast<int>(member.score_class), json["has_band"] = member.has_band, json["has_mask"] = member.has_mask;
-  json["layout"] = nlohmann::ordered_json::array();
-  for (const runtime::HookWords& piece : member.params) json["layout"].push_back({static_cast<int>(piece.kind), piece.index, piece.count});
-  json["param_words"] = member.param_words;
-  json["launch"] = hex(runtime::serialize(member.launch));
+  json["member"] = hex(runtime::serialize({value.member, {}}));
   json["shape"] = value.shape, json["seed"] = value.seed, json["scale"] = value.scale;
   json["most_error"] = value.most_error, json["most_mean_error"] = value.most_mean_error, json["most_lse_error"] = value.most_lse_error;
   json["captures"] = nlohmann::ordered_json::array();
@@ -44,18 +39,9 @@ Result<Case> case_from_json(const nlohmann::ordered_json& json) {
     Case value;
     json.at("name").get_to(value.name), json.at("variant").get_to(value.variant), json.at("cubin").get_to(value.cubin);
     json.at("expected_out").get_to(value.expected_out), json.at("expected_lse").get_to(value.expected_lse);
-    runtime::HopperMember& member = value.member;
-    const auto& tile = json.at("tile");
-    member.tile = {static_cast<device::Element>(tile.at(0).get<int>()), tile.at(1).get<unsigned>(), tile.at(2).get<unsigned>(), tile.at(3).get<unsigned>(), tile.at(4).get<unsigned>()};
-    json.at("threads").get_to(member.threads), json.at("smem").get_to(member.dynamic_smem_bytes);
-    member.score_class = static_cast<runtime::ScoreClass>(json.at("score_class").get<int>());
-    json.at("has_band").get_to(member.has_band), json.at("has_mask").get_to(member.has_mask);
-    for (const auto& piece : json.at("layout"))
-      member.params.push_back({static_cast<runtime::HookWords::Kind>(piece.at(0).get<int>()), piece.at(1).get<unsigned>(), piece.at(2).get<unsigned>()});
-    json.at("param_words").get_to(member.param_words);
-    auto launch = runtime::deserialize_launch_program(unhex(json.at("launch").get<std::string>()));
-    if (!launch) return std::unexpected(launch.error());
-    member.launch = std::move(*launch);
+    auto described = runtime::deserialize_member(unhex(json.at("member").get<std::string>()));
+    if (!described) return std::unexpected(described.error());
+    value.member = std::move(described->member);
     json.at("shape").get_to(value.shape), json.at("seed").get_to(value.seed), json.at("scale").get_to(value.scale);
     json.at("most_error").get_to(value.most_error), json.at("most_mean_error").get_to(value.most_mean_error), json.at("most_lse_error").get_to(value.most_lse_error);
     for (const auto& capture : json.at("captures"))

@@ -15,7 +15,6 @@
 #include "compiler/emit/cuda/gemm_source.h"
 #include "runtime/kernel/bindings.h"
 #include "compiler/host/cuda_compile.h"
-#include "compiler/host/hopper_call.h"
 #include "compiler/host/ir_library.h"
 #include "compiler/host/model_kernel.h"
 #include "compiler/host/variant_impl.h"

@@ -1,6 +1,7 @@
 # Claims about the Hopper kernel. Nothing has been run on a GPU.
 why="not yet run on a GPU"
-claim "static gates on every cubin: no spills, no local memory, no C75xx, overlap" "0 violations; overlap >= 90 %" test_figure hopper.static_gates.nightly "kernels pass|skipped"
+claim "static gates on the emitted cubins, the paper's seven x bf16, f16 x D 64, 128, 256: no spills, no local memory, no C75xx, overlap" "0 violations; overlap >= 90 %" test_figure hopper.static_gates.nightly "kernels pass|skipped"
+claim "the same for forms that a GPU may choose instead: pins, tiles" "0 violations; overlap >= 90 %" test_figure hopper.static_gates.forms "kernels pass|skipped"
 claim "the gates reject a kernel without its pin, and one that spills" "all" test_figure hopper.static_gates.negative "rejected|skipped"
 claim "issue slots a score element: D64 192x128; 128x128; 128x176; D256 128x64" "<= 6.4; 6.5; 6.1; 9.0" test_figure hopper.static_gates.slots "slots an element|skipped"
 claim "host model: its primitives and layouts against tables typed from the PTX ISA; programs with planted faults are caught, their correct twins are silent" "0 reports in 200 seeds x 3 policies" tests '^hopper_model$'

@@ -50,7 +50,7 @@ std::string kernel_text(const runtime::HopperMember& member) {
   const GemmShape& tile = member.tile;
   const std::string_view element = tile.element == device::Element::kBf16 ? "kBf16" : "kF16";
   std::string text = "\n#include \"templates/hopper/forward.cuh\"\n\nnamespace flexc::device {\n\n";
-  text += fmt::format("struct Config : Tile<Element::{}, {}, {}, {}, {}, mods::Hooks::kColumnWords> {{\n  static constexpr ForwardOptions kOptions{{Pin::kSleep, {}}};\n}};\n", element, tile.m,
+  text += fmt::format("struct Config : Tile<Element::{}, {}, {}, {}, {}, mods::Hooks::kColumnWords> {{\n  static constexpr ForwardOptions kOptions{{Pin::kStore, {}}};\n}};\n", element, tile.m,
                       tile.n, tile.d, tile.dv, tile.d <= kMostTurnsHeadDim);
   text += fmt::format("static_assert(Config::kThreads == {} && Config::kSharedBytes == {}, \"the launch was laid out for this tile\");\n\n}}  // namespace flexc::device\n\n", member.threads,
                       member.dynamic_smem_bytes);

@@ -17,8 +17,8 @@ std::vector<GemmShape> tile_ladder(const CudaHooks& hooks, device::Element eleme
   switch (std::max(d, dv)) {
     case 64:
       // With a general score, 160 registers a thread hold no 192 x 128: even softcap's three operations spill there (28 bytes), and a tile that spills
-      // costs a compilation.
-      tiles = is_general ? std::vector<Tile>{{128, 128}, {128, 96}, {128, 64}} : std::vector<Tile>{{192, 128}, {192, 96}, {128, 128}, {128, 64}};
+      // costs a compilation. With a mask of pairs, rows of 128 follow its edge more closely.
+      tiles = is_general || hooks.has_mask ? std::vector<Tile>{{128, 128}, {128, 96}, {128, 64}} : std::vector<Tile>{{192, 128}, {192, 96}, {128, 128}, {128, 64}};
       break;
     case 128:
       // A masked tile as wide as 176 would waste what the diagonal cuts off. Plain scores could have it: 0.4 issue slots an element fewer, but a third more

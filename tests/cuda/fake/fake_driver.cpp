@@ -125,6 +125,32 @@ std::uint64_t extent_of(const TensorMapRequest& map) {
   return last;
 }
 
+/// All that a kernel may read of a block mask is the GPU's memory, and says what can be: each item once, tiles that exist.
+int check_block_mask(const flexc_hopper_arguments& a) {
+  const auto held = [](const auto* from, std::uint64_t count) {
+    const auto address = reinterpret_cast<std::uint64_t>(from);
+    return address % alignof(decltype(*from)) == 0 && driver().holds(address, count * sizeof(*from));
+  };
+  const std::uint64_t rows = std::uint64_t{a.q_blocks} * (a.mask_batch_rows != 0 ? static_cast<unsigned>(a.batch) : 1) * (a.mask_head_rows != 0 ? static_cast<unsigned>(a.heads) : 1);
+  if (!held(a.mask_order, a.items) || !held(a.mask_rows, rows)) return refuse("cuLaunchKernel: the block mask is not the GPU's memory");
+  std::vector<bool> seen(a.items);
+  for (unsigned i = 0; i < a.items; ++i) {
+    if (a.mask_order[i] >= a.items || seen[a.mask_order[i]]) return refuse("cuLaunchKernel: the order of the items is none");
+    seen[a.mask_order[i]] = true;
+  }
+  for (std::uint64_t row = 0; row < rows; ++row) {
+    if (a.mask_rows[row].tiles == 0) return refuse("cuLaunchKernel: a row without tiles");
+    const flexc_tile_run* run = a.mask_runs + a.mask_rows[row].first_run;
+    for (unsigned tiles = 0, end = 0; tiles < a.mask_rows[row].tiles; ++run) {
+      if (!held(run, 2)) return refuse("cuLaunchKernel: the runs are not the GPU's memory");  // the next one may be read
+      const unsigned count = run->count_and_full >> 1;
+      if (count == 0 || run->first < end || run->first + count > static_cast<unsigned>(std::max(a.kv_len, 1))) return refuse("cuLaunchKernel: a run of tiles that are not there");
+      tiles += count, end = run->first + count;
+    }
+  }
+  return 0;
+}
+
 int check_arguments(const flexc_hopper_arguments& a, unsigned blocks) {
   Driver& d = driver();
   if (a.q_len <= 0 || a.items == 0 || a.items != static_cast<unsigned>(a.batch) * static_cast<unsigned>(a.heads) * a.q_blocks) return refuse("cuLaunchKernel: items do not fit the shape");
@@ -133,6 +159,9 @@ int check_arguments(const flexc_hopper_arguments& a, unsigned blocks) {
   if (!d.holds(workspace, words * 4)) return refuse("cuLaunchKernel: the workspace is not the GPU's memory");
   if (std::any_of(a.workspace, a.workspace + words, [](unsigned word) { return word != 0; })) return refuse("cuLaunchKernel: the workspace is not zero");
   if (a.zero != 0) return refuse("cuLaunchKernel: `zero` is not 0");
+  if ((a.mask_order == nullptr) != (a.mask_rows == nullptr) || (a.mask_rows == nullptr) != (a.mask_runs == nullptr)) return refuse("cuLaunchKernel: half of a block mask");
+  if (a.mask_rows != nullptr)
+    if (const int status = check_block_mask(a)) return status;
   if (a.lse != nullptr) {
     const std::uint64_t last = static_cast<std::uint64_t>((a.batch - 1) * a.lse_batch_stride + (a.heads - 1) * a.lse_head_stride + a.q_len);
     if (!d.holds(reinterpret_cast<std::uint64_t>(a.lse), last * 4)) return refuse("cuLaunchKernel: lse is not the GPU's memory");
@@ -314,6 +343,12 @@ int cuMemFreeAsync(std::uint64_t address, void* stream) {
 int cuMemcpyHtoD_v2(std::uint64_t to, const void* from, std::size_t bytes) {
   FLEXC_ENTER("cuMemcpyHtoD_v2");
   if (!driver().holds(to, bytes)) return refuse("cuMemcpyHtoD: not the GPU's memory");
+  std::memcpy(reinterpret_cast<void*>(to), from, bytes);
+  return 0;
+}
+int cuMemcpyHtoDAsync_v2(std::uint64_t to, const void* from, std::size_t bytes, void* stream) {
+  FLEXC_ENTER("cuMemcpyHtoDAsync_v2");
+  if (!known_stream(stream) || !driver().holds(to, bytes)) return refuse("cuMemcpyHtoDAsync: stream or memory");
   std::memcpy(reinterpret_cast<void*>(to), from, bytes);
   return 0;
 }

@@ -6,8 +6,8 @@
 #include <mutex>
 #include <optional>
 
-#include "compiler/members.h"
 #include "flexc/error.h"
+#include "runtime/kernel/members.h"
 
 namespace flexc {
 
@@ -15,23 +15,23 @@ namespace flexc {
 template <class Loaded>
 class HopperMembers {
  public:
-  using Make = std::function<Result<Loaded>(compiler::Member)>;
+  using Make = std::function<Result<Loaded>(runtime::Member)>;
 
   static Result<std::unique_ptr<HopperMembers>> make(Make make) {
-    auto narrow = make(compiler::Member::Narrow);
+    auto narrow = make(runtime::Member::Narrow);
     if (!narrow) return std::unexpected(narrow.error());
     return std::unique_ptr<HopperMembers>(new HopperMembers(std::move(make), std::move(*narrow)));
   }
 
   const Loaded& narrow() const { return narrow_; }
   /// A narrow member that assumes nothing serves every call. A failure is reported to each caller, and the next one tries again.
-  Result<const Loaded*> member(compiler::Member which) const {
-    if (which == compiler::Member::Narrow || narrow_.manifest.assumptions == compiler::kAssumesNothing) return &narrow_;
+  Result<const Loaded*> member(runtime::Member which) const {
+    if (which == runtime::Member::Narrow || narrow_.manifest.assumptions == runtime::kAssumesNothing) return &narrow_;
     const std::lock_guard lock(mutex_);
     if (!wide_) {
-      auto wide = make_(compiler::Member::Wide);
+      auto wide = make_(runtime::Member::Wide);
       if (!wide) return std::unexpected(wide.error());
-      if (wide->manifest.assumptions != compiler::kAssumesNothing) return std::unexpected(Error{ErrorKind::Internal, "the wide member assumes something of its calls"});
+      if (wide->manifest.assumptions != runtime::kAssumesNothing) return std::unexpected(Error{ErrorKind::Internal, "the wide member assumes something of its calls"});
       wide_ = std::move(*wide);
     }
     return &*wide_;

@@ -1,4 +1,4 @@
-#include "tests/cpu/peak.h"
+#include "tools/machine/peak.h"
 
 #include <algorithm>
 #include <chrono>
@@ -8,7 +8,7 @@
 #include <immintrin.h>
 #endif
 
-namespace flexc::cpu_test {
+namespace flexc::machine {
 namespace {
 
 #if defined(__x86_64__)
@@ -58,4 +58,4 @@ double measure_peak(double seconds) {
 #endif
 }
 
-}  // namespace flexc::cpu_test
+}  // namespace flexc::machine

@@ -1,16 +1,21 @@
 // A call of the Hopper kernel, as far as the host model and a GPU have it in common: checks, the mods' environment, the launch's arguments.
 #pragma once
 
+#include <optional>
+#include <span>
+#include <vector>
+
+#include "flexc/runtime/signature.h"
+#include "runtime/cuda/forward_plan.h"
+#include "runtime/cuda/mask_metadata.h"
 #include "runtime/kernel/arguments.h"
 #include "runtime/kernel/assumptions.h"
-#include "flexc/dsl/normal_form.h"
-#include "runtime/cuda/forward_plan.h"
 
 namespace flexc {
 
-/// Usage for a dtype that the Hopper kernel does not take, Input for head dims. `device` is for messages: "device model".
 /// Head dims that machine code is made for, or all that the kernel pads to whole panels.
 enum class HopperDims { Compiled, Padded };
+/// Usage for a dtype that the Hopper kernel does not take, Input for head dims. `device` is for messages: "device model".
 Result<void> check_hopper_options(std::string_view device, const CompileOptions& options, HopperDims dims);
 
 struct HopperCall {
@@ -20,13 +25,18 @@ struct HopperCall {
 };
 
 /// Every check that needs no kernel. Tensors and captures are in `memory`.
-Result<HopperCall> bind_hopper_call(std::string_view device, const dsl::NormalForm& form, const CompileOptions& options, const RunArguments& arguments, MemoryKind memory);
+Result<HopperCall> bind_hopper_call(std::string_view device, const runtime::Signature& signature, const CompileOptions& options, const RunArguments& arguments, MemoryKind memory);
 
 /// Whether the member can fold this scale into its exponents.
 Result<void> check_hopper_scale(std::string_view device, const runtime::HopperMember& member, const CallShape& shape);
 
+/// Every word of Params (templates/hooks.cuh), in the order of `layout`. Capture pointers are the views' own, so they belong to the memory in which the
+/// kernel runs. `fresh` is what runtime::bind_dims returned.
+Result<std::vector<std::uint64_t>> pack_hook_params(std::span<const runtime::HookWords> layout, const runtime::LaunchProgram& launch, const runtime::Signature& signature,
+                                                    const runtime::Environment& environment, std::span<const std::int64_t> fresh, double scale);
+
 /// The member's second argument.
-Result<std::vector<std::uint64_t>> hopper_params(const runtime::HopperMember& member, const dsl::NormalForm& form, const HopperCall& call);
+Result<std::vector<std::uint64_t>> hopper_params(const runtime::HopperMember& member, const runtime::Signature& signature, const HopperCall& call);
 
 /// The extents and the tile.
 runtime::ForwardShape forward_shape(const runtime::HopperMember& member, const CallShape& shape, const RunArguments& arguments);
@@ -34,5 +44,8 @@ runtime::ForwardShape forward_shape(const runtime::HopperMember& member, const C
 /// The plan with positions and scale; lse and workspace are the caller's to fill. `group_heads` as plan_forward takes it.
 runtime::ForwardPlan plan_hopper_call(const runtime::HopperMember& member, const CallShape& shape, const RunArguments& arguments, const runtime::ForwardTensor& q,
                                       const runtime::ForwardTensor& k, const runtime::ForwardTensor& v, const runtime::ForwardTensor& out, std::uint32_t group_heads);
+
+/// What the member needs of the call's block mask: nothing without one, or where bands say all. The plan's arguments are not pointed to it yet.
+Result<std::optional<runtime::MaskMetadata>> hopper_mask(const runtime::HopperMember& member, const RunArguments& arguments, const runtime::ForwardPlan& plan);
 
 }  // namespace flexc

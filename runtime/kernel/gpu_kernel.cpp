@@ -1,4 +1,4 @@
-#include "compiler/host/gpu_kernel.h"
+#include "runtime/kernel/gpu_kernel.h"
 
 #include <algorithm>
 #include <cstring>
@@ -6,10 +6,9 @@
 
 #include <fmt/format.h>
 
-#include "compiler/host/hopper_call.h"
-#include "compiler/host/hopper_members.h"
-#include "compiler/host/tile_programs.h"
 #include "runtime/cuda/driver.h"
+#include "runtime/kernel/hopper_call.h"
+#include "runtime/kernel/hopper_members.h"
 
 namespace flexc {
 namespace {
@@ -19,27 +18,25 @@ constexpr std::uint64_t kTmaAlignment = 16;
 constexpr std::int64_t kTmaStride = 8;  // elements of 2 bytes: 16 bytes
 
 constexpr std::int64_t kLeastTileRows = 2 * device::kWarpgroupRows;
+constexpr std::uint64_t kWordsBeforeMask = 1;  // at most, for alignment
 
 std::unexpected<Error> failed(ErrorKind kind, std::string message) { return std::unexpected(Error{kind, std::move(message)}); }
 
 struct LoadedMember {
-  std::shared_ptr<const CudaKernelCode> code;
-  compiler::Manifest manifest;
+  std::shared_ptr<const HopperCode> code;
+  runtime::Manifest manifest;
   runtime::CudaModule module;
 };
 
-Result<LoadedMember> load_member(const runtime::CudaDriver& driver, CudaCompiler& compiler, const dsl::NormalForm& form, const CompileOptions& options, compiler::Member which) {
-  const auto kernel = compiler.kernel(form, {.dtype = options.dtype, .head_dim = options.head_dim, .member = which});
-  if (!kernel) return std::unexpected(kernel.error());
-  const runtime::HopperMember& member = kernel->code->member;
-  // A cubin that takes other bytes than are passed would read what lies behind them.
-  const auto parameters = runtime::kernel_parameter_bytes(kernel->code->cubin);
-  if (!parameters) return std::unexpected(parameters.error());
-  if (*parameters != std::vector<unsigned>{sizeof(flexc_hopper_arguments), member.param_words * static_cast<unsigned>(sizeof(std::uint64_t))})
-    return failed(ErrorKind::Internal, fmt::format("{}: the machine code takes other arguments than its description says", kDevice));
-  auto module = driver.load(kernel->code->cubin, runtime::kHopperKernel, member.dynamic_smem_bytes);
+Result<LoadedMember> load_member(const runtime::CudaDriver& driver, const HopperCodeSource& source, runtime::Member which) {
+  auto code = source(which);
+  if (!code) return std::unexpected(code.error());
+  const runtime::HopperMember& member = (*code)->member;
+  if (auto status = runtime::check_parameters((*code)->cubin, member); !status) return failed(ErrorKind::Internal, fmt::format("{}: {}", kDevice, status.error().message));
+  auto module = driver.load((*code)->cubin, runtime::kHopperKernel, member.dynamic_smem_bytes);
   if (!module) return std::unexpected(module.error());
-  return LoadedMember{kernel->code, kernel->code->hooks.manifest, std::move(*module)};
+  const runtime::Manifest manifest = (*code)->manifest;
+  return LoadedMember{std::move(*code), manifest, std::move(*module)};
 }
 
 using GpuMembers = HopperMembers<LoadedMember>;
@@ -66,13 +63,14 @@ flexc_tensor_map bytes_of(const runtime::TensorMap& map) {
 
 class GpuKernel final : public Kernel {
  public:
-  GpuKernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, runtime::CudaDriver driver, std::unique_ptr<GpuMembers> members, std::shared_ptr<runtime::MaskCache> masks)
-      : form_(std::move(form)), masks_(form_, compiled_tile_program(form_), std::move(masks)), options_(std::move(options)), driver_(std::move(driver)), members_(std::move(members)) {}
+  GpuKernel(GpuKernelParts parts, runtime::CudaDriver driver, std::unique_ptr<GpuMembers> members)
+      : signature_(std::move(parts.signature)), masks_(signature_, std::move(parts.tile_program), std::move(parts.masks)), options_(std::move(parts.options)),
+        driver_(std::move(driver)), members_(std::move(members)) {}
 
   Device device() const override { return Device::cuda(); }
 
   Result<void> run(const RunArguments& arguments, void* stream) const override {
-    auto bound = bind_hopper_call(kDevice, *form_, options_, arguments, MemoryKind::Cuda);
+    auto bound = bind_hopper_call(kDevice, *signature_, options_, arguments, MemoryKind::Cuda);
     if (!bound) return std::unexpected(bound.error());
     const CallShape& shape = bound->shape;
     if (auto status = check_tensors(arguments); !status) return status;
@@ -81,7 +79,7 @@ class GpuKernel final : public Kernel {
     const runtime::HopperMember& member = (*loaded)->code->member;
     if (auto status = check_hopper_scale(kDevice, member, shape); !status) return status;
     if (shape.q_len == 0) return {};
-    auto params = hopper_params(member, *form_, *bound);
+    auto params = hopper_params(member, *signature_, *bound);
     if (!params) return std::unexpected(params.error());
 
     const std::uint32_t group = runtime::heads_of_a_group(forward_shape(member, shape, arguments), driver_.l2_bytes());
@@ -103,7 +101,9 @@ class GpuKernel final : public Kernel {
       plan.arguments.max_scores = static_cast<float*>(arguments.max_scores.data);
       plan.arguments.max_batch_stride = arguments.max_scores.strides[0], plan.arguments.max_head_stride = arguments.max_scores.strides[1];
     }
-    return launch(**loaded, plan.arguments, *params, arguments.workspace, stream);
+    const auto metadata = hopper_mask(member, arguments, plan);
+    if (!metadata) return std::unexpected(metadata.error());
+    return launch(**loaded, plan.arguments, *params, *metadata, arguments.workspace, stream);
   }
 
   Result<BlockMask> block_mask(const MaskShape& shape, const Captures& captures, MaskReport* report) const override { return masks_.build(shape, captures, report); }
@@ -112,7 +112,9 @@ class GpuKernel final : public Kernel {
     if (arguments.q.rank() != 4) return 0;
     // For either member: a tile has at least kLeastTileRows rows.
     const std::int64_t blocks = (arguments.q.shape[2] + kLeastTileRows - 1) / kLeastTileRows;
-    return static_cast<std::size_t>(kFlexcWorkspaceHeader + arguments.q.shape[0] * arguments.q.shape[1] * blocks) * sizeof(unsigned);
+    const auto items = static_cast<std::uint64_t>(arguments.q.shape[0] * arguments.q.shape[1] * blocks);
+    const std::uint64_t of_mask = arguments.mask == nullptr ? 0 : kWordsBeforeMask + runtime::most_mask_words(*arguments.mask, items, kLeastTileRows);
+    return static_cast<std::size_t>(kFlexcWorkspaceHeader + items + of_mask) * sizeof(unsigned);
   }
 
  private:
@@ -129,21 +131,27 @@ class GpuKernel final : public Kernel {
   }
 
   Result<const LoadedMember*> choose(const RunArguments& arguments, const HopperCall& call) const {
-    const bool narrow = within(members_->narrow().manifest, arguments, call.shape, *form_, call.environment, call.fresh);
-    return members_->member(narrow ? compiler::Member::Narrow : compiler::Member::Wide);
+    const bool narrow = within(members_->narrow().manifest, arguments, call.shape, *signature_, call.environment, call.fresh);
+    return members_->member(narrow ? runtime::Member::Narrow : runtime::Member::Wide);
   }
 
-  Result<void> launch(const LoadedMember& loaded, flexc_hopper_arguments& arguments, std::vector<std::uint64_t>& params, void* workspace, void* stream) const {
-    const std::size_t words = runtime::workspace_words(arguments);
+  Result<void> launch(const LoadedMember& loaded, flexc_hopper_arguments& arguments, std::vector<std::uint64_t>& params, const std::optional<runtime::MaskMetadata>& mask,
+                      void* workspace, void* stream) const {
+    const std::size_t words = runtime::workspace_words(arguments), mask_at = (words + kWordsBeforeMask) / 2 * 2;  // pairs of words are aligned to their size
     std::uint64_t own = 0;
     if (workspace == nullptr) {
-      const auto allocated = driver_.allocate_on(stream, words * sizeof(unsigned));
+      const auto allocated = driver_.allocate_on(stream, (mask ? mask_at + mask->words.size() : words) * sizeof(unsigned));
       if (!allocated) return std::unexpected(allocated.error());
       own = *allocated;
       workspace = reinterpret_cast<void*>(own);
     }
     arguments.workspace = static_cast<unsigned*>(workspace);
     auto status = driver_.zero_words_on(stream, reinterpret_cast<std::uint64_t>(workspace), words);
+    if (status && mask) {
+      const std::uint64_t at = reinterpret_cast<std::uint64_t>(workspace) + mask_at * sizeof(unsigned);
+      mask->point(arguments, at);
+      status = driver_.copy_in_on(stream, at, mask->words.data(), mask->words.size() * sizeof(unsigned));
+    }
     if (status) {
       const runtime::HopperMember& member = loaded.code->member;
       void* pointers[] = {&arguments, params.data()};
@@ -161,7 +169,7 @@ class GpuKernel final : public Kernel {
     return status;
   }
 
-  std::shared_ptr<const dsl::NormalForm> form_;
+  std::shared_ptr<const runtime::Signature> signature_;
   MaskBuilder masks_;
   CompileOptions options_;
   runtime::CudaDriver driver_;
@@ -170,13 +178,13 @@ class GpuKernel final : public Kernel {
 
 }  // namespace
 
-Result<std::shared_ptr<const Kernel>> make_gpu_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::shared_ptr<CudaCompiler> compiler, std::shared_ptr<runtime::MaskCache> masks) {
+Result<std::shared_ptr<const Kernel>> make_gpu_kernel(GpuKernelParts parts) {
   auto driver = runtime::CudaDriver::open();
-  if (!driver) return failed(driver.error().kind, fmt::format("{}: {}; use device cpu or oracle", kDevice, driver.error().message));
-  if (auto status = check_hopper_options(kDevice, options, HopperDims::Compiled); !status) return std::unexpected(status.error());
-  auto members = GpuMembers::make([form, options, compiler = std::move(compiler), driver = *driver](compiler::Member which) { return load_member(driver, *compiler, *form, options, which); });
+  if (!driver) return failed(driver.error().kind, fmt::format("{}: {}; use device cpu", kDevice, driver.error().message));
+  if (auto status = check_hopper_options(kDevice, parts.options, HopperDims::Compiled); !status) return std::unexpected(status.error());
+  auto members = GpuMembers::make([source = std::move(parts.members), driver = *driver](runtime::Member which) { return load_member(driver, source, which); });
   if (!members) return std::unexpected(members.error());
-  return std::make_shared<GpuKernel>(std::move(form), std::move(options), std::move(*driver), std::move(*members), std::move(masks));
+  return std::make_shared<GpuKernel>(std::move(parts), std::move(*driver), std::move(*members));
 }
 
 }  // namespace flexc

@@ -1,13 +1,13 @@
-#include "compiler/host/hopper_call.h"
+#include "runtime/kernel/hopper_call.h"
 
 #include <cmath>
 #include <numbers>
 
 #include <fmt/format.h>
 
-#include "runtime/kernel/bindings.h"
-#include "compiler/host/hook_params.h"
 #include "flexc/runtime/bind_dims.h"
+#include "runtime/cuda/hook_params.h"
+#include "runtime/kernel/bindings.h"
 
 namespace flexc {
 namespace {
@@ -42,13 +42,13 @@ Result<void> check_hopper_options(std::string_view device, const CompileOptions&
   return {};
 }
 
-Result<HopperCall> bind_hopper_call(std::string_view device, const dsl::NormalForm& form, const CompileOptions& options, const RunArguments& arguments, MemoryKind memory) {
+Result<HopperCall> bind_hopper_call(std::string_view device, const runtime::Signature& signature, const CompileOptions& options, const RunArguments& arguments, MemoryKind memory) {
   const auto shape = check_arguments(arguments, options, memory);
   if (!shape) return std::unexpected(shape.error());
   if (auto status = check_features(device, arguments, *shape); !status) return std::unexpected(status.error());
-  auto environment = bind(form, arguments.captures, shape->problem, memory);
+  auto environment = bind(signature, arguments.captures, shape->problem, memory);
   if (!environment) return std::unexpected(environment.error());
-  auto fresh = runtime::bind_dims(form, *environment, memory);
+  auto fresh = runtime::bind_dims(signature, *environment, memory);
   if (!fresh) return std::unexpected(fresh.error());
   return HopperCall{*shape, std::move(*environment), std::move(*fresh)};
 }
@@ -59,8 +59,23 @@ Result<void> check_hopper_scale(std::string_view device, const runtime::HopperMe
   return failed(ErrorKind::Input, fmt::format("{}: the Hopper kernel takes a positive, finite scale for this variant; use device cpu", device));
 }
 
-Result<std::vector<std::uint64_t>> hopper_params(const runtime::HopperMember& member, const dsl::NormalForm& form, const HopperCall& call) {
-  auto params = pack_hook_params(member.params, member.launch, form, call.environment, call.fresh, call.shape.scale);
+Result<std::vector<std::uint64_t>> pack_hook_params(std::span<const runtime::HookWords> layout, const runtime::LaunchProgram& launch, const runtime::Signature& signature,
+                                                    const runtime::Environment& environment, std::span<const std::int64_t> fresh, double scale) {
+  const runtime::Problem& problem = environment.problem;
+  std::vector<runtime::HookCall::Param> params;
+  for (std::size_t i = 0; i < environment.params.size(); ++i)
+    params.push_back({environment.params[i].integer, environment.params[i].real, signature.params[i].type == DType::F32});
+  runtime::HookCall call;
+  call.symbols = {problem.batch, problem.heads, problem.kv_heads, problem.q_total, problem.kv_total};
+  call.captures = environment.captures;
+  call.params = params;
+  call.fresh_dims = fresh;
+  call.scale = scale;
+  return runtime::pack_hook_params(layout, launch, call);
+}
+
+Result<std::vector<std::uint64_t>> hopper_params(const runtime::HopperMember& member, const runtime::Signature& signature, const HopperCall& call) {
+  auto params = pack_hook_params(member.params, member.launch, signature, call.environment, call.fresh, call.shape.scale);
   if (params && params->size() != member.param_words)
     return failed(ErrorKind::Internal, fmt::format("the packed params have {} words, the kernel takes {}", params->size(), member.param_words));
   return params;
@@ -83,6 +98,13 @@ runtime::ForwardPlan plan_hopper_call(const runtime::HopperMember& member, const
   plan.arguments.q_offset = arguments.q_offset, plan.arguments.kv_offset = arguments.kv_offset;
   plan.arguments.scale_log2 = static_cast<float>(shape.scale * std::numbers::log2e);
   return plan;
+}
+
+Result<std::optional<runtime::MaskMetadata>> hopper_mask(const runtime::HopperMember& member, const RunArguments& arguments, const runtime::ForwardPlan& plan) {
+  if (arguments.mask == nullptr || !member.has_mask) return std::nullopt;
+  auto metadata = runtime::mask_metadata(*arguments.mask, plan.arguments, member.tile.m, member.tile.n);
+  if (!metadata) return std::unexpected(metadata.error());
+  return std::move(*metadata);
 }
 
 }  // namespace flexc

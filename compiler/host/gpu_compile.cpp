@@ -1,0 +1,24 @@
+#include "compiler/host/gpu_compile.h"
+
+#include <utility>
+
+#include "compiler/host/tile_programs.h"
+
+namespace flexc {
+
+Result<std::shared_ptr<const Kernel>> make_gpu_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::shared_ptr<CudaCompiler> compiler,
+                                                      std::shared_ptr<runtime::MaskCache> masks) {
+  GpuKernelParts parts;
+  parts.signature = form;
+  parts.options = options;
+  parts.tile_program = compiled_tile_program(form);
+  parts.masks = std::move(masks);
+  parts.members = [form = std::move(form), compiler = std::move(compiler), dtype = options.dtype, head_dim = options.head_dim](runtime::Member member) -> Result<std::shared_ptr<const HopperCode>> {
+    auto kernel = compiler->kernel(*form, {.dtype = dtype, .head_dim = head_dim, .member = member});
+    if (!kernel) return std::unexpected(kernel.error());
+    return std::move(kernel->code);
+  };
+  return make_gpu_kernel(std::move(parts));
+}
+
+}  // namespace flexc

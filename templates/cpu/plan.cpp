@@ -1,0 +1,55 @@
+#include "templates/cpu/plan.h"
+
+#include <cmath>
+
+namespace flexc::cpu {
+namespace {
+
+/// Scales within this range are folded into q; beyond, products with q would lose what the product with the score keeps.
+constexpr double kLeastFoldedScale = 0x1p-40, kMostFoldedScale = 0x1p40;
+
+}  // namespace
+
+Plan make_plan(const AttentionArguments& call) {
+  Plan plan;
+  plan.call = call;
+  if (plan.call.q_total == 0) plan.call.q_total = call.q_offset + call.q_len;
+  if (plan.call.kv_total == 0) plan.call.kv_total = call.kv_offset + call.kv_len;
+  if (call.module) plan.module = *call.module;
+  plan.launch.problem = {call.batch, call.heads, call.kv_heads, plan.call.q_total, plan.call.kv_total};
+  plan.launch.captures = call.captures;
+  plan.launch.params = call.params;
+  plan.launch.fresh_dims = call.fresh_dims;
+  plan.launch.scale = static_cast<float>(call.scale);
+  plan.launch.scale_log2e = static_cast<float>(call.scale * kLog2e);
+
+  plan.tile = tile_columns(call.head_dim, call.value_dim);
+  plan.tiles = divide_up(call.kv_len, plan.tile);
+  plan.value_padded = round_up(call.value_dim, kPanel);
+  plan.s_stride = plan.tile + kPanel;
+  plan.k_floats = plan.tile * call.head_dim;
+  plan.v_floats = plan.tile * plan.value_padded;
+  plan.heads_per_unit = call.heads / call.kv_heads;
+  plan.units = call.batch * call.kv_heads;
+  plan.groups_per_head = divide_up(call.q_len, kGroupRows);
+  plan.groups_per_unit = plan.groups_per_head * plan.heads_per_unit;
+  plan.tasks_per_unit = divide_up(plan.groups_per_unit, kTaskGroups);
+
+  plan.direct = call.q_len <= kDirectRows || call.q_len * plan.heads_per_unit <= kDirectUnitRows;
+  std::int64_t pieces = call.split;
+  if (pieces == 0 && call.q_len <= kSplitRows && (plan.direct || plan.tasks_per_unit == 1))
+    pieces = std::min(divide_up(kSplitPieces, plan.units * plan.tasks_per_unit), plan.tiles / kLeastSplitTiles);
+  if (pieces > 1 && plan.tiles > 1) {
+    plan.split_tiles = divide_up(plan.tiles, std::min(pieces, plan.tiles));
+    plan.splits = divide_up(plan.tiles, plan.split_tiles);
+  }
+
+  if (plan.module.score_class != FLEXC_SCORE_AFFINE) {  // affine rows bring their own factor
+    const double factor = plan.module.score_class == FLEXC_SCORE_GENERAL ? call.scale : call.scale * kLog2e;
+    const double size = std::abs(factor);
+    (size >= kLeastFoldedScale && size <= kMostFoldedScale ? plan.q_factor : plan.s_factor) = static_cast<float>(factor);
+  }
+  return plan;
+}
+
+}  // namespace flexc::cpu

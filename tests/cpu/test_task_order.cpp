@@ -1,0 +1,83 @@
+// What tasks are estimated to take, and their order: from the block mask, from the band, from both.
+#include <catch2/catch.hpp>
+#include <set>
+
+#include "templates/cpu/task_order.h"
+#include "tests/cpu/problem.h"
+
+namespace flexc::cpu_test {
+namespace {
+
+constexpr std::int64_t kLength = 1000;
+
+/// Rows from 400 to 599 keep everything, others 10 columns: what neither "first rows first" nor "last rows first" puts right.
+void wide_in_the_middle(const flexc_row_launch*, const void*, const void*, int64_t, int64_t, int64_t q, flexc_row_band* band) {
+  *band = q >= 400 && q < 600 ? flexc_row_band{0, kLength, 0, 0} : flexc_row_band{q, q + 10, 0, 0};
+}
+
+std::vector<cpu::Task> tasks_of(const cpu::Plan& plan) {
+  cpu::Workspace workspace;
+  REQUIRE(workspace.allocate(plan));
+  std::vector<cpu::Task> tasks;
+  for (std::int64_t unit = 0; unit < plan.units; ++unit)
+    for (std::int64_t task = 0; task < plan.tasks_per_unit; ++task) tasks.push_back(cpu::estimate_task(plan, unit, task, workspace));
+  return tasks;
+}
+
+}  // namespace
+
+TEST_CASE("a task's estimate counts the live columns of its groups' block rows") {
+  const Shape shape{2, 4, 2, kLength, kLength, 16, 16};
+  for (const char* name : {"causal", "document", "first_half_false"}) {
+    const Problem problem(shape, variant(name), {});
+    const BlockMask mask = problem.block_mask(8, 100);
+    cpu::AttentionArguments call = problem.arguments();
+    call.mask = &mask;
+    const cpu::Plan plan = cpu::make_plan(call);
+    const std::vector<std::uint8_t> map = mask.dense();
+    for (const cpu::Task& task : tasks_of(plan)) {
+      std::int64_t columns = 0;
+      for (std::int64_t group = task.task * cpu::kTaskGroups; group < std::min((task.task + 1) * cpu::kTaskGroups, plan.groups_per_unit); ++group) {
+        const cpu::GroupPlace place = cpu::place_of(plan, task.unit, group);
+        const std::int64_t line = (mask.batches == 1 ? 0 : place.b) * mask.heads + (mask.heads == 1 ? 0 : place.h);
+        for (std::int64_t block = 0; block < 10; ++block)
+          columns += map[static_cast<std::size_t>((line * 125 + place.first / 8) * 10 + block)] == static_cast<std::uint8_t>(TileKind::Empty) ? 0 : 100;
+      }
+      CHECK(task.columns == columns);
+    }
+  }
+}
+
+TEST_CASE("tasks come unit by unit, each once, those that visit most columns first") {
+  flexc_row_module module = variant("noop").module;
+  module.band_row = wide_in_the_middle;
+  const Problem problem({1, 2, 2, kLength, kLength, 16, 16}, variant("noop"), {});
+  cpu::AttentionArguments call = problem.arguments();
+  call.module = &module;
+  const cpu::Plan plan = cpu::make_plan(call);
+  std::vector<cpu::Task> tasks = tasks_of(plan);
+  REQUIRE(tasks.size() == 32);
+  cpu::longest_first(tasks);
+  std::set<std::pair<std::int64_t, std::int64_t>> seen;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    CHECK(tasks[i].unit == static_cast<std::int64_t>(i / 16));
+    seen.insert({tasks[i].unit, tasks[i].task});
+    if (i % 16 != 0) CHECK(tasks[i].columns <= tasks[i - 1].columns);
+  }
+  CHECK(seen.size() == tasks.size());
+  // Of 64 rows a task, three have their middle within 400 to 599 …
+  CHECK(tasks[2].columns == 8 * kLength);
+  CHECK((std::set{tasks[0].task, tasks[1].task, tasks[2].task} == std::set<std::int64_t>{6, 7, 8}));
+  // … and of equal ones the last rows come first.
+  CHECK((tasks[0].task == 8 && tasks[1].task == 7));
+  // Rows 600 to 639 are in the task of 576: the estimate is the middle group's.
+  CHECK(tasks[3].columns < kLength);
+}
+
+TEST_CASE("without a mask every task takes its groups times all columns") {
+  const Problem problem({1, 1, 1, kLength, kLength, 16, 16}, variant("noop"), {});
+  const cpu::Plan plan = cpu::make_plan(problem.arguments());
+  for (const cpu::Task& task : tasks_of(plan)) CHECK(task.columns == (task.task == 15 ? 5 : 8) * kLength);
+}
+
+}  // namespace flexc::cpu_test

@@ -1,0 +1,101 @@
+#include "tools/flexc/machine_limits.h"
+
+#include <dirent.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <barrier>
+#include <cstdint>
+#include <cstdlib>
+#include <functional>
+#include <new>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+#include "tools/machine/peak.h"
+#include "tools/machine/read_rate.h"
+
+namespace flexc::cli {
+namespace {
+
+constexpr double kPeakSeconds = 0.02;
+constexpr std::size_t kReadWords = (std::size_t{256} << 20) / sizeof(std::uint64_t);  ///< of all threads: more than last caches hold
+constexpr int kReadPasses = 4;
+
+std::vector<int> allowed_cpus() {
+  std::vector<int> cpus;
+  cpu_set_t allowed;
+  if (sched_getaffinity(0, sizeof allowed, &allowed) == 0)
+    for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+      if (CPU_ISSET(cpu, &allowed)) cpus.push_back(cpu);
+  return cpus;
+}
+
+bool bind(pid_t thread, int cpu) {
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(cpu, &one);
+  return sched_setaffinity(thread, sizeof one, &one) == 0;
+}
+
+/// The sum of body(0) … body(threads - 1), each on a thread and a CPU of its own, all begun together.
+double on_threads(int threads, const std::vector<int>& cpus, const std::function<double(int)>& body) {
+  std::vector<double> results(static_cast<std::size_t>(threads));
+  std::vector<std::thread> running;
+  std::barrier start(threads);
+  try {
+    for (int i = 0; i < threads; ++i)
+      running.emplace_back([&, i] {
+        if (!cpus.empty()) bind(0, cpus[static_cast<std::size_t>(i) % cpus.size()]);
+        start.arrive_and_wait();
+        results[static_cast<std::size_t>(i)] = body(i);
+      });
+  } catch (const std::system_error&) {
+    for (std::size_t missing = running.size(); missing < results.size(); ++missing) start.arrive_and_drop();
+  }
+  for (std::thread& thread : running) thread.join();
+  double sum = 0;
+  for (const double result : results) sum += result;
+  return sum;
+}
+
+/// The CPUs of the process as it was started: pin_threads leaves the calling thread one only.
+const std::vector<int>& first_allowed() {
+  static const std::vector<int> cpus = allowed_cpus();
+  return cpus;
+}
+
+}  // namespace
+
+bool pin_threads() {
+  const std::vector<int>& cpus = first_allowed();
+  DIR* const folder = cpus.empty() ? nullptr : opendir("/proc/self/task");
+  if (!folder) return false;
+  std::vector<pid_t> threads;
+  while (const dirent* entry = readdir(folder))
+    if (const long id = std::strtol(entry->d_name, nullptr, 10); id > 0) threads.push_back(static_cast<pid_t>(id));
+  closedir(folder);
+  std::ranges::sort(threads);
+  bool all = true;
+  for (std::size_t i = 0; i < threads.size(); ++i) all = bind(threads[i], cpus[i % cpus.size()]) && all;
+  return all;
+}
+
+double peak_gflops(int threads) {
+  return on_threads(threads, first_allowed(), [](int) { return machine::measure_peak(kPeakSeconds); });
+}
+
+double read_bytes_per_second(int threads) {
+  try {
+    const std::vector<std::uint64_t> memory(kReadWords, 1);
+    const std::size_t part = kReadWords / static_cast<std::size_t>(threads);
+    return on_threads(threads, first_allowed(), [&](int i) {
+      return machine::measure_read_rate({memory.data() + static_cast<std::size_t>(i) * part, part}, kReadPasses);
+    });
+  } catch (const std::bad_alloc&) {
+    return 0;
+  }
+}
+
+}  // namespace flexc::cli
