@@ -15,7 +15,7 @@ cache_hit() {
 }
 claim "memory hit" "<= 1 µs" cache_hit memory_hit 1000
 claim "disk hit: a fresh engine, the compiler identified, the entry verified and mapped" "<= 1 ms" cache_hit disk_hit 1000000
-claim "cubins: a compiler child killed, crashed, hung, out of memory; spoiled entries, unusable directories, faults and kills at each call, eight writers, any toolchain where there is none" "an error in time, a clean cache; the right bytes" test_figure cuda.cubin_cache "cubins: "
+claim "cubins: a compiler child killed, crashed, hung, out of memory; spoiled entries, unusable directories, faults and kills at each call, eight writers, any toolchain where there is none" "an error in time, a clean cache; the right bytes" test_figure cuda.cubin_cache.all "cubins: "
 claim "the checks of cubins see a wrong kernel behind a right digest, and entries that are broken" "all" test_figure cuda.cubin_cache.negative "planted faults seen"
 claim "bundles: every gallery entry's kernel gives the compiler's bits; 16 threads share one kernel; every byte flipped in three ways, every truncation, tables and objects damaged under a good digest" "0 accepted that should not be" tests '^bundle$'
 claim "bundles on CUDA, on the stand-in driver: cubins of both members give the host model's bits, also in a host of flexc::runtime alone with the compiler's libraries unreadable; each call of the driver fails in turn; damaged and contradictory ones are refused" "0 leaks, 0 accepted" test_figure bundle.cuda 'driver failures|skipped'
@@ -39,6 +39,7 @@ claim "the same without the process" "<= 20 ms" bundle_start load_and_run 20000
 claim "one element of a capture changed: never stale metadata" "0 stale of 1,000" test_figure mask 'one element changed: '
 claim "planted faults of mask keys (a digest that skips the last element, of the pointer alone, of the first stretch; params or lengths left out): caught" "all" test_figure tile.sabotage 'unsound range functions caught'
 claim "host programs from an install prefix: the embedding guide's project, the design's snippet in C++ and C; what they must notice is planted" "all pass" tests '^apps\.(build|guide|snippet|.*negative)'
+claim "the guide's project with flexc's sources inside it: add_subdirectory in the place of find_package" "builds, and its program runs" test_figure apps.subdirectory 'guide: '
 claim "sentence embeddings: the whole model in a host program, six texts in one sequence" "within 1e-4 of the model's own" test_figure apps.embeddings 'embeddings: |skipped: '
 claim "decoding over a growing cache: 3 layers, every 37th step against float64" "no compilation after the first call, the heap grows by at most 64 KiB" test_figure apps.decode 'decode: '
 claim "the same loop in a host that links flexc::runtime alone, its kernel from a bundle; a flipped byte is refused" "float64 within 1e-4; neither compiler nor LLVM among its libraries" test_figure apps.decode_bundle 'decode: .*bundle'
