@@ -89,7 +89,7 @@ class Parser {
   [[gnu::noinline]] void expected_in_bracket(const Token& open, std::string_view expected, std::string_view where);
   [[gnu::noinline]] void check_comparison(const Expr& compare);
 
-  // Statements (parser_statements.cpp).
+  // Statements (parser_statements.cpp, parser_assignments.cpp, parser_compound.cpp).
   void parse_statements(std::vector<Stmt*>& out, bool top_level);
   void parse_line(std::vector<Stmt*>& out, bool top_level);
   void parse_simple_line(std::vector<Stmt*>& out, bool top_level);
