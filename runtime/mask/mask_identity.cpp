@@ -10,7 +10,7 @@
 #include <fmt/ranges.h>
 #include <xxhash.h>
 
-#include "runtime/tile/interval.h"
+#include "templates/tile/interval.h"
 
 namespace flexc::runtime {
 namespace {

@@ -5,7 +5,7 @@
 
 #include "runtime/tile/analysis.h"
 #include "runtime/tile/program.h"
-#include "runtime/tile/scalar.h"
+#include "templates/tile/scalar.h"
 
 namespace flexc::tile {
 

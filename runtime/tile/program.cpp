@@ -15,7 +15,7 @@ struct Row {
 
 constexpr Row kRows[] = {
 #define FLEXC_TILE_OP(name, text, result, operands) {text, result, operands},
-#include "runtime/tile/opcodes.def"
+#include "templates/tile/opcodes.def"
 #undef FLEXC_TILE_OP
 };
 

@@ -12,20 +12,9 @@
 
 #include "flexc/error.h"
 #include "flexc/tensor.h"
+#include "templates/tile/opcodes.h"
 
 namespace flexc::tile {
-
-enum class Opcode : std::uint8_t {
-#define FLEXC_TILE_OP(name, text, result, operands) name,
-#include "runtime/tile/opcodes.def"
-#undef FLEXC_TILE_OP
-  Count,
-};
-
-enum class Type : std::uint8_t { Bool, I64, F32 };
-
-/// Functions whose bounds Enclose knows.
-enum class Function : std::uint8_t { Exp, Exp2, Expm1, Log, Log2, Log1p, Tanh, Sigmoid, Erf, Sine, Count };
 
 std::string_view name_of(Opcode op);
 std::string_view name_of(Function function);

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "flexc/tensor.h"
-#include "runtime/tile/float_range.h"
-#include "runtime/tile/interval.h"
+#include "templates/tile/float_range.h"
+#include "templates/tile/interval.h"
 
 namespace flexc::tile {
 
@@ -43,6 +43,15 @@ class LineSummary {
   /// ORs the signature of first…last into `to`.
   void signature(Int first, Int last, Word* to) const;
 
+  /// All of it, for a copy that something else reads (device_plane.h). Borrows.
+  struct Tables {
+    const Line& line;
+    const std::vector<std::vector<IntRange>>& integers;
+    const std::vector<std::vector<FloatRange>>& reals;
+    const std::vector<std::vector<Word>>& signatures;
+  };
+  Tables tables() const { return {line_, integer_table_, real_table_, signatures_}; }
+
  private:
   static constexpr Int kRun = 64;
   template <class Range, class Element>
@@ -65,6 +74,17 @@ class GridSummary {
   GridSummary(const TensorView& view, Int base, const Int extents[2], const Int strides[2]);
   IntRange integers_at(IntRange row, IntRange column) const;
   FloatRange reals_at(IntRange row, IntRange column) const;
+
+  /// All of it, as a line's.
+  struct Tables {
+    const TensorView& view;
+    Int base;
+    const Int (&extents)[2];
+    const Int (&strides)[2];
+    const std::vector<std::vector<IntRange>>& integers;
+    const std::vector<std::vector<FloatRange>>& reals;
+  };
+  Tables tables() const { return {*view_, base_, extents_, strides_, integer_pyramid_, real_pyramid_}; }
 
  private:
   static constexpr int kCellBits = 4, kMostCells = 6;

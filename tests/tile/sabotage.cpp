@@ -1,5 +1,5 @@
 // Which sabotage a test-only build runs under.
-#include "runtime/tile/sabotage.h"
+#include "templates/tile/sabotage.h"
 
 #include <cstdlib>
 

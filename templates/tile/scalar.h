@@ -2,10 +2,7 @@
 // oracle, and tests/tile compares the two at edge values. Integers wrap; everything is total.
 #pragma once
 
-#include <bit>
-#include <cmath>
-#include <cstdint>
-#include <limits>
+#include "templates/tile/standard.h"
 
 namespace flexc::tile {
 

@@ -6,7 +6,7 @@ namespace flexc::tile {
 enum class Sabotage {
   None,
 #define FLEXC_TILE_SABOTAGE_CASE(name) name,
-#include "runtime/tile/sabotage.def"
+#include "templates/tile/sabotage.def"
 #undef FLEXC_TILE_SABOTAGE_CASE
   Count,
 };

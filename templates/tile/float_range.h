@@ -2,8 +2,8 @@
 // monotone, so what the operation gives at the ends bounds it. A zero in a range stands for either zero.
 #pragma once
 
-#include "runtime/tile/interval.h"
-#include "runtime/tile/program.h"
+#include "templates/tile/interval.h"
+#include "templates/tile/opcodes.h"
 
 namespace flexc::tile {
 

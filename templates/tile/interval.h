@@ -2,11 +2,8 @@
 // contains what the operation of scalar.h gives for any members of its operands (tests/tile draws members and checks).
 #pragma once
 
-#include <algorithm>
-#include <bit>
-
-#include "runtime/tile/sabotage.h"
-#include "runtime/tile/scalar.h"
+#include "templates/tile/sabotage.h"
+#include "templates/tile/scalar.h"
 
 namespace flexc::tile {
 
@@ -15,7 +12,7 @@ struct IntRange {
   Int lo = kIntMin, hi = kIntMax;
   bool is_point() const { return lo == hi; }
   bool contains(Int value) const { return lo <= value && value <= hi; }
-  bool operator==(const IntRange&) const = default;
+  bool operator==(const IntRange& other) const { return lo == other.lo && hi == other.hi; }
 };
 inline constexpr IntRange kAnyInt{};
 
@@ -43,7 +40,7 @@ inline Truth choose(Truth condition, Truth a, Truth b) {
 
 inline IntRange add(IntRange a, IntRange b) {
   Int lo = 0, hi = 0;
-  const bool below = __builtin_add_overflow(a.lo, b.lo, &lo), above = __builtin_add_overflow(a.hi, b.hi, &hi);
+  const bool below = add_overflows(a.lo, b.lo, &lo), above = add_overflows(a.hi, b.hi, &hi);
   if ((below || above) && !sabotaged(Sabotage::AddForgetsOverflow)) return kAnyInt;
   return {lo, hi};
 }
@@ -51,7 +48,7 @@ inline IntRange add(IntRange a, IntRange b) {
 inline IntRange subtract(IntRange a, IntRange b) {
   if (sabotaged(Sabotage::SubKeepsOrder)) return {wrap_sub(a.lo, b.lo), wrap_sub(a.hi, b.hi)};
   Int lo = 0, hi = 0;
-  const bool below = __builtin_sub_overflow(a.lo, b.hi, &lo), above = __builtin_sub_overflow(a.hi, b.lo, &hi);
+  const bool below = subtract_overflows(a.lo, b.hi, &lo), above = subtract_overflows(a.hi, b.lo, &hi);
   if (below || above) return kAnyInt;
   return {lo, hi};
 }
@@ -63,10 +60,10 @@ inline IntRange negate(IntRange a) {
 
 inline IntRange multiply(IntRange a, IntRange b) {
   Int p[4];
-  bool overflow = __builtin_mul_overflow(a.lo, b.lo, &p[0]);
-  overflow |= __builtin_mul_overflow(a.hi, b.hi, &p[1]);
-  overflow |= __builtin_mul_overflow(a.lo, b.hi, &p[2]);
-  overflow |= __builtin_mul_overflow(a.hi, b.lo, &p[3]);
+  bool overflow = multiply_overflows(a.lo, b.lo, &p[0]);
+  overflow |= multiply_overflows(a.hi, b.hi, &p[1]);
+  overflow |= multiply_overflows(a.lo, b.hi, &p[2]);
+  overflow |= multiply_overflows(a.hi, b.lo, &p[3]);
   if (overflow && !sabotaged(Sabotage::MulForgetsOverflow)) return kAnyInt;
   if (sabotaged(Sabotage::MulTwoCornersOnly)) return {std::min(p[0], p[1]), std::max(p[0], p[1])};
   return {std::min(std::min(p[0], p[1]), std::min(p[2], p[3])), std::max(std::max(p[0], p[1]), std::max(p[2], p[3]))};
