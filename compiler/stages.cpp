@@ -158,7 +158,7 @@ Result<CudaKernels> emit_cuda_kernels(const dsl::NormalForm& form, const CudaHoo
     const auto element = dtype == DType::BF16 ? device::Element::kBf16 : device::Element::kF16;
     const HopperForms& forms = options.forms;
     std::string rungs;
-    for (const cuda::GemmShape& tile : cuda::tile_ladder(kernels.hooks, element, head_dim, value_dim)) {
+    for (const cuda::GemmShape& tile : cuda::tile_ladder(kernels.hooks, element, head_dim, value_dim, forms)) {
       if (!cuda::fits_shared_memory(kernels.hooks, tile)) continue;
       rungs += fmt::format(" {}x{}", tile.m, tile.n);
       if (forms.tile_m == 0 || (tile.m == forms.tile_m && tile.n == forms.tile_n)) kernels.sources.push_back(cuda::hopper_source(kernels.hooks, tile, forms));

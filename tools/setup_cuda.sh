@@ -6,20 +6,8 @@
 set -euo pipefail
 [ $# -eq 1 ] || { sed -n '2,5s/^# //p' "$0" >&2; exit 2; }
 folder=$1
-versions=$(dirname -- "${BASH_SOURCE[0]}")/cuda_versions.txt
-
-# A folder that was finished for these versions is not touched again.
-if ! cmp -s "$versions" "$folder/installed.txt"; then
-  log=$(mktemp)
-  trap 'rm -f "$log"' EXIT
-  rm -rf "$folder"
-  if ! { python3 -m venv "$folder" && "$folder/bin/pip" install --no-deps --disable-pip-version-check -r "$versions"; } >"$log" 2>&1; then
-    tail -n 5 "$log" >&2
-    echo "setup_cuda.sh: NVRTC and nvdisasm could not be installed from PyPI; tests that need them are skipped" >&2
-    exit 3
-  fi
-  cp "$versions" "$folder/installed.txt"
-fi
+here=$(dirname -- "${BASH_SOURCE[0]}")
+"$here/install_pinned.sh" "$folder" "$here/cuda_versions.txt" "setup_cuda.sh: NVRTC and nvdisasm could not be installed from PyPI; tests that need them are skipped"
 nvrtc=$(find "$folder" -name 'libnvrtc.so.*' ! -name '*.alt.*' -print -quit)
 nvdisasm=$(find "$folder" -name nvdisasm -type f -print -quit)
 [ -n "$nvrtc" ] && [ -n "$nvdisasm" ] || { echo "setup_cuda.sh: the wheels hold no libnvrtc.so or no nvdisasm" >&2; exit 3; }

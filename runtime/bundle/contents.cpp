@@ -9,13 +9,15 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include "runtime/cache/entry.h"
+#include "runtime/cuda/device_templates.h"
+
 namespace flexc::runtime {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
 constexpr std::uint32_t kAllAssumptions = (1u << kAssumptionNames.size()) - 1;
-constexpr std::string_view kScoreClasses[] = {"identity", "affine", "general"};
 constexpr std::size_t kLongestName = 4096;
 
 std::string_view name_of_member(Member member) { return member == Member::Narrow ? "narrow" : "wide"; }
@@ -52,13 +54,9 @@ Json json_of(const Signature& signature) {
   return json;
 }
 
-Json json_of(const BundledCudaKernel& kernel) {
-  Json params = Json::array();
-  for (const BundledParamWords& words : kernel.params) params.push_back(Json::array({words.kind, words.index, words.count}));
-  Json json = {{"machine", kernel.machine}, {"dtype", name_of(kernel.dtype)}, {"head_dim", kernel.head_dim}, {"member", name_of_member(kernel.member)}, {"assumptions", kernel.assumptions},
-               {"entry", kernel.entry}, {"threads", kernel.threads}, {"dynamic_smem_bytes", kernel.dynamic_smem_bytes}, {"has_band", kernel.has_band},
-               {"score_class", kernel.score_class}, {"params", std::move(params)}, {"source", kernel.source}};
-  if (kernel.has_cubin) json["cubin"] = kernel.cubin;
+Json json_of(const BundledCudaMember& member) {
+  Json json = {{"machine", member.machine}, {"dtype", name_of(member.dtype)}, {"head_dim", member.head_dim}, {"member", name_of_member(member.member)}, {"launch", member.launch}, {"source", member.source}};
+  if (member.cubin) json["cubin"] = *member.cubin;
   return json;
 }
 
@@ -70,7 +68,7 @@ Json json_of(const BundledKernels& variant) {
   for (const BundledCpuMember& member : variant.cpu)
     json["cpu"].push_back({{"level", name_of(member.level)}, {"member", name_of_member(member.member)}, {"assumptions", member.assumptions}, {"object", member.object}});
   json["cuda"] = Json::array();
-  for (const BundledCudaKernel& kernel : variant.cuda) json["cuda"].push_back(json_of(kernel));
+  for (const BundledCudaMember& member : variant.cuda) json["cuda"].push_back(json_of(member));
   return json;
 }
 
@@ -194,6 +192,13 @@ class ContentsParser {
     contents_.made_by = text_field(json, "flexc");
     contents_.machine = text_field(json, "machine");
     contents_.row_abi = number_field<std::uint32_t>(json, "row_abi");
+    contents_.launch_interface = text_field(json, "launch_interface");
+    contents_.for_cpu = contents_.for_cuda = false;
+    for (const Json& each : list_field(json, "devices")) {
+      const std::string device = text(each, "devices");
+      if (device != "cpu" && device != "cuda") malformed("`devices` has one that is neither cpu nor cuda");
+      (device == "cpu" ? contents_.for_cpu : contents_.for_cuda) = true;
+    }
     for (const Json& dtype : list_field(json, "dtypes")) contents_.dtypes.push_back(dtype_of(dtype, "dtypes"));
     for (const Json& dim : list_field(json, "head_dims")) contents_.head_dims.push_back(number<std::int64_t>(dim, "head_dims", std::numeric_limits<std::int32_t>::max()));
     for (const Json& feature : list_field(json, "features")) contents_.features.push_back(text(feature, "features"));
@@ -245,27 +250,16 @@ class ContentsParser {
     return cpu;
   }
 
-  BundledCudaKernel cuda_of(const Json& json) {
-    BundledCudaKernel kernel;
-    kernel.machine = text_field(json, "machine");
-    kernel.dtype = dtype_of(field(json, "dtype"), "dtype");
-    kernel.head_dim = number_field<std::int64_t>(json, "head_dim", std::numeric_limits<std::int32_t>::max());
-    kernel.member = member_of(json);
-    kernel.assumptions = assumptions_of(json, kernel.member);
-    kernel.entry = text_field(json, "entry");
-    kernel.threads = number_field<std::uint32_t>(json, "threads", 1024);
-    kernel.dynamic_smem_bytes = number_field<std::uint32_t>(json, "dynamic_smem_bytes");
-    kernel.has_band = flag_field(json, "has_band");
-    kernel.score_class = text_field(json, "score_class");
-    if (std::ranges::find(kScoreClasses, kernel.score_class) == std::end(kScoreClasses)) malformed("`score_class` is unknown");
-    for (const Json& words : list_field(json, "params")) {
-      if (!words.is_array() || words.size() != 3) malformed("`params` has something that is no triple");
-      kernel.params.push_back({text(words[0], "params"), number<std::uint32_t>(words[1], "params"), number<std::uint32_t>(words[2], "params")});
-    }
-    kernel.source = blob_field(json, "source");
-    kernel.has_cubin = json.contains("cubin");
-    if (kernel.has_cubin) kernel.cubin = blob_field(json, "cubin");
-    return kernel;
+  BundledCudaMember cuda_of(const Json& json) {
+    BundledCudaMember member;
+    member.machine = text_field(json, "machine");
+    member.dtype = dtype_of(field(json, "dtype"), "dtype");
+    member.head_dim = number_field<std::int64_t>(json, "head_dim", std::numeric_limits<std::int32_t>::max());
+    member.member = member_of(json);
+    member.launch = blob_field(json, "launch");
+    member.source = blob_field(json, "source");
+    if (json.contains("cubin")) member.cubin = blob_field(json, "cubin");
+    return member;
   }
 
   BundleContents contents_;
@@ -273,8 +267,22 @@ class ContentsParser {
 
 }  // namespace
 
+std::string launch_interface() {
+  for (const DeviceTemplate& file : device_templates()) {
+    if (file.name != "templates/hopper/launch.h") continue;
+    const Digest digest = sha256(std::as_bytes(std::span(file.text)));
+    std::string digits;
+    for (const std::uint8_t byte : std::span(digest).first(8)) digits += fmt::format("{:02x}", byte);
+    return digits;
+  }
+  return {};
+}
+
 std::string print_contents(const BundleContents& contents) {
-  Json head = {{"flexc", contents.made_by}, {"machine", contents.machine}, {"row_abi", contents.row_abi}};
+  Json head = {{"flexc", contents.made_by}, {"machine", contents.machine}, {"row_abi", contents.row_abi}, {"launch_interface", contents.launch_interface}};
+  head["devices"] = Json::array();
+  if (contents.for_cpu) head["devices"].push_back("cpu");
+  if (contents.for_cuda) head["devices"].push_back("cuda");
   head["dtypes"] = Json::array();
   for (const DType dtype : contents.dtypes) head["dtypes"].push_back(name_of(dtype));
   head["head_dims"] = contents.head_dims;

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,28 +32,18 @@ struct BundledCpuMember {
   BlobIndex object = 0;
 };
 
-/// A run of 64-bit words of a CUDA kernel's Params, in the order of the struct (docs/contracts.md, templates/hooks.cuh): problem, scales, capture,
-/// param, fresh_dim, launch or divisor; which one; how many words.
-struct BundledParamWords {
-  std::string kind;
-  std::uint32_t index = 0, count = 0;
-};
-
-/// One CUDA kernel: the unit's text, which NVRTC can compile anew on a machine that has it, and the cubin where NVRTC was there.
-struct BundledCudaKernel {
+/// One member of a CUDA kernel, for one dtype and one head dim: the unit's text, hooks and all, and the cubin where NVRTC was there.
+struct BundledCudaMember {
   std::string machine;  ///< "sm_90a"
   DType dtype = DType::BF16;
   std::int64_t head_dim = 0;
   Member member = Member::Narrow;
-  std::uint32_t assumptions = 0;
-  std::string entry;  ///< of the kernel in the cubin
-  std::uint32_t threads = 0, dynamic_smem_bytes = 0;  ///< of a CTA
-  bool has_band = false;
-  std::string score_class;  ///< "identity", "affine" or "general"
-  std::vector<BundledParamWords> params;
-  bool has_cubin = false;
-  BlobIndex source = 0, cubin = 0;
+  BlobIndex launch = 0;  ///< what a launch has to know of it: runtime/cuda/member_bytes.h
+  BlobIndex source = 0;
+  std::optional<BlobIndex> cubin = {};
 };
+/// The machine whose cubins flexc makes and launches.
+inline constexpr std::string_view kCubinMachine = "sm_90a";
 
 struct BundledKernels {
   std::string name;
@@ -61,19 +52,24 @@ struct BundledKernels {
   Signature signature;
   BlobIndex tile_program = 0;
   std::vector<BundledCpuMember> cpu;
-  std::vector<BundledCudaKernel> cuda;
+  std::vector<BundledCudaMember> cuda;
 };
 
 struct BundleContents {
   std::string made_by;  ///< flexc's version
   std::string machine;  ///< of the CPU's objects: "x86-64"
   std::uint32_t row_abi = 0;
+  std::string launch_interface;  ///< of the CUDA kernels: launch_interface()
+  bool for_cpu = true, for_cuda = true;  ///< what it was compiled for; a dtype or head dim may have no CUDA kernel all the same
   std::vector<DType> dtypes;
   std::vector<std::int64_t> head_dims;
   std::vector<std::string> features;
   std::vector<BundledKernels> variants;
   std::vector<std::uint64_t> blob_bytes;  ///< sizes; blobs follow each other without gaps
 };
+
+/// 16 digits that change with templates/hopper/launch.h, which is what a launch and a cubin agree on: cubins of another one are refused.
+std::string launch_interface();
 
 /// One line a variant; equal contents give equal text.
 std::string print_contents(const BundleContents& contents);

@@ -69,12 +69,7 @@ struct Consumer {
     const SharedTable<Config> table = table_of_stage<Config>(stage);
     if constexpr (Config::kSlots > 0) mbarrier_wait(SITE(wait_table), barriers.table_full(stage), ring_parity(SITE(table_parity), it));
     const Logits logits = score_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
-    bool full;
-    if constexpr (kReadsBlockMask<Hooks>) {
-      full = !warp_any(SITE(mask_vote), (word & 1) == 0);  // all lanes have the same word; the vote tells the compiler
-    } else {
-      full = item.ranges.template full<Hooks>(tile);
-    }
+    const bool full = kReadsBlockMask<Hooks> ? (word & 1) != 0 : item.ranges.template full<Hooks>(tile);
     if (!full) mask_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
     if constexpr (Config::kSlots > 0) warp_sync(SITE(table_read));  // one lane lets go of the table for all, together with V
     constexpr bool kRowTerm = Hooks::kScoreClass == ScoreClass::kAffine;
@@ -117,11 +112,11 @@ struct Consumer {
 
     const u32 first_stage = ring_stage(SITE(first_k_stage), it);
     mbarrier_wait(SITE(wait_first_k), barriers.k_full(first_stage), ring_parity(SITE(first_k_parity), it));
-    u32 word = tile_word(first_stage);
     wgmma_fence(SITE(first_qk_fence));
     qk_gemm<Config>(SITE(first_qk), scores, q, k_descriptor(first_stage));
     wgmma_commit(SITE(first_qk_commit));
     wgmma_wait<0>(SITE(first_qk_wait), scores);
+    u32 word = tile_word(first_stage);
     mbarrier_arrive_if(SITE(release_first_k), barriers.k_empty(first_stage), first_lane());
 
     u32 t = 0;
@@ -143,7 +138,6 @@ struct Consumer {
 
       const u32 k_stage = ring_stage(SITE(k_stage), it + 1), v_stage = ring_stage(SITE(v_stage), it);
       mbarrier_wait(SITE(wait_k), barriers.k_full(k_stage), ring_parity(SITE(k_parity), it + 1));
-      word = tile_word(k_stage);
       take_turn();
       wgmma_fence(SITE(qk_fence));
       qk_gemm<Config>(SITE(qk), scores, q, k_descriptor(k_stage));
@@ -154,6 +148,7 @@ struct Consumer {
       wgmma_commit(SITE(pv_commit));
       pass_turn();
       wgmma_wait<1>(SITE(qk_wait), scores);
+      word = tile_word(k_stage);
       mbarrier_arrive_if(SITE(release_k), barriers.k_empty(k_stage), first_lane());
       ++it;
     }

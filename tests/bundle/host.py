@@ -1,4 +1,4 @@
-"""A host of bundles needs no compiler: host.py FLEXC HOST HOST_C REFUSER ROOT_LIB
+"""A host of bundles needs no compiler: host.py FLEXC HOST HOST_C CUDA_HOST REFUSER
 
 Compiles the gallery with the command line, then asks ldd what the hosts link, and runs them three times: as they are, with the compiler's
 libraries unreadable by a preloaded shim, and, where this user may, with folders of their own mounted over them. What they compute is what
@@ -13,7 +13,7 @@ import tempfile
 
 import numpy as np
 
-FLEXC, HOST, HOST_C, REFUSER = sys.argv[1:5]
+FLEXC, HOST, HOST_C, CUDA_HOST, REFUSER = sys.argv[1:6]
 COMPILER_LIBRARIES = ("LLVM", "MLIR", "nvrtc", "flexc_ir", "flexc_dsl", "flexc_compiler")
 SHAPE = (2, 4, 96, 64)
 
@@ -33,7 +33,7 @@ def linked_compiler(program):
 
 
 def main():
-    for program in (HOST, HOST_C):
+    for program in (HOST, HOST_C, CUDA_HOST):
         if found := linked_compiler(program):
             sys.exit(f"{program} links {found}")
     if "flexc_compiler" not in linked_compiler(FLEXC):

@@ -1,16 +1,18 @@
-/* Preloaded, it makes the compiler's libraries unreadable: opening a file whose name has one of these words fails with EACCES, and so does dlopen. */
+/* Preloaded, it makes the compiler's libraries unreadable: opening a file whose name has one of these words fails with EACCES, and so does dlopen. With
+ * REFUSE_OPENS_ALLOW_CUDA set, the driver's may be opened. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int is_refused(const char* path) {
   static const char* const kWords[] = {"libLLVM", "libMLIR", "libnvrtc", "libcuda", "libflexc_ir", "libflexc_dsl", "libflexc_compiler"};
   for (size_t i = 0; path != NULL && i < sizeof kWords / sizeof *kWords; ++i)
-    if (strstr(path, kWords[i]) != NULL) return 1;
+    if (strstr(path, kWords[i]) != NULL && (strcmp(kWords[i], "libcuda") != 0 || getenv("REFUSE_OPENS_ALLOW_CUDA") == NULL)) return 1;
   return 0;
 }
 

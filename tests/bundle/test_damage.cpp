@@ -96,7 +96,7 @@ TEST_CASE("every truncation, and bytes behind the end") {
 TEST_CASE("other formats, machines and interfaces are named") {
   std::vector<std::byte> bytes = good();
   bytes[8] = std::byte{7};
-  CHECK_THAT(refusal(bytes), Contains("bundle format 7") && Contains("reads format 1"));
+  CHECK_THAT(refusal(bytes), Contains("bundle format 7") && Contains("reads format 2"));
   Taken parts = taken();
   parts.table["machine"] = "aarch64";
   CHECK_THAT(refusal(parts.table, parts.blobs), Contains("'aarch64' only") && Contains("x86-64"));

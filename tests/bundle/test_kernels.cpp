@@ -81,8 +81,8 @@ TEST_CASE("an older machine takes the objects for x86-64-v3, and they are within
     INFO(entry.name);
     const GalleryCaptures captures(entry, variant_of(entry.text), shape);
     const auto& impl = BundleAccess::impl(bundle);
-    const auto variant = std::ranges::find(impl.contents.variants, entry.name, &runtime::BundledKernels::name);
-    REQUIRE(variant != impl.contents.variants.end());
+    const auto variant = std::ranges::find(impl.data->contents.variants, entry.name, &runtime::BundledKernels::name);
+    REQUIRE(variant != impl.data->contents.variants.end());
     const auto old = impl.cpu_kernel(*variant, {.head_dim = kHeadDim}, runtime::CpuLevel::X86_64_v3);
     const auto here = bundle.kernel(entry.name, {.head_dim = kHeadDim});
     REQUIRE(old.has_value());
@@ -162,6 +162,21 @@ TEST_CASE("sixteen threads that ask for one kernel get one, and it outlives engi
   const GalleryProblem shape{.batch = 1, .heads = 2, .kv_heads = 2, .q_total = 20, .kv_total = 20, .consts = {}};
   const Outputs ran(*kept, shape, kHeadDim, f32, {});
   CHECK(std::isfinite(ran.out.as<float>()[0]));
+}
+
+TEST_CASE("a bundle goes with its last owner, though kernels were asked of it") {
+  if (!has_avx2()) return;
+  std::weak_ptr<const BundleData> data;
+  std::shared_ptr<const Kernel> kept;
+  {
+    const Bundle bundle = loaded(gallery_bundle());
+    data = BundleAccess::impl(bundle).data;
+    kept = *bundle.kernel("causal", {.head_dim = kHeadDim});
+    REQUIRE(bundle.kernel("alibi", {.head_dim = kHeadDim}).has_value());
+  }
+  CHECK_FALSE(data.expired());
+  kept.reset();
+  CHECK(data.expired());
 }
 
 TEST_CASE("equal inputs give equal bytes; the header names what can be bound") {

@@ -1,7 +1,5 @@
 // The launch on CUDA against a stand-in driver (fake/): what is asked of the driver and in which order, that every failing call gives an error and leaks
 // nothing, and, with the kernel on the host model in the place of the machine code, that the answers are the host model's to the bit. No GPU is involved.
-#include <dlfcn.h>
-
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <cstring>
@@ -13,44 +11,16 @@
 #include "compiler/host/variant_impl.h"
 #include "flexc/cuda_memory.h"
 #include "flexc/io.h"
-#include "flexc/random.h"
 #include "runtime/cuda/driver.h"
 #include "runtime/cuda/nvrtc.h"
-#include "tests/cuda/fake/fake_driver.h"
+#include "tests/cuda/fake/loaded_fake.h"
+#include "tests/cuda/gpu_call.h"
 
 using namespace flexc;
+using namespace flexc::test;
 using Catch::Matchers::Contains;
 
 namespace {
-
-/// The stand-in's own functions; it stays loaded as long as this process lives.
-struct Fake {
-  void* library = dlopen("libcuda.so.1", RTLD_NOW | RTLD_LOCAL);
-  template <class Function>
-  Function* find(const char* name) const {
-    void* const symbol = library != nullptr ? dlsym(library, name) : nullptr;
-    REQUIRE(symbol != nullptr);
-    return reinterpret_cast<Function*>(symbol);
-  }
-  void reset() const { find<decltype(flexc_fake_reset)>("flexc_fake_reset")(); }
-  void fail(const char* function, int number, int status) const { find<decltype(flexc_fake_fail)>("flexc_fake_fail")(function, number, status); }
-  std::string calls() const { return find<decltype(flexc_fake_calls)>("flexc_fake_calls")(); }
-  std::string violations() const { return find<decltype(flexc_fake_violations)>("flexc_fake_violations")(); }
-  void capability(int major, int minor) const { find<decltype(flexc_fake_capability)>("flexc_fake_capability")(major, minor); }
-  void kernel(void* entry) const { find<decltype(flexc_fake_kernel)>("flexc_fake_kernel")(reinterpret_cast<void (*)(void*, void*)>(entry)); }
-  void* stream() const { return find<decltype(flexc_fake_stream)>("flexc_fake_stream")(); }
-  /// What is held, as text: "" for nothing.
-  std::string held() const {
-    const FlexcFakeHeld h = find<decltype(flexc_fake_held)>("flexc_fake_held")();
-    if (h.contexts == 0 && h.modules == 0 && h.allocations == 0 && h.stream_allocations == 0 && h.events == 0 && h.pushed == 0) return "";
-    return "contexts " + std::to_string(h.contexts) + ", modules " + std::to_string(h.modules) + ", allocations " + std::to_string(h.allocations) + ", stream allocations " +
-           std::to_string(h.stream_allocations) + ", events " + std::to_string(h.events) + ", pushed " + std::to_string(h.pushed);
-  }
-};
-const Fake& fake() {
-  static const Fake one;
-  return one;
-}
 
 constexpr const char* kVariant = R"(
 tensor slopes: f32[H]
@@ -86,38 +56,6 @@ EngineOptions uncached() {
   return options;
 }
 
-/// A call's tensors on the host, with room for what comes back.
-struct HostCall {
-  Tensor q{bf16, {2, 4, 150, 64}}, k{bf16, {2, 2, 200, 64}}, v{bf16, {1, 2, 200, 64}}, out{bf16, {2, 4, 150, 64}}, lse{f32, {2, 4, 150}}, slopes{f32, {4}};
-  HostCall() {
-    fill_normal(q.view(), 1, "q"), fill_normal(k.view(), 1, "k"), fill_normal(v.view(), 1, "v"), fill_normal(slopes.view(), 1, "slopes");
-  }
-};
-
-/// The same call with its tensors on "the GPU".
-struct GpuCall {
-  RunArguments arguments;
-  CudaTensor q, k, v, out, lse, slopes;
-
-  static Result<GpuCall> copy(const CudaMemory& memory, const HostCall& host) {
-    GpuCall call;
-    const std::pair<const Tensor*, CudaTensor*> inputs[] = {{&host.q, &call.q}, {&host.k, &call.k}, {&host.v, &call.v}, {&host.slopes, &call.slopes}};
-    for (const auto& [from, to] : inputs) {
-      auto copied = memory.copy_of(from->view());
-      if (!copied) return std::unexpected(copied.error());
-      *to = std::move(*copied);
-    }
-    auto out = memory.allocate(bf16, host.out.view().shape), lse = memory.allocate(f32, host.lse.view().shape);
-    if (!out || !lse) return std::unexpected(!out ? out.error() : lse.error());
-    call.out = std::move(*out), call.lse = std::move(*lse);
-    call.arguments = {.q = call.q.view(), .k = call.k.view(), .v = call.v.view(), .out = call.out.view(), .lse = call.lse.view()};
-    call.arguments.captures.set("slopes", call.slopes.view());
-    call.arguments.captures.set_param("period", 7);
-    call.arguments.q_offset = 40, call.arguments.kv_offset = 3;
-    return call;
-  }
-};
-
 /// The block mask of the call, in blocks of which none is a tile of the kernel's.
 Result<BlockMask> mask_of(const Kernel& kernel, const HostCall& host) {
   Captures captures;
@@ -141,12 +79,6 @@ Result<void> whole_program(HostCall& host, void* stream, const char* text = kVar
   if (auto status = (*kernel)->run(call->arguments, stream); !status) return status;
   if (auto status = memory->copy_back(call->out, host.out.view(), stream); !status) return status;
   return memory->copy_back(call->lse, host.lse.view(), stream);
-}
-
-int count_of(const std::string& calls, const std::string& name) {
-  int count = 0;
-  for (std::size_t at = 0; (at = calls.find(name + "\n", at)) != std::string::npos; ++at) count += at == 0 || calls[at - 1] == '\n';
-  return count;
 }
 
 }  // namespace

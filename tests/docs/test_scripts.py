@@ -91,7 +91,7 @@ def test_usage():
         check(done.returncode == 2 and "--nonsense" in done.stderr, f"{script} --nonsense: status {done.returncode}")
         done = run("bash", ROOT / "tools" / script, "--help")
         check(done.returncode == 0 and done.stdout, f"{script} --help: status {done.returncode}")
-    for script in ("setup.sh", "quickstart.sh", "test.sh", "show.sh", "setup_model.sh", "../.ci/run"):
+    for script in ("setup.sh", "quickstart.sh", "test.sh", "show.sh", "setup_model.sh", "setup_cuda.sh", "install_pinned.sh", "../.ci/run"):
         path = ROOT / "tools" / script
         check(os.access(path, os.X_OK), f"{script} is not executable")
         check(run("bash", "-n", path).returncode == 0, f"{script} does not parse")

@@ -39,13 +39,15 @@ class CompileVerb final : public Verb {
     add_text(*app, "--dtype", dtypes_, "D[,D]", "Types of q, k, v: f32, f16, bf16")->required();
     add_text(*app, "--head-dim", head_dims_, "N[,N]", "Head dims")->required();
     add_text(*app, "--features", features_, "NAME[,NAME]", "Outputs and inputs of calls: lse, max_scores, sink (default lse)");
-    add_switch(*app, "--require-cuda", require_cuda_, "Fail where a dtype and head dim cannot have its CUDA kernel; without it, a warning");
+    add_text(*app, "--device", device_, "cpu|cuda|all", "What hosts may run the kernels on (default all)");
+    add_switch(*app, "--require-cuda", require_cuda_, "Fail where a dtype and head dim cannot have its CUDA kernel; without it, a warning. --device cuda always does");
     add_text(*app, "-o,--output", output_, "F.flexb", "The bundle; a C header F.h is written beside it")->required();
     add_switch(*app, "--json", json_, "Describe what was written as JSON");
     app->footer(
         "Both files appear whole or not at all. docs/aot.md shows the host's side.\n\n"
         "Examples:\n"
         "  flexc compile causal alibi my.flex --dtype f32,bf16 --head-dim 64,128 -o attention.flexb\n"
+        "  flexc compile causal --dtype bf16 --head-dim 128 --device cuda -o causal.flexb\n"
         "  flexc compile --mask 'q_idx >= kv_idx' --dtype f32 --head-dim 64 -o causal.flexb --json");
   }
 
@@ -85,6 +87,10 @@ class CompileVerb final : public Verb {
     for (const std::string& name : split("--dtype", *dtypes_)) options.dtypes.push_back(*parse_dtype(name));
     options.head_dims = parse_integers("--head-dim", *head_dims_, "N[,N]", 1, 64);
     if (features_) options.features = split("--features", *features_);
+    const std::string device = device_.value_or("all");
+    check_choice("--device", device, "cpu|cuda|all");
+    options.for_cpu = device != "cuda", options.for_cuda = device != "cpu";
+    if (require_cuda_ && !options.for_cuda) usage_error("--require-cuda and --device cpu contradict each other");
     options.require_cuda = require_cuda_;
     return options;
   }
@@ -121,7 +127,7 @@ class CompileVerb final : public Verb {
   }
 
   std::vector<std::string> variants_, consts_;
-  std::optional<std::string> score_, mask_, dtypes_, head_dims_, features_, output_;
+  std::optional<std::string> score_, mask_, dtypes_, head_dims_, features_, device_, output_;
   bool require_cuda_ = false, json_ = false;
 };
 

@@ -5,16 +5,15 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
-#include "tools/flexc/call_options.h"
 #include "tools/flexc/failure.h"
-#include "tools/flexc/inputs.h"
+#include "tools/flexc/mask_problem.h"
 #include "tools/flexc/output.h"
 #include "tools/flexc/verbs.h"
 
 namespace flexc::cli {
 namespace {
 
-constexpr std::string_view kShapeForm = "B,H,Q,KV[,HKV]", kDefaultShape = "1,2,4096,4096";
+constexpr std::string_view kDefaultShape = "1,2,4096,4096";
 
 /// What one refinement leaves undecided.
 struct Left {
@@ -26,11 +25,7 @@ class ExplainVerb final : public Verb {
  public:
   explicit ExplainVerb(CLI::App& parent) {
     app = parent.add_subcommand("explain", "Say how a variant's score and mask are computed, and which tiles of the mask no proof settles");
-    variant_.add_to(*app);
-    add_text(*app, "--shape", shape_text_, std::string(kShapeForm), fmt::format("Batch, heads, queries, keys, key heads, for the mask's tiles (default {})", kDefaultShape));
-    bindings_.add_to(*app);
-    positions_.add_to(*app);
-    seed_.add_to(*app, "Seed of a gallery entry's own captures (default 0)");
+    problem_.add_to(*app, kDefaultShape);
     add_switch(*app, "--json", json_, "Print as JSON");
     app->footer(
         "A tile is undecided where it is called partial and is not: it costs time, and no answer changes. Tiles are compared with those of an exact\n"
@@ -44,10 +39,8 @@ class ExplainVerb final : public Verb {
   }
 
   int run() override {
-    check_usage();
-    const LoadedVariant variant = load_variant(variant_);
-    print_diagnostics(variant.variant.warnings());
-    check_names(variant.variant, bindings_);
+    problem_.check();
+    const LoadedVariant variant = problem_.load();
     auto facts = variant.variant.facts();
     if (!facts) {
       if (facts.error().diagnostics) throw VariantFailure(std::move(*facts.error().diagnostics));
@@ -63,43 +56,20 @@ class ExplainVerb final : public Verb {
   }
 
  private:
-  void check_usage() {
-    variant_.check();
-    bindings_.check();
-    positions_.check();
-    seed_.check();
-    const std::string text = shape_text_.value_or(std::string(kDefaultShape));
-    const std::vector<std::int64_t> extents = parse_integers("--shape", text, kShapeForm, 4, 5);
-    for (std::size_t i = 0; i < extents.size(); ++i)
-      if (extents[i] < (i == 2 || i == 3 ? 0 : 1)) usage_error(fmt::format("--shape {}: {} is too small", text, extents[i]));
-    shape_.batch = extents[0], shape_.heads = extents[1], shape_.q_len = extents[2], shape_.kv_len = extents[3];
-    shape_.kv_heads = extents.size() == 5 ? extents[4] : extents[1];
-    shape_.q_offset = positions_.q_offset, shape_.kv_offset = positions_.kv_offset;
-    shape_.block_q = positions_.block_q, shape_.block_kv = positions_.block_kv;
-    std::int64_t ignored = 0;
-    if (__builtin_add_overflow(shape_.q_offset, shape_.q_len, &ignored) || __builtin_add_overflow(shape_.kv_offset, shape_.kv_len, &ignored))
-      usage_error("--shape: a length and its offset do not fit in 64 bits together");
-  }
-
   /// Captures that nothing brings: a gallery entry makes its own.
   std::vector<std::string> missing_captures(const LoadedVariant& variant) const {
     std::vector<std::string> names;
     if (variant.entry) return names;
     for (const Variant::Capture& capture : variant.variant.captures())
-      if (capture.used && !bindings_.captures.contains(capture.name)) names.push_back(capture.name);
+      if (capture.used && !problem_.bindings.captures.contains(capture.name)) names.push_back(capture.name);
     return names;
   }
 
   void look_at_tiles(const LoadedVariant& variant) {
-    const GalleryProblem problem{shape_.batch, shape_.heads, shape_.kv_heads, std::max<std::int64_t>(0, shape_.q_offset + shape_.q_len),
-                                 std::max<std::int64_t>(0, shape_.kv_offset + shape_.kv_len), variant_.consts};
-    const BoundCaptures bound = bind_captures(variant, bindings_, &problem, seed_.value);
-    CompileOptions options;
-    options.device = Device::oracle();
-    options.captures = bound.types;
-    const std::shared_ptr<const Kernel> kernel = compile(variant.variant, options);
+    const BoundCaptures bound = problem_.bind(variant);
+    const std::shared_ptr<const Kernel> kernel = problem_.kernel(variant, bound);
     const auto build = [&](MaskShape::Refine refine, bool explain) {
-      MaskShape shape = shape_;
+      MaskShape shape = problem_.shape;
       shape.refine = refine;
       shape.explain = explain;
       Left left;
@@ -142,8 +112,8 @@ class ExplainVerb final : public Verb {
       for (const UndecidedCause& cause : proof_->report.undecided)
         causes.push_back({{"expression", cause.expression}, {"captures", cause.captures}, {"tiles", cause.tiles}, {"whole_rows", cause.in_rows}, {"q_idx", cause.q_idx}, {"kv_idx", cause.kv_idx}});
       json["mask"]["tiles"] = {{"way", proof_->report.method},
-                               {"shape", {{"B", shape_.batch}, {"H", shape_.heads}, {"HKV", shape_.kv_heads}, {"Q", shape_.q_len}, {"KV", shape_.kv_len}}},
-                               {"block", {shape_.block_q, shape_.block_kv}},
+                               {"shape", {{"B", problem_.shape.batch}, {"H", problem_.shape.heads}, {"HKV", problem_.shape.kv_heads}, {"Q", problem_.shape.q_len}, {"KV", problem_.shape.kv_len}}},
+                               {"block", {problem_.shape.block_q, problem_.shape.block_kv}},
                                {"maps", exact_.batches * exact_.heads},
                                {"blocks", {{"empty", counts.empty}, {"partial", counts.partial}, {"full", counts.full}}},
                                {"undecided", {{"none", proof_->report.undecided_tiles}, {"default", refined_->report.undecided_tiles}}},
@@ -171,7 +141,7 @@ class ExplainVerb final : public Verb {
     const std::int64_t all = counts.empty + counts.partial + counts.full;
     const auto share = [&](std::int64_t count) { return all ? 100.0 * static_cast<double>(count) / static_cast<double>(all) : 0.0; };
     std::string text = fmt::format("{:<11}{}\n", "tiles", tiles_text(proof_->report.method));
-    text += fmt::format("{:<11}{} x {} pairs in blocks of {} x {}, {} map{}: {} empty, {} partial, {} full\n", "", grouped(shape_.q_len), grouped(shape_.kv_len), shape_.block_q, shape_.block_kv,
+    text += fmt::format("{:<11}{} x {} pairs in blocks of {} x {}, {} map{}: {} empty, {} partial, {} full\n", "", grouped(problem_.shape.q_len), grouped(problem_.shape.kv_len), problem_.shape.block_q, problem_.shape.block_kv,
                         exact_.batches * exact_.heads, exact_.batches * exact_.heads == 1 ? "" : "s", grouped(counts.empty), grouped(counts.partial), grouped(counts.full));
     const std::int64_t proof = proof_->report.undecided_tiles, refined = refined_->report.undecided_tiles;
     if (proof == 0) return text + fmt::format("{:<11}0: proof alone settles every tile\n", "undecided");
@@ -184,13 +154,8 @@ class ExplainVerb final : public Verb {
     return text;
   }
 
-  VariantOptions variant_;
-  BindingOptions bindings_;
-  PositionOptions positions_;
-  SeedOption seed_;
-  std::optional<std::string> shape_text_;
+  MaskProblem problem_;
   bool json_ = false, has_mask_ = false;
-  MaskShape shape_;
   VariantFacts facts_;
   std::optional<Left> proof_, refined_;
   BlockMask exact_;

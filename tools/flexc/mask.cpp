@@ -5,9 +5,8 @@
 #include <nlohmann/json.hpp>
 
 #include "flexc/io.h"
-#include "tools/flexc/call_options.h"
 #include "tools/flexc/failure.h"
-#include "tools/flexc/inputs.h"
+#include "tools/flexc/mask_problem.h"
 #include "tools/flexc/output.h"
 #include "tools/flexc/picture.h"
 #include "tools/flexc/verbs.h"
@@ -15,7 +14,6 @@
 namespace flexc::cli {
 namespace {
 
-constexpr std::string_view kShapeForm = "B,H,Q,KV[,HKV]";
 constexpr int kBuildRepeats = 5;
 constexpr double kRepeatBelow = 0.05;  // seconds; a slower build is timed once
 
@@ -23,15 +21,11 @@ class MaskVerb final : public Verb {
  public:
   explicit MaskVerb(CLI::App& parent) {
     app = parent.add_subcommand("mask", "Show which tiles a mask leaves empty, partial and full");
-    variant_.add_to(*app);
-    add_text(*app, "--shape", shape_text_, std::string(kShapeForm), "Batch, heads, queries, keys, key heads (default: as heads)")->required();
-    bindings_.add_to(*app);
-    positions_.add_to(*app);
+    problem_.add_to(*app);
     add_text(*app, "--refine", refine_text_, "none|default|exact", "How far to refine (default: default)");
-    seed_.add_to(*app, "Seed of a gallery entry's own captures (default 0)");
-    add_text(*app, "--out", out_, "F", "Write the map as .npy: u8 [b or 1, h or 1, q-blocks, kv-blocks], 0 empty, 1 partial, 2 full");
-    add_text(*app, "--png", png_, "F", "Write a picture");
-    add_text(*app, "--svg", svg_, "F", "Write a drawing");
+    add_text(*app, "--out", out_, "F.npy", "Write the map: u8 [b or 1, h or 1, q-blocks, kv-blocks], 0 empty, 1 partial, 2 full");
+    add_text(*app, "--png", png_, "F.png", "Write a picture");
+    add_text(*app, "--svg", svg_, "F.svg", "Write a drawing");
     add_switch(*app, "--json", json_, "Print counts as JSON instead of a summary and a picture");
     app->footer(
         "A gallery entry makes the captures that are not given.\n\n"
@@ -43,19 +37,9 @@ class MaskVerb final : public Verb {
 
   int run() override {
     check_usage();
-    const LoadedVariant variant = load_variant(variant_);
-    print_diagnostics(variant.variant.warnings());
-    check_names(variant.variant, bindings_);
-    for (const auto& [extent, name] : {std::pair(shape_.batch, "B"), std::pair(shape_.heads, "H"), std::pair(shape_.kv_heads, "HKV")})
-      if (extent < 1) input_error(fmt::format("--shape {}: {} is {}; it must be at least 1", *shape_text_, name, extent));
-    const GalleryProblem problem{shape_.batch, shape_.heads, shape_.kv_heads, std::max<std::int64_t>(0, shape_.q_offset + shape_.q_len),
-                                 std::max<std::int64_t>(0, shape_.kv_offset + shape_.kv_len), variant_.consts};
-    const BoundCaptures bound = bind_captures(variant, bindings_, &problem, seed_.value);
-    // A block mask does not depend on the device, and the oracle's kernel is there without compiling anything.
-    CompileOptions options;
-    options.device = Device::oracle();
-    options.captures = bound.types;
-    build(*compile(variant.variant, options), bound);
+    const LoadedVariant variant = problem_.load();
+    const BoundCaptures bound = problem_.bind(variant);
+    build(*problem_.kernel(variant, bound), bound);
     write_files(variant.name);
     if (json_) print_json();
     else print_summary(variant.name);
@@ -64,32 +48,20 @@ class MaskVerb final : public Verb {
 
  private:
   void check_usage() {
-    variant_.check();
-    bindings_.check();
-    positions_.check();
-    const std::vector<std::int64_t> extents = parse_integers("--shape", *shape_text_, kShapeForm, 4, 5);
-    for (const std::int64_t extent : extents)
-      if (extent < 0) usage_error(fmt::format("--shape {}: {} is negative", *shape_text_, extent));
-    shape_.batch = extents[0], shape_.heads = extents[1], shape_.q_len = extents[2], shape_.kv_len = extents[3];
-    shape_.kv_heads = extents.size() == 5 ? extents[4] : extents[1];
-    shape_.q_offset = positions_.q_offset, shape_.kv_offset = positions_.kv_offset;
-    shape_.block_q = positions_.block_q, shape_.block_kv = positions_.block_kv;
-    if (refine_text_) shape_.refine = parse_refine(*refine_text_, "none|default|exact");
-    std::int64_t ignored = 0;
-    if (__builtin_add_overflow(shape_.q_offset, shape_.q_len, &ignored) || __builtin_add_overflow(shape_.kv_offset, shape_.kv_len, &ignored))
-      usage_error("--shape: a length and its offset do not fit in 64 bits together");
-    seed_.check();
-    check_outputs(input_files(variant_, bindings_), {{"--out", out_}, {"--png", png_}, {"--svg", svg_}});
+    problem_.check();
+    if (refine_text_) problem_.shape.refine = parse_refine(*refine_text_, "none|default|exact");
+    check_outputs(input_files(problem_.variant, problem_.bindings), {{"--out", out_, ".npy"}, {"--png", png_, ".png"}, {"--svg", svg_, ".svg"}});
   }
 
   /// Builds the mask; its time is the median of a few builds where those are quick.
   void build(const Kernel& kernel, const BoundCaptures& bound) {
-    shape_.cached = false;  // its time is what is asked for
-    mask_ = take(kernel.block_mask(shape_, bound.captures, &report_));
+    MaskShape shape = problem_.shape;
+    shape.cached = false;  // its time is what is asked for
+    mask_ = take(kernel.block_mask(shape, bound.captures, &report_));
     std::vector<double> times{report_.build_s};
     while (times.front() < kRepeatBelow && times.size() < kBuildRepeats) {
       MaskReport again;
-      (void)take(kernel.block_mask(shape_, bound.captures, &again));
+      (void)take(kernel.block_mask(shape, bound.captures, &again));
       times.push_back(again.build_s);
     }
     std::ranges::sort(times);
@@ -143,13 +115,9 @@ class MaskVerb final : public Verb {
     print_result(text);
   }
 
-  VariantOptions variant_;
-  BindingOptions bindings_;
-  PositionOptions positions_;
-  SeedOption seed_;
-  std::optional<std::string> shape_text_, refine_text_, out_, png_, svg_;
+  MaskProblem problem_;
+  std::optional<std::string> refine_text_, out_, png_, svg_;
   bool json_ = false;
-  MaskShape shape_;
   BlockMask mask_;
   MaskReport report_;
 };

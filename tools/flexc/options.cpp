@@ -65,6 +65,12 @@ std::filesystem::path file_of(const std::string& text) {
   return path.empty() ? std::filesystem::path(file) : path;
 }
 
+std::string lower(std::string text) {
+  for (char& c : text)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  return text;
+}
+
 bool is_device(const std::filesystem::path& path) {
   std::error_code ignored;
   const auto status = std::filesystem::status(path, ignored);
@@ -200,17 +206,19 @@ MaskShape::Refine parse_refine(std::string_view text, std::string_view choices) 
   return text == "exact" ? MaskShape::Refine::Exact : MaskShape::Refine::Default;
 }
 
-void check_outputs(const std::vector<std::pair<std::string, std::string>>& inputs, const std::vector<std::pair<std::string, std::optional<std::string>>>& outputs) {
+void check_outputs(const std::vector<std::pair<std::string, std::string>>& inputs, const std::vector<NamedOutput>& outputs) {
   std::vector<std::pair<std::string, std::filesystem::path>> seen;
   for (const auto& [option, text] : inputs) seen.emplace_back(option, file_of(text));
-  for (const auto& [option, text] : outputs) {
+  for (const auto& [option, text, ending] : outputs) {
     if (!text) continue;
     if (text->empty()) usage_error(fmt::format("{}: the file name is empty", option));
-    const std::filesystem::path path = file_of(*text);
-    if (is_device(path)) continue;
+    const std::filesystem::path file = file_of(*text);
+    if (is_device(file)) continue;
     for (const auto& [other, other_path] : seen)
-      if (path == other_path) usage_error(fmt::format("{} {}: the same file as {}", option, *text, other));
-    seen.emplace_back(option, path);
+      if (file == other_path) usage_error(fmt::format("{} {}: the same file as {}", option, *text, other));
+    const std::string extension = lower(std::filesystem::path(*text).extension().string());
+    if (!ending.empty() && !extension.empty() && extension != ending) usage_error(fmt::format("{} {}: what is written is {} and not {}; give a name that ends in {}", option, *text, ending, extension, ending));
+    seen.emplace_back(option, file);
   }
 }
 

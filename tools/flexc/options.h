@@ -66,7 +66,14 @@ MaskShape::Refine parse_refine(std::string_view text, std::string_view choices);
 /// One of `choices` (separated by |), or a usage error with "did you mean".
 void check_choice(std::string_view option, std::string_view text, std::string_view choices);
 
-/// Refuses an output that is also an input, or two outputs in one file. Devices such as /dev/null may repeat.
-void check_outputs(const std::vector<std::pair<std::string, std::string>>& inputs, const std::vector<std::pair<std::string, std::optional<std::string>>>& outputs);
+/// An output's option, its file if it was given, and the ending of files in its format; an empty one is any.
+struct NamedOutput {
+  std::string option;
+  std::optional<std::string> file;
+  std::string_view ending = {};
+};
+/// Refuses an output whose name ends in another format's ending (none at all is fine), one that is also an input, and two outputs in one file. Devices such
+/// as /dev/null have any name and may repeat.
+void check_outputs(const std::vector<std::pair<std::string, std::string>>& inputs, const std::vector<NamedOutput>& outputs);
 
 }  // namespace flexc::cli

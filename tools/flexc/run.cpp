@@ -78,9 +78,9 @@ class RunVerb final : public Verb {
     add_text(*app, "--refine", refine_text_, "off|none|default|exact", "How far to refine the block mask; off: use none");
     add_text(*app, "--split", split_text_, "auto|N", "Cut the keys into N parts by position (auto: as the shape suggests); the oracle cuts nothing");
     add_switch(*app, "--checked", checked_, "Report a gather out of range as an error");
-    add_text(*app, "--out", out_, "F", "Write the output as .npy");
-    add_text(*app, "--lse", lse_, "F", "Write the log-sum-exp of each row as .npy");
-    add_text(*app, "--max-scores", max_scores_, "F", "Write the largest kept score of each row as .npy");
+    add_text(*app, "--out", out_, "F.npy", "Write the output");
+    add_text(*app, "--lse", lse_, "F.npy", "Write the log-sum-exp of each row");
+    add_text(*app, "--max-scores", max_scores_, "F.npy", "Write the largest kept score of each row");
     add_switch(*app, "--json", json_, "Print the summary as JSON");
     app->footer(
         "Without --out, --lse and --max-scores a summary is printed.\n\n"
@@ -93,9 +93,7 @@ class RunVerb final : public Verb {
 
   int run() override {
     check_usage();
-    const LoadedVariant variant = load_variant(variant_);
-    print_diagnostics(variant.variant.warnings());
-    check_names(variant.variant, bindings_);
+    const LoadedVariant variant = load_variant(variant_, bindings_);
     const AttentionInputs inputs = random_.text ? random_attention(random_.extents, random_.seed.value, execution_.dtype.value_or(f32)) : load_attention(*q_, *k_, *v_, execution_.dtype);
     const GalleryProblem problem = problem_of(inputs);
     BoundCaptures bound = bind_captures(variant, bindings_, random_.text ? &problem : nullptr, random_.seed.value);
@@ -132,7 +130,7 @@ class RunVerb final : public Verb {
       if (*file && (*file)->empty()) usage_error(fmt::format("{}: the file name is empty", option));
       if (*file) files.emplace_back(option, **file);
     }
-    check_outputs(files, {{"--out", out_}, {"--lse", lse_}, {"--max-scores", max_scores_}});
+    check_outputs(files, {{"--out", out_, ".npy"}, {"--lse", lse_, ".npy"}, {"--max-scores", max_scores_, ".npy"}});
   }
 
   GalleryProblem problem_of(const AttentionInputs& inputs) const {

@@ -105,6 +105,13 @@ LoadedVariant parse_variant(const VariantText& read, const VariantOptions& optio
 
 LoadedVariant load_variant(const VariantOptions& options) { return parse_variant(read_variant(options), options); }
 
+LoadedVariant load_variant(const VariantOptions& options, const BindingOptions& bindings) {
+  LoadedVariant loaded = load_variant(options);
+  print_diagnostics(loaded.variant.warnings());
+  check_names(loaded.variant, bindings);
+  return loaded;
+}
+
 void check_names(const Variant& variant, const BindingOptions& bindings) {
   std::vector<std::string> captures, params;
   const std::vector<Variant::Capture> declared_captures = variant.captures();

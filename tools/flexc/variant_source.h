@@ -30,6 +30,9 @@ LoadedVariant parse_variant(const VariantText& text, const VariantOptions& optio
 /// Reads and parses; throws VariantFailure or Failure. Warnings are left to the caller.
 LoadedVariant load_variant(const VariantOptions& options);
 
+/// The same for a call: warnings go to standard error, and names that the variant does not have are refused (check_names).
+LoadedVariant load_variant(const VariantOptions& options, const BindingOptions& bindings);
+
 /// Refuses captures and params that the variant does not have, with "did you mean".
 void check_names(const Variant& variant, const BindingOptions& bindings);
 

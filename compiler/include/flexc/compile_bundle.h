@@ -22,7 +22,8 @@ struct BundleOptions {
   std::vector<DType> dtypes = {f32};          ///< f32, f16, bf16
   std::vector<std::int64_t> head_dims = {64};
   std::vector<std::string> features = {"lse"};  ///< outputs and inputs of calls: lse, max_scores, sink
-  bool require_cuda = false;  ///< an Error where a dtype and head dim cannot have its cubin; otherwise it is left out with a warning
+  bool for_cpu = true, for_cuda = true;  ///< what kernels are made for
+  bool require_cuda = false;  ///< an Error where a dtype and head dim cannot have its cubin; otherwise it is left out with a warning. Without CPU kernels it is always one
   std::string file_stem = "bundle";  ///< for the header's comment and the prefix of its names
   std::function<void(double)> progress = {};  ///< finished share
 };
@@ -35,7 +36,7 @@ struct CompiledBundle {
 };
 
 /// Errors: Usage for an option or a name that cannot be; Input for a variant whose captures are not declared (with diagnostics where its text is
-/// at fault); Environment where libflexc_ir, or with `require_cuda` NVRTC or a template, is missing; Internal.
+/// at fault); Environment where libflexc_ir, or NVRTC or a template where a cubin is required, is missing; Internal.
 std::expected<CompiledBundle, CompileError> compile_bundle(std::span<const BundleInput> variants, const BundleOptions& options);
 
 }  // namespace flexc

@@ -23,7 +23,7 @@ struct KernelRequest {
   DType dtype = DType::F32;
   std::int64_t head_dim = 64;
   std::int64_t value_dim = 0;  ///< 0: as head_dim
-  Device device = {};          ///< automatic or cpu
+  Device device = {};          ///< cpu, cuda, or automatic: cuda where a GPU of compute capability 9.0, its driver and a cubin are
   std::vector<std::string> features = {};  ///< outputs and inputs that calls will use, as in `flexc compile --features`
 };
 
@@ -43,7 +43,7 @@ struct BundledVariant {
   };
   std::vector<Capture> captures;
   std::vector<Param> params;
-  std::vector<std::string> cubins;  ///< "sm_90a bf16 128": machine, dtype, head dim; empty where it was compiled without NVRTC
+  std::vector<std::string> cubins;  ///< "sm_90a bf16 128": machine, dtype, head dim; empty where it was compiled without NVRTC, or for the CPU alone
 };
 
 /// A loaded bundle. Immutable, cheap to copy, safe to share between threads; kernels outlive it.

@@ -1,0 +1,65 @@
+"""flexc mask and explain."""
+import json
+
+import numpy as np
+
+from session import Failure
+
+
+def test_mask(s):
+    report = json.loads(s.expect(0, "mask", "causal", "--shape", "2,3,2048,2048", "--refine", "exact", "--out", "map.npy", "--png", "map.png", "--svg", "map.svg", "--json").stdout)
+    if report["blocks"] != {"empty": 120, "partial": 16, "full": 120} or abs(report["kept"] - 2049 / 4096) > 1e-12 or report["build_s"] <= 0 or report["bytes"] <= 0:
+        raise Failure(f"JSON: {report}")
+    tiles = np.load(s.folder / "map.npy")
+    if tiles.shape != (1, 1, 16, 16) or tiles.dtype != np.uint8 or (tiles[0, 0] != 2 * np.tri(16, k=-1, dtype=np.uint8) + np.eye(16, dtype=np.uint8)).any():
+        raise Failure("map.npy")
+    if (s.folder / "map.png").read_bytes()[:8] != b"\x89PNG\r\n\x1a\n" or b"<svg" not in (s.folder / "map.svg").read_bytes():
+        raise Failure("pictures")
+    text = s.expect(0, "mask", "causal", "--shape", "1,1,1024,1024").stdout
+    if "28 empty" not in text or len(text.splitlines()) < 10:
+        raise Failure(f"no picture: {text}")
+    one = json.loads(s.expect(0, "mask", "document", "--shape", "1,1,2000,2000", "--refine", "exact", "--json").stdout)
+    two = json.loads(s.expect(0, "mask", "document", "--shape", "1,1,2000,2000", "--refine", "exact", "--seed", "1", "--json").stdout)
+    proved = json.loads(s.expect(0, "mask", "document", "--shape", "1,1,2000,2000", "--refine", "none", "--json").stdout)
+    if proved["kept"] is not None or proved["pair_evaluations"] != 0 or proved["evaluations"] <= 0 or proved["blocks"] != one["blocks"]:
+        raise Failure(f"proof alone: {proved}")
+    if one["kept"] == two["kept"]:
+        raise Failure("--seed does not reach the maker")
+    report = json.loads(s.expect(0, "mask", "causal", "--shape", "1,1,64,128", "--q-offset", "64", "--block", "64,64", "--json").stdout)
+    if report["blocks"] != {"empty": 0, "partial": 1, "full": 1}:
+        raise Failure(f"offset: {report}")
+    s.expect(0, "mask", "causal", "--shape", "1,1,0,8")
+    s.expect(1, "mask", "bound.flex", "--shape", "1,2,8,8", words=["'slopes'"])
+
+
+def test_explain(s):
+    text = s.expect(0, "explain", "sliding_window").stdout
+    for word in ("identity", "band", "diagonal", "0: proof alone settles every tile"):
+        if word not in text:
+            raise Failure(f"sliding_window: no '{word}' in {text}")
+    report = json.loads(s.expect(0, "explain", "document", "--shape", "1,1,2048,2048", "--json").stdout)
+    if report["mask"]["kernel"] != "metadata" or report["mask"]["tiles"]["way"] != "descent" or sum(report["mask"]["tiles"]["blocks"].values()) != 256:
+        raise Failure(f"document: {report}")
+    # A product of positions: no proof, and the product is what stands in the way.
+    report = json.loads(s.expect(0, "explain", "--mask", "(q_idx + 1) * (kv_idx + 1) % 2 > 7", "--shape", "1,1,512,512", "--json").stdout)
+    if report["mask"]["tiles"]["undecided"]["none"] < 0:
+        raise Failure(f"product: {report}")
+    # Documents in no order whose numbers share every residue: the equality of the two gathers is undecided, and its capture is named.
+    np.save(s.folder / "doc.npy", (np.arange(512) // 16 * 7919 % 31).astype(np.int32))
+    s.write("doc.flex", "tensor doc: i32[N]\ndef mask_mod(b, h, q_idx, kv_idx):\n    return doc[q_idx] * doc[q_idx] == doc[kv_idx] * doc[kv_idx] + 2\n")
+    report = json.loads(s.expect(0, "explain", "doc.flex", "--shape", "1,1,512,512", "--block", "16,16", "--capture", "doc=doc.npy", "--json").stdout)
+    tiles = report["mask"]["tiles"]
+    if sum(cause["tiles"] for cause in tiles["causes"]) != tiles["examined"] or tiles["examined"] != min(64, tiles["undecided"]["none"]):
+        raise Failure(f"causes: {tiles}")
+    for cause in tiles["causes"]:
+        if cause["captures"] != ["doc"] or "doc[" not in cause["expression"]:
+            raise Failure(f"cause: {cause}")
+    report = json.loads(s.expect(0, "explain", "doc.flex", "--json").stdout)
+    if report["mask"]["tiles"] is not None or report["mask"]["missing_captures"] != ["doc"]:
+        raise Failure(f"without the capture: {report}")
+    if json.loads(s.expect(0, "explain", "alibi", "--json").stdout)["mask"]["kernel"] != "none":
+        raise Failure("a variant without a mask")
+    s.expect(2, "explain", "causal", "--shape", "1,2,3")
+    s.expect(1, "explain", "causal", "--shape", "0,1,8,8", words=["B is 0"])
+    s.expect(2, "explain", "causal", "--shape", "1,1,-8,8", words=["negative"])
+    s.expect(1, "explain", "causal", "--capture", "doc=doc.npy", words=["doc"])

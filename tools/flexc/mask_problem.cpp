@@ -1,0 +1,57 @@
+#include "tools/flexc/mask_problem.h"
+
+#include <algorithm>
+
+#include <fmt/format.h>
+
+#include "tools/flexc/failure.h"
+
+namespace flexc::cli {
+
+void MaskProblem::add_to(CLI::App& app, std::string_view default_shape) {
+  default_shape_ = default_shape;
+  variant.add_to(app);
+  const std::string otherwise = default_shape.empty() ? "" : fmt::format("; default {}", default_shape);
+  CLI::Option* const option = add_text(app, "--shape", shape_text, std::string(kShapeForm), fmt::format("Batch, heads, queries, keys, key heads (default: as heads){}", otherwise));
+  if (default_shape.empty()) option->required();
+  bindings.add_to(app);
+  positions.add_to(app);
+  seed.add_to(app, "Seed of a gallery entry's own captures (default 0)");
+}
+
+void MaskProblem::check() {
+  variant.check();
+  bindings.check();
+  positions.check();
+  seed.check();
+  const std::string text = shape_text.value_or(default_shape_);
+  const std::vector<std::int64_t> extents = parse_integers("--shape", text, kShapeForm, 4, 5);
+  for (const std::int64_t extent : extents)
+    if (extent < 0) usage_error(fmt::format("--shape {}: {} is negative", text, extent));
+  shape.batch = extents[0], shape.heads = extents[1], shape.q_len = extents[2], shape.kv_len = extents[3];
+  shape.kv_heads = extents.size() == 5 ? extents[4] : extents[1];
+  shape.q_offset = positions.q_offset, shape.kv_offset = positions.kv_offset;
+  shape.block_q = positions.block_q, shape.block_kv = positions.block_kv;
+  std::int64_t ignored = 0;
+  if (__builtin_add_overflow(shape.q_offset, shape.q_len, &ignored) || __builtin_add_overflow(shape.kv_offset, shape.kv_len, &ignored))
+    usage_error("--shape: a length and its offset do not fit in 64 bits together");
+  for (const auto& [extent, name] : {std::pair(shape.batch, "B"), std::pair(shape.heads, "H"), std::pair(shape.kv_heads, "HKV")})
+    if (extent < 1) input_error(fmt::format("--shape {}: {} is {}; it must be at least 1", text, name, extent));
+}
+
+LoadedVariant MaskProblem::load() const { return load_variant(variant, bindings); }
+
+BoundCaptures MaskProblem::bind(const LoadedVariant& loaded) const {
+  const GalleryProblem problem{shape.batch, shape.heads, shape.kv_heads, std::max<std::int64_t>(0, shape.q_offset + shape.q_len), std::max<std::int64_t>(0, shape.kv_offset + shape.kv_len),
+                               variant.consts};
+  return bind_captures(loaded, bindings, &problem, seed.value);
+}
+
+std::shared_ptr<const Kernel> MaskProblem::kernel(const LoadedVariant& loaded, const BoundCaptures& bound) const {
+  CompileOptions options;
+  options.device = Device::oracle();
+  options.captures = bound.types;
+  return compile(loaded.variant, options);
+}
+
+}  // namespace flexc::cli
