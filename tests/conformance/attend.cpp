@@ -2,7 +2,7 @@
 //
 // Request, one line of JSON, then the tensors' bytes one after another:
 //   {"text": VARIANT, "consts": {NAME: TEXT}, "params": {NAME: NUMBER}, "dtype": "bf16", "device": "cpu", "scale": X or null, "q_offset": N, "kv_offset": N,
-//    "threads": N, "pt": true (the oracle in rounded mode too),
+//    "threads": N, "pt": true (the oracle in rounded mode too), "max_scores": true (asked for; zeros otherwise),
 //    "tensors": [{"name": "q", "capture": false, "dtype": "bf16", "bytes": N, "offset": N, "shape": [..], "strides": [..], "sparse": false}, ..]}
 // A tensor is `shape` and `strides` from element `offset` of its bytes; a sparse one comes row-major and is laid out with `strides` in a
 // mapping that has memory only where it is written.
@@ -155,7 +155,8 @@ class Attend {
     }
     const auto& q = arguments.q.shape;
     Tensor out(dtype, {q[0], q[1], q[2], arguments.v.shape[3]}), lse(f32, {q[0], q[1], q[2]}), most(f32, {q[0], q[1], q[2]}), pt;
-    arguments.out = out.view(), arguments.lse = lse.view(), arguments.max_scores = most.view();
+    arguments.out = out.view(), arguments.lse = lse.view();
+    if (request.at("max_scores").get<bool>()) arguments.max_scores = most.view();
     if (!request.at("scale").is_null()) arguments.scale = request.at("scale").get<double>();
     arguments.q_offset = request.at("q_offset").get<std::int64_t>();
     arguments.kv_offset = request.at("kv_offset").get<std::int64_t>();

@@ -1,6 +1,6 @@
 """The Hopper kernels that flexc ships pass the static gates (tools/sass_gates.py), and so do the forms that a GPU may choose instead.
 
-test_static_gates.py PRINT_PRODUCTS FLEXC --set fast|slots|lazy|lazy.negative|nightly|forms|negative. What `flexc emit --stage cubin` makes is judged: the machine code of the
+test_static_gates.py PRINT_PRODUCTS FLEXC --set fast|slots|slots.wide|lazy|lazy.wide|lazy.negative|nightly|forms|negative. What `flexc emit --stage cubin` makes is judged: the machine code of the
 tile and the options that a user gets. The set "slots" also holds issue slots a score element of a full tile, with the mask branch compiled in, against limits,
 where NVRTC is of the pinned version (tools/cuda_versions.txt); "lazy" the same with the lazy maximum, and that all exponentials come before the wait for PV;
 "lazy.negative" judges by the same what must fail: the exact maximum, and the lazy one without its pin. "forms" compiles approved mods for tiles and pins that are not emitted. The negative set
@@ -35,11 +35,13 @@ EMITTED = {
               ("natten", "bf16", 64), ("document", "bf16", 128)],  # these two read block masks, a word a tile
     "slots.wide": [("noop", "bf16", 128)],
     "lazy": [("causal", "bf16", 64), ("causal", "bf16", 128), ("noop", "bf16", 128), ("alibi", "bf16", 128)],
+    "lazy.wide": [("noop", "bf16", 128)],
     "lazy.negative": [("causal", "bf16", 64), ("causal", "bf16", 128)],
     "nightly": [(v, e, d) for v in PAPER + BLOCK_MASKED for e in ("bf16", "f16") for d in (64, 128, 256)],
 }
 # What FLEXC_HOPPER_FORMS asks for, one after the other.
-EMITTED_FORMS = {"slots.wide": ["tile=128x176"], "lazy": ["maximum=lazy"], "lazy.negative": ["maximum=exact", "maximum=lazy,pin=none"]}
+EMITTED_FORMS = {"slots.wide": ["tile=128x176"], "lazy": ["maximum=lazy"], "lazy.wide": ["maximum=lazy,tile=128x176"],
+                 "lazy.negative": ["maximum=exact", "maximum=lazy,pin=none"]}
 # (variant, element, M, N, D, pin); mods are the approved ones of tests/goldens/cuda, and `causal_band`, causal as a band, below.
 FORMS = {
     "forms": [("causal_band", "bf16", m, n, d, "kSleep") for m, n, d in ((192, 128, 64), (128, 128, 128), (128, 64, 256))] +
@@ -202,7 +204,7 @@ def main():
     if options.set.endswith("negative"):
         print(f"rejected {failed} of {total} faulty kernels")
         return 0 if failed == total else 1
-    if options.set in ("slots", "lazy"):
+    if options.set.startswith(("slots", "lazy")):
         print(f"slots an element: {', '.join(figures)}" + ("" if counts else " (not judged: another NVRTC)"))
     else:
         print(f"{total - failed} of {total} kernels pass")

@@ -8,6 +8,7 @@ two units in the last place (relative) of the largest value. --rungs runs the ga
 ladder's first, which the model runs otherwise, with that tile; without NVRTC it is skipped (exit 77). --negative compares each entry with another one's oracle, and passes if that is seen.
 """
 import argparse
+import itertools
 import os
 import re
 import subprocess
@@ -111,9 +112,9 @@ def rungs(binary, folder):
     """(runs of kernels whose machine code has not the ladder's first tile, how many kernels were compiled); None without NVRTC."""
     found, compiled = [], 0
     for path in sorted((Path(os.environ["FLEXC_ROOT"]) / "dsl/gallery").glob("*.flex")):
-        for head_dim in (64, 128, 256):
-            dump = folder / f"{path.stem}_{head_dim}"
-            options = [binary, "emit", path.stem, "--dtype", "bf16", "--head-dim", str(head_dim)]
+        for head_dim, dtype in itertools.product((64, 128, 256), ("bf16", "f16")):
+            dump = folder / f"{path.stem}_{head_dim}_{dtype}"
+            options = [binary, "emit", path.stem, "--dtype", dtype, "--head-dim", str(head_dim)]
             environment = {**os.environ, "FLEXC_DUMP": str(dump), "FLEXC_HOPPER_FORMS": ""}
             done = subprocess.run([*options, "--stage", "cubin", "-o", folder / "cubin"], capture_output=True, text=True, env=environment)
             if done.returncode == 3:
@@ -125,7 +126,7 @@ def rungs(binary, folder):
             first = tile_of(subprocess.run([*options, "--stage", "cuda"], capture_output=True, text=True, check=True, env=environment).stdout)
             compiled += 1
             if chosen != first:
-                found.append((path.stem, f"1,2,1,130,200,{head_dim},{head_dim}", "bf16", 17, "random", f"tile={chosen}"))
+                found.append((path.stem, f"1,2,1,130,200,{head_dim},{head_dim}", dtype, 17, "random", f"tile={chosen}"))
     return found, compiled
 
 
@@ -157,7 +158,9 @@ def main():
             if runs is None:
                 print(f"skipped: {compiled.strip()}")
                 return 77
-            print(f"{len(runs)} of {compiled} kernels are compiled for a later tile of their ladder: " + ", ".join(f"{run[0]} D {run[1].split(',')[-1]} {run[5]}" for run in runs))
+            for run in runs:
+                print(f"{run[0]} {run[2]} D {run[1].split(',')[-1]}: {run[5]}")
+            print(f"{len(runs)} of {compiled} kernels are compiled for a later tile than their ladder's first")
         for run in runs:
             try:
                 worst = max(worst, compare(binary, folder, run))
