@@ -58,12 +58,12 @@ run_kit() {
   if wanted bench; then
     # 16k tokens a call, as the papers measure; captures of a case fit its own shape only, so the entries without any.
     for d in 64 128 256; do
-      for name in noop causal sliding_window softcap; do
-        [ -f "$kit/cases/${name}_$d.json" ] || continue
+      for name in "noop_$d" "noop_${d}_widest" "causal_$d" "sliding_window_$d" "softcap_$d"; do
+        [ -f "$kit/cases/$name.json" ] || continue
         for length in ${FLEXC_BENCH_LENGTHS:-512 1024 2048 4096 8192 16384}; do
           local batch=$((16384 / length)) heads=$((2048 / d))
           [ "$batch" -ge 1 ] || batch=1
-          step "bench.${name}_$d.$length" "$kit/bin/runner" bench "$kit" "${name}_$d" "${FLEXC_BENCH_SHAPE:-$batch,$heads,$heads,$length,$length}" "${FLEXC_BENCH_REPEATS:-20}"
+          step "bench.$name.$length" "$kit/bin/runner" bench "$kit" "$name" "${FLEXC_BENCH_SHAPE:-$batch,$heads,$heads,$length,$length}" "${FLEXC_BENCH_REPEATS:-20}"
         done
       done
     done

@@ -15,6 +15,7 @@
 #include "compiler/emit/cuda/gemm_source.h"
 #include "runtime/kernel/bindings.h"
 #include "compiler/host/cuda_compile.h"
+#include "compiler/host/hopper_forms.h"
 #include "compiler/host/ir_library.h"
 #include "compiler/host/model_kernel.h"
 #include "compiler/host/variant_impl.h"
@@ -98,13 +99,16 @@ void set_limits(kit::Case& into, const Tensor& exact, const Tensor& rounded) {
   into.most_lse_error = kLseError;
 }
 
-void write_case(const Options& options, const GalleryEntry& entry, std::int64_t head_dim) {
+/// `widest`: on the widest tile, under a name of its own.
+void write_case(const Options& options, const GalleryEntry& entry, std::int64_t head_dim, bool widest) {
   const Variant variant = *Variant::parse(entry.text, {.name = std::string(entry.name)});
   const auto impl = VariantAccess::share(variant);
   const dsl::NormalForm& form = *impl->form;
-  const auto code = take(compile_cuda_kernel(form, {.dtype = bf16, .head_dim = head_dim, .in_child = true, .gallery_name = std::string(entry.name)}));
+  auto forms = take(hopper_forms_from_environment(bf16));
+  if (widest) forms.tile_m = 128, forms.tile_n = 176;
+  const auto code = take(compile_cuda_kernel(form, {.dtype = bf16, .head_dim = head_dim, .forms = forms, .in_child = true, .gallery_name = std::string(entry.name)}));
   kit::Case made;
-  made.variant = entry.name, made.name = fmt::format("{}_{}", entry.name, head_dim);
+  made.variant = entry.name, made.name = fmt::format("{}_{}{}", entry.name, head_dim, widest ? "_widest" : "");
   made.cubin = "cubins/" + made.name + ".cubin";
   made.expected_out = "expected/" + made.name + "_out.f32", made.expected_lse = "expected/" + made.name + "_lse.f32";
   made.member = code.member;
@@ -151,6 +155,7 @@ void write_case(const Options& options, const GalleryEntry& entry, std::int64_t 
   compiler::CudaHookOptions narrow;
   narrow.gallery_name = entry.name;
   narrow.member = compiler::Member::Narrow;
+  narrow.forms = forms;
   const auto kernels = take(functions->emit_cuda_kernels(form, narrow, bf16, static_cast<unsigned>(head_dim), static_cast<unsigned>(head_dim)));
   const auto source = std::ranges::find_if(kernels.sources, [&](const auto& each) { return each.member.tile == code.member.tile; });
   if (source == kernels.sources.end()) give_up({ErrorKind::Internal, "the tile is not in the ladder"});
@@ -227,7 +232,11 @@ int main(int count, char** words) {
   for (const std::string& name : options.entries) {
     const GalleryEntry* entry = find_gallery_entry(name);
     if (entry == nullptr) give_up({ErrorKind::Usage, "no gallery entry " + name});
-    for (const std::int64_t head_dim : options.head_dims) write_case(options, *entry, head_dim);
+    for (const std::int64_t head_dim : options.head_dims) {
+      write_case(options, *entry, head_dim, false);
+      // The tiles between which a GPU has to decide (docs/gpu_questions.md).
+      if (name == "noop" && head_dim == 128) write_case(options, *entry, head_dim, true);
+    }
   }
   return 0;
 }

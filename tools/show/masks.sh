@@ -4,7 +4,8 @@ claim "no empty tile with a live pair, no full tile with a dead one; refine=exac
 claim "the same from text: random masks with nested functions, captures sorted and not, against the oracle" "0 unsound" test_figure tile.random_masks 'random masks,'
 claim "unsound range functions planted in the interpreter, and identities of masks that leave something out, are caught" "all, >= 25" test_figure tile.sabotage 'unsound range functions caught'
 claim "refine=none leaves 0 tiles undecided beyond the truly partial for the field's masks (<= 1 % unsorted documents, cross-attention); ten rewrites of each give the same map; goldens 46.875 % and 29.1015625 %" "0" tests '^tile\.field_masks$'
-claim "CPU output bitwise equal with no block mask, refine=none, default and exact" "equal" tests '^api$'
+claim "output and lse bitwise equal with no block mask, refine=none, default and exact, in several block sizes, on CPU and host model, over the field's masks; odd lengths, grouped heads; a block mask with one false tile is noticed" "equal; all" test_figure tile.refine_bits 'refine bits on '
+claim "Hopper members with a mask of pairs: metadata of 400 random masks, shapes, blocks and tiles are what the blocks say, items by actual cost; only their tiles are loaded; a false tile is noticed" "0 reports; all" test_figure hopper.mods_on_the_model 'false block masks noticed'
 # mask_cost MS BYTES EVALUATIONS_A_ROW VARIANT OPTION…: one mask at 1,048,576², block 128; the figure is its cost.
 mask_cost() {
   local limit_ms=$1 limit_bytes=$2 limit_evaluations=$3

@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+"""The CPU kernel's figures: suites of `flexc bench` calls, with PyTorch beside them, judged, as tables, as plots.
+
+    tools/bench_suite.py measure FLEXC SUITE -o RESULTS.json [--compare PYTHON] [--repeat 15] [--only REGEX]
+    tools/bench_suite.py judge RESULTS.json                    exit 0: every limit is kept, 1: not, 3: nothing to judge
+    tools/bench_suite.py table RESULTS.json                    Markdown
+    tools/bench_suite.py plot RESULTS.json -o PREFIX           PREFIX.png and PREFIX.svg; needs matplotlib
+
+Suites: paper (the seven variants at D 64 and 128), shapes (short sequences, bf16), lengths (cost against the length), decode (one row).
+Threads are pinned; every sample of flexc is followed by one of each peer. Shares are of the peak that is measured beside each call, over
+kept pairs, packing included; the share of a row is its upper quartile, ratios are of medians.
+"""
+import argparse
+import json
+import math
+import platform
+import re
+import subprocess
+import sys
+import time
+
+PAPER = ["noop", "causal", "alibi", "sliding_window", "prefix_lm", "softcap", "document"]
+OPTIONS = {"prefix_lm": ["--param", "prefix=512"]}
+# The share of peak that is enough where the ratio to a peer is not reached, by D: docs/performance/cpu.md has their source.
+SHARES = {
+    "noop": (0.85, 0.85), "causal": (0.83, 0.83), "sliding_window": (0.81, 0.81), "prefix_lm": (0.81, 0.81),
+    "alibi": (0.80, 0.80), "softcap": (0.75, 0.80), "document": (0.73, 0.73),
+}
+FLEX_RATIO, FLEX_MEAN = 2.0, 2.5
+SDPA_RATIO = {"noop": 1.1, "causal": 1.5}
+
+
+def case(variant, shape, dtype="f32", **limits):
+    return {"variant": variant, "shape": shape, "dtype": dtype, "limits": limits}
+
+
+def suite(name):
+    if name == "paper":
+        for column, shape in enumerate(("1,8,8,4096,4096,64,64", "1,4,4,4096,4096,128,128")):
+            for variant in PAPER:
+                limits = {"share": SHARES[variant][column], "flex_attention": FLEX_RATIO}
+                if variant in SDPA_RATIO:
+                    limits["sdpa"] = SDPA_RATIO[variant]
+                yield case(variant, shape, **limits)
+    elif name == "shapes":
+        yield case("noop", "8,12,12,512,512,64,64", share=0.80)
+        yield case("causal", "8,12,12,512,512,64,64", share=0.75)
+        yield case("noop", "1,8,8,2048,2048,64,64")
+        yield case("noop", "1,8,8,2048,2048,64,64", dtype="bf16")
+    elif name == "lengths":
+        for variant in ("noop", "causal", "sliding_window", "document"):
+            for length in (1024, 2048, 4096, 8192, 16384, 32768, 65536):
+                if variant in ("sliding_window", "document") or length <= 16384:
+                    yield case(variant, f"1,2,2,{length},{length},64,64")
+    elif name == "decode":
+        for shape, dtype, share in (("1,8,8,1,65536,64,64", "f32", 0.95), ("1,8,8,1,65536,64,64", "bf16", 0.80), ("1,32,8,1,65536,64,64", "f32", 0.65)):
+            yield case("noop", shape, dtype=dtype, read_share=share)
+    else:
+        raise SystemExit(f"bench_suite.py: no suite '{name}' (paper, shapes, lengths, decode)")
+
+
+def title(row):
+    return f"{row['variant']} {row['shape_text']} {row['dtype']}"
+
+
+def measure(arguments):
+    rows = []
+    for entry in suite(arguments.suite):
+        name = f"{entry['variant']} {entry['shape']} {entry['dtype']}"
+        if arguments.only and not re.search(arguments.only, name):
+            continue
+        command = [arguments.flexc, "bench", entry["variant"], "--random", entry["shape"], "--dtype", entry["dtype"], "--repeat", str(arguments.repeat), "--pin", "--json"]
+        command += OPTIONS.get(entry["variant"], [])
+        if arguments.compare:
+            command += ["--compare", arguments.compare]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise SystemExit(f"bench_suite.py: {' '.join(command)}: {done.stderr.strip()}")
+        row = json.loads(done.stdout)
+        row.update(limits=entry["limits"], shape_text=entry["shape"], suite=arguments.suite)
+        rows.append(row)
+        print(line_of(row), flush=True)
+    with open(arguments.output, "w") as file:
+        cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.processor())
+        head = {"date": time.strftime("%Y-%m-%d"), "cpu": cpu, "suite": arguments.suite}
+        file.write(json.dumps(head)[:-1] + ', "rows": [\n' + ",\n".join(json.dumps(row) for row in rows) + "\n]}\n")
+    return 0
+
+
+def share_of(row):
+    return row["peak_share_quartiles"][1] if "peak_share_quartiles" in row else None
+
+
+def read_share_of(row):
+    return row["kv_bytes_per_s"] / row["read_bytes_per_s"] if "read_bytes_per_s" in row else None
+
+
+def peer_of(row, name):
+    return next((peer for peer in row.get("peers", []) if peer["name"] == name and "ratio" in peer), None)
+
+
+def line_of(row):
+    text = f"{title(row)}: {row['gflops']:.1f} GFLOP/s"
+    if share_of(row) is not None:
+        text += f", {100 * share_of(row):.1f} % of peak (median {100 * row['peak_share']:.1f})"
+    if read_share_of(row) is not None:
+        text += f", {100 * read_share_of(row):.1f} % of {row['read_bytes_per_s'] / 1e9:.1f} GB/s"
+    for peer in row.get("peers", []):
+        text += f", {peer['name']} {peer['ratio']:.2f}x" if "ratio" in peer else ""
+    return text
+
+
+def judged(row):
+    """What of the row's limits is missed, as texts, and how many could be judged."""
+    limits, missed, count = row["limits"], [], 0
+    share, read = share_of(row), read_share_of(row)
+    enough = share is not None and "share" in limits and share >= limits["share"]
+    for name in ("flex_attention", "sdpa"):
+        peer = peer_of(row, name)
+        if name in limits and peer:
+            count += 1
+            # The machine's own limit bounds a ratio: the share is enough.
+            if peer["ratio"] < limits[name] and not enough:
+                missed.append(f"{title(row)}: {peer['ratio']:.2f}x {name}, limit {limits[name]}x or {100 * limits['share']:.0f} % of peak, which is {100 * share:.1f} %")
+    if not row.get("peers") and "share" in limits and share is not None:
+        count += 1
+        if not enough:
+            missed.append(f"{title(row)}: {100 * share:.1f} % of peak, limit {100 * limits['share']:.0f} %")
+    if "read_share" in limits and read is not None:
+        count += 1
+        if read < limits["read_share"]:
+            missed.append(f"{title(row)}: {100 * read:.1f} % of what the machine reads, limit {100 * limits['read_share']:.0f} %")
+    return missed, count
+
+
+def mean_ratio(rows):
+    ratios = [peer["ratio"] for peer in (peer_of(row, "flex_attention") for row in rows) if peer]
+    return math.exp(sum(map(math.log, ratios)) / len(ratios)) if ratios else None
+
+
+def judge(rows):
+    missed, count = [], 0
+    for row in rows:
+        texts, judgements = judged(row)
+        missed += texts
+        count += judgements
+    summary = []
+    for dim in sorted({row["shape"]["D"] for row in rows if row["suite"] == "paper"}):
+        mean = mean_ratio([row for row in rows if row["shape"]["D"] == dim])
+        if mean is not None:
+            count += 1
+            summary.append(f"D {dim}: {mean:.2f}x FlexAttention in the geometric mean")
+            if mean < FLEX_MEAN:
+                missed.append(f"D {dim}: {mean:.2f}x FlexAttention in the geometric mean, limit {FLEX_MEAN}x")
+    for text in missed:
+        print(text)
+    if count == 0:
+        print("nothing to judge")
+        return 3
+    print("; ".join([f"{count - len(missed)} of {count} within their limits", *summary]))
+    return 1 if missed else 0
+
+
+def table(data):
+    print(f"{data['date']}, {data['cpu']}, suite {data['suite']}\n")
+    print("| call | GFLOP/s | of peak: upper quartile; median | FlexAttention | SDPA |\n| --- | --- | --- | --- | --- |")
+    for row in data["rows"]:
+        peers = [peer_of(row, name) for name in ("flex_attention", "sdpa")]
+        ratios = [f"{peer['ratio']:.2f} × ({1e3 * peer['median_s']:.4g} ms)" if peer else "" for peer in peers]
+        share = f"{100 * share_of(row):.1f}; {100 * row['peak_share']:.1f} %" if share_of(row) is not None else ""
+        if read_share_of(row) is not None:
+            share = f"reads {100 * read_share_of(row):.1f} % of {row['read_bytes_per_s'] / 1e9:.1f} GB/s"
+        print(f"| {title(row)} | {row['gflops']:.1f} | {share} | {ratios[0]} | {ratios[1]} |")
+    return 0
+
+
+def plot(data, prefix):
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    rows = data["rows"]
+    figure, (left, right) = plt.subplots(1, 2, figsize=(12, 4.6), constrained_layout=True)
+    figure.suptitle(f"flexc on {data['cpu']}, {data['date']}: {data['suite']}", x=0.01, ha="left")
+    for variant in dict.fromkeys(row["variant"] for row in rows):
+        mine = [row for row in rows if row["variant"] == variant]
+        left.plot([row["shape"]["Q"] for row in mine], [row["gflops"] for row in mine], marker="o", label=variant)
+        right.plot([row["kept_pairs"] for row in mine], [1e3 * row["median_s"] for row in mine], marker="o", label=variant)
+    peak = max((row.get("peak_gflops", 0) for row in rows), default=0)
+    if peak:
+        left.axhline(peak, color="grey", linestyle=":", label="peak of multiply-adds")
+        pairs = sorted(row["kept_pairs"] for row in rows)
+        flops = 2 * (rows[0]["shape"]["D"] + rows[0]["shape"]["DV"])
+        right.plot(pairs, [1e3 * count * flops / peak / 1e9 for count in pairs], color="grey", linestyle=":", label="at the peak")
+    left.set(xscale="log", xlabel="Q = KV, positions", ylim=(0, None))
+    left.set_title("GFLOP/s over kept pairs", loc="left", fontsize=10)
+    right.set(xscale="log", yscale="log", xlabel="kept pairs")
+    right.set_title("time, ms", loc="left", fontsize=10)
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend(frameon=False, fontsize=9)
+    for ending in ("png", "svg"):
+        figure.savefig(f"{prefix}.{ending}", dpi=110)
+    return 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verb = verbs.add_parser("measure")
+    verb.add_argument("flexc")
+    verb.add_argument("suite")
+    verb.add_argument("-o", "--output", required=True)
+    verb.add_argument("--compare", metavar="PYTHON")
+    verb.add_argument("--repeat", type=int, default=15)
+    verb.add_argument("--only", metavar="REGEX")
+    for name in ("judge", "table", "plot"):
+        verb = verbs.add_parser(name)
+        verb.add_argument("results")
+        if name == "plot":
+            verb.add_argument("-o", "--output", required=True)
+    arguments = parser.parse_args()
+    if arguments.verb == "measure":
+        return measure(arguments)
+    with open(arguments.results) as file:
+        data = json.load(file)
+    if arguments.verb == "judge":
+        return judge(data["rows"])
+    return table(data) if arguments.verb == "table" else plot(data, arguments.output)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
