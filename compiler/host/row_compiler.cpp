@@ -8,7 +8,6 @@
 
 #include "compiler/host/dump.h"
 #include "compiler/host/ir_library.h"
-#include "runtime/cache/file_identity.h"
 #include "runtime/loader/row_object.h"
 #include "templates/cpu/row_segment.h"
 
@@ -43,7 +42,7 @@ RowCompiler::RowCompiler(const EngineOptions& options, std::shared_ptr<runtime::
 
 runtime::DiskCache& RowCompiler::cache() {
   std::call_once(opened_, [this] {
-    toolchain_ = fmt::format("compiler: {}\nllvm: {}\nmlir: {}\n", runtime::file_identity(ir_library_path()), runtime::file_identity(FLEXC_LLVM_LIBRARY), runtime::file_identity(FLEXC_MLIR_LIBRARY));
+    toolchain_ = compiler_lines();
   });
   return disk_->get();
 }
