@@ -157,6 +157,7 @@ class BundleCompiler {
     CudaKernelRequest request;
     request.dtype = dtype, request.head_dim = head_dim, request.in_child = true, request.gallery_name = input.gallery_name;
     if (const auto status = check_cuda_template(request); !status) return leave_out(fmt::format("left out: {}", status.error().message));
+    std::vector<runtime::BundledCudaMember> members;  // both or none: a narrow one alone does not serve every call
     for (const Member member : {Member::Narrow, Member::Wide}) {
       request.member = member;
       auto code = compile_cuda_kernel(form, request);
@@ -167,17 +168,18 @@ class BundleCompiler {
         code = emit_cuda_kernel(form, request);
         if (!code) return std::unexpected(code.error());
       }
-      runtime::BundledCudaMember& bundled = variant.cuda.emplace_back();
+      if (code->member.lazy_maximum && std::ranges::find(contents_.features, "max_scores") != contents_.features.end())
+        return leave_out("no CUDA kernels: those with the lazy maximum (FLEXC_HOPPER_FORMS) do not have the feature max_scores");
+      runtime::BundledCudaMember& bundled = members.emplace_back();
       bundled.machine = runtime::kCubinMachine;
       bundled.dtype = dtype, bundled.head_dim = head_dim, bundled.member = member;
       bundled.launch = blobs_.add(runtime::serialize(*code));
       bundled.source = blobs_.add(code->text);
-      if (has_cubin) {
-        bundled.cubin = blobs_.add(code->cubin);
-        ++cubins_;
-      }
+      if (has_cubin) bundled.cubin = blobs_.add(code->cubin);
       if (code->manifest.assumptions == runtime::kAssumesNothing) break;  // it serves every call
     }
+    for (const runtime::BundledCudaMember& member : members) cubins_ += member.cubin.has_value();
+    variant.cuda.insert(variant.cuda.end(), members.begin(), members.end());
     return {};
   }
 

@@ -1,5 +1,6 @@
 #include "runtime/bundle/loaded_bundle.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <new>
 #include <system_error>
@@ -56,7 +57,8 @@ std::optional<std::string> foreign(const runtime::BundleContents& contents) {
   if (contents.for_cpu && contents.row_abi != FLEXC_ROW_ABI_VERSION)
     return fmt::format("it was made by flexc {}, whose CPU kernels have interface {}; this one takes {}; compile it again with this version", io::in_quotes(contents.made_by), contents.row_abi,
                        FLEXC_ROW_ABI_VERSION);
-  if (contents.for_cuda && contents.launch_interface != runtime::launch_interface())
+  const bool has_cuda = std::ranges::any_of(contents.variants, [](const BundledKernels& variant) { return !variant.cuda.empty(); });
+  if (has_cuda && contents.launch_interface != runtime::launch_interface())
     return fmt::format("it was made by flexc {}, whose CUDA kernels are launched in another way ({}; here it is {}); compile it again with this version", io::in_quotes(contents.made_by),
                        io::in_quotes(contents.launch_interface), runtime::launch_interface());
   return std::nullopt;
