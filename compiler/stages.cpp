@@ -156,8 +156,15 @@ Result<CudaKernels> emit_cuda_kernels(const dsl::NormalForm& form, const CudaHoo
   kernels.hooks = std::move(*hooks);
   if (dtype == DType::BF16 || dtype == DType::F16) {
     const auto element = dtype == DType::BF16 ? device::Element::kBf16 : device::Element::kF16;
-    for (const cuda::GemmShape& tile : cuda::tile_ladder(kernels.hooks, element, head_dim, value_dim, options.widest_tile))
-      if (cuda::fits_shared_memory(kernels.hooks, tile)) kernels.sources.push_back(cuda::hopper_source(kernels.hooks, tile));
+    const HopperForms& forms = options.forms;
+    std::string rungs;
+    for (const cuda::GemmShape& tile : cuda::tile_ladder(kernels.hooks, element, head_dim, value_dim, forms)) {
+      if (!cuda::fits_shared_memory(kernels.hooks, tile)) continue;
+      rungs += fmt::format(" {}x{}", tile.m, tile.n);
+      if (forms.tile_m == 0 || (tile.m == forms.tile_m && tile.n == forms.tile_n)) kernels.sources.push_back(cuda::hopper_source(kernels.hooks, tile, forms));
+    }
+    if (kernels.sources.empty() && !rungs.empty())
+      return std::unexpected(Error{ErrorKind::Usage, fmt::format("a tile of {}x{} is asked for; this variant has, for dtype {} and head dim {}:{}", forms.tile_m, forms.tile_n, name_of(dtype), head_dim, rungs)});
   }
   if (kernels.sources.empty()) return std::unexpected(Error{ErrorKind::Usage, fmt::format("no tile for dtype {} and head dim {}", name_of(dtype), head_dim)});
   return kernels;

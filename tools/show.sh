@@ -22,7 +22,7 @@ case " ${areas[*]} " in
 esac
 if [ -d "$build" ]; then
   export FLEXC_CACHE_DIR=$build/show-cache  # the user's own is left alone
-  if [ "$1" = hopper ] && cuda=$("$here/setup_cuda.sh" "$build/cuda-tools"); then eval "$cuda"; fi
+  if { [ "$1" = hopper ] || [ "$1" = cache ]; } && cuda=$("$here/setup_cuda.sh" "$build/cuda-tools"); then eval "$cuda"; fi
 fi
 # shellcheck source=/dev/null
 source "$here/show/$1.sh"

@@ -15,7 +15,7 @@ Result<compiler::CudaKernels> emit_ladder(const dsl::NormalForm& form, const Cud
   compiler::CudaHookOptions options;
   options.gallery_name = request.gallery_name;
   options.member = request.member;
-  options.widest_tile = request.widest_tile;
+  options.forms = request.forms;
   return (*functions)->emit_cuda_kernels(form, options, request.dtype, static_cast<unsigned>(request.head_dim), static_cast<unsigned>(request.head_dim));
 }
 

@@ -20,7 +20,7 @@ struct CudaKernelRequest {
   DType dtype = bf16;
   std::int64_t head_dim = 64;  ///< D = DV
   compiler::Member member = compiler::Member::Narrow;
-  bool widest_tile = false;       ///< see CudaHookOptions
+  compiler::HopperForms forms = {};  ///< hopper_forms.h
   bool in_child = false;          ///< NVRTC in a process of its own, with limits on time and memory
   std::string gallery_name = {};  ///< for the header of the emitted text
 };

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "compiler/host/cuda_compiler.h"
+#include "compiler/host/hopper_forms.h"
 #include "runtime/cuda/disassemble.h"
 
 namespace flexc {
@@ -19,7 +20,9 @@ EmittedKernel figures_of(const CudaKernelCode& code) {
 }  // namespace
 
 Result<EmittedKernel> emit_cuda_stage(const dsl::NormalForm& form, std::string_view stage, const EmitOptions& options) {
-  const CudaKernelRequest request{.dtype = options.dtype, .head_dim = options.head_dim, .in_child = options.in_child, .gallery_name = options.gallery_name};
+  const auto forms = hopper_forms_from_environment(options.dtype);
+  if (!forms) return std::unexpected(forms.error());
+  const CudaKernelRequest request{.dtype = options.dtype, .head_dim = options.head_dim, .forms = *forms, .in_child = options.in_child, .gallery_name = options.gallery_name};
   if (stage == "cuda" || stage == "ptx") {
     auto code = stage == "cuda" ? emit_cuda_kernel(form, request) : compile_cuda_kernel(form, request);
     if (!code) return std::unexpected(code.error());

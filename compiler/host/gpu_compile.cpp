@@ -2,19 +2,22 @@
 
 #include <utility>
 
+#include "compiler/host/hopper_forms.h"
 #include "compiler/host/tile_programs.h"
 
 namespace flexc {
 
 Result<std::shared_ptr<const Kernel>> make_gpu_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::shared_ptr<CudaCompiler> compiler,
                                                       std::shared_ptr<runtime::MaskCache> masks) {
+  const auto forms = hopper_forms_from_environment(options.dtype);
+  if (!forms) return std::unexpected(forms.error());
   GpuKernelParts parts;
   parts.signature = form;
   parts.options = options;
   parts.tile_program = compiled_tile_program(form);
   parts.masks = std::move(masks);
-  parts.members = [form = std::move(form), compiler = std::move(compiler), dtype = options.dtype, head_dim = options.head_dim](runtime::Member member) -> Result<std::shared_ptr<const HopperCode>> {
-    auto kernel = compiler->kernel(*form, {.dtype = dtype, .head_dim = head_dim, .member = member});
+  parts.members = [form = std::move(form), compiler = std::move(compiler), dtype = options.dtype, head_dim = options.head_dim, forms = *forms](runtime::Member member) -> Result<std::shared_ptr<const HopperCode>> {
+    auto kernel = compiler->kernel(*form, {.dtype = dtype, .head_dim = head_dim, .member = member, .forms = forms});
     if (!kernel) return std::unexpected(kernel.error());
     return std::move(kernel->code);
   };

@@ -8,6 +8,7 @@
 
 #include <fmt/format.h>
 
+#include "compiler/host/hopper_forms.h"
 #include "compiler/host/host_compiler.h"
 #include "compiler/host/ir_library.h"
 #include "compiler/host/tile_programs.h"
@@ -113,11 +114,11 @@ struct LoadedMember {
   std::shared_ptr<const LoadedObject> object;
 };
 
-Result<LoadedMember> load_member(const dsl::NormalForm& form, const CompileOptions& options, compiler::Member which) {
+Result<LoadedMember> load_member(const dsl::NormalForm& form, const CompileOptions& options, const compiler::HopperForms& forms, compiler::Member which) {
   const auto functions = ir_functions();
   if (!functions) return std::unexpected(functions.error());
   compiler::CudaHookOptions hook_options;
-  hook_options.member = which;
+  hook_options.member = which, hook_options.forms = forms;
   auto kernels = (*functions)->emit_cuda_kernels(form, hook_options, options.dtype, static_cast<unsigned>(options.head_dim), static_cast<unsigned>(options.value_dim != 0 ? options.value_dim : options.head_dim));
   if (!kernels) return std::unexpected(kernels.error());
   auto object = compile_for_model(kernels->sources.front());
@@ -145,6 +146,7 @@ class ModelKernel final : public Kernel {
     if (!loaded) return std::unexpected(loaded.error());
     const runtime::HopperMember& member = (*loaded)->member;
     if (auto status = check_hopper_scale(kDevice, member, shape); !status) return status;
+    if (auto status = check_hopper_outputs(kDevice, member, arguments); !status) return status;
     if (shape.q_len == 0) return {};
     const auto params = hopper_params(member, *form_, *bound);
     if (!params) return std::unexpected(params.error());
@@ -178,10 +180,7 @@ class ModelKernel final : public Kernel {
       return failed(ErrorKind::Internal, fmt::format("{}: {} (CTA {}, thread {}; seed {}, policy {}): {}", kDevice, model::fault_name(report.fault), report.block, report.thread,
                                                      launch->seed, model::policy_name(launch->policy), report.text));
     }
-    if (workspace[kFlexcWorkNonFinite] != 0) {
-      return failed(ErrorKind::Input, "device model: the output has values that are not finite; telling NaN at removed pairs from the others needs a careful path, "
-                                      "which the Hopper kernel does not have yet; use device cpu");
-    }
+    if (auto status = runtime::check_work(kDevice, workspace.data()); !status) return status;
     out.set_widen(options_.dtype == bf16 ? &bf16_to_float : &f16_to_float);
     out.copy_to(arguments.out);
     if (!arguments.lse.absent()) store_rows(lse, shape, arguments.lse);
@@ -241,7 +240,9 @@ Result<std::shared_ptr<const LoadedObject>> compile_for_model(const compiler::cu
 
 Result<std::shared_ptr<const Kernel>> make_model_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::shared_ptr<runtime::MaskCache> masks) {
   if (auto status = check_hopper_options(kDevice, options, HopperDims::Padded); !status) return std::unexpected(status.error());
-  auto members = ModelMembers::make([form, options](compiler::Member which) { return load_member(*form, options, which); });
+  const auto forms = hopper_forms_from_environment(options.dtype);
+  if (!forms) return std::unexpected(forms.error());
+  auto members = ModelMembers::make([form, options, forms = *forms](compiler::Member which) { return load_member(*form, options, forms, which); });
   if (!members) return std::unexpected(members.error());
   return std::make_shared<ModelKernel>(std::move(form), std::move(options), std::move(*members), std::move(masks));
 }

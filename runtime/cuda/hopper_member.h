@@ -43,6 +43,7 @@ struct HopperMember {
   unsigned dynamic_smem_bytes = 0;  ///< of a CTA
   ScoreClass score_class = ScoreClass::Identity;
   bool has_band = false, has_mask = false;
+  bool lazy_maximum = false;      ///< then there are no max_scores
   std::vector<HookWords> params;  ///< the kernel's second argument
   unsigned param_words = 0;       ///< of the whole struct
   LaunchProgram launch;           ///< what fills its launch-level words

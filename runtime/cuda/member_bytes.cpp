@@ -41,7 +41,7 @@ std::vector<std::byte> serialize(const DescribedMember& described) {
   const auto numbers = [&out](auto... values) { (put(out, static_cast<std::uint32_t>(values)), ...); };
   numbers(kMagic, kMemberFormat);
   numbers(member.tile.element, member.tile.m, member.tile.n, member.tile.d, member.tile.dv, member.threads, member.dynamic_smem_bytes);
-  numbers(member.score_class, member.has_band, member.has_mask, member.param_words, described.manifest.assumptions);
+  numbers(member.score_class, member.has_band, member.has_mask, member.lazy_maximum, member.param_words, described.manifest.assumptions);
   numbers(member.params.size());
   for (const HookWords& piece : member.params) numbers(piece.kind, piece.index, piece.count);
   const std::vector<std::byte> launch = serialize(member.launch);
@@ -59,15 +59,15 @@ Result<DescribedMember> deserialize_member(std::span<const std::byte> bytes) {
   HopperMember& member = described.member;
   const std::uint32_t element = number();
   for (unsigned* const size : {&member.tile.m, &member.tile.n, &member.tile.d, &member.tile.dv, &member.threads, &member.dynamic_smem_bytes}) *size = number();
-  const std::uint32_t score_class = number(), has_band = number(), has_mask = number();
+  const std::uint32_t score_class = number(), has_band = number(), has_mask = number(), lazy_maximum = number();
   member.param_words = number();
   described.manifest.assumptions = number();
-  if (element > static_cast<std::uint32_t>(device::Element::kF16) || score_class > static_cast<std::uint32_t>(ScoreClass::General) || has_band > 1 || has_mask > 1)
+  if (element > static_cast<std::uint32_t>(device::Element::kF16) || score_class > static_cast<std::uint32_t>(ScoreClass::General) || has_band > 1 || has_mask > 1 || lazy_maximum > 1)
     return refused("a choice that there is not");
   if (described.manifest.assumptions > kAllAssumptions) return refused("an assumption that there is not");
   member.tile.element = static_cast<device::Element>(element);
   member.score_class = static_cast<ScoreClass>(score_class);
-  member.has_band = has_band != 0, member.has_mask = has_mask != 0;
+  member.has_band = has_band != 0, member.has_mask = has_mask != 0, member.lazy_maximum = lazy_maximum != 0;
   member.params.resize(in.take_count(kPieceBytes));
   for (HookWords& piece : member.params) {
     const std::uint32_t kind = number();

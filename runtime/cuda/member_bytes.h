@@ -11,7 +11,7 @@
 namespace flexc::runtime {
 
 /// Raised by every change to the bytes, a launch program's apart, which have a version of their own.
-inline constexpr std::uint32_t kMemberFormat = 1;
+inline constexpr std::uint32_t kMemberFormat = 2;
 
 /// A member and what its code assumes of a call.
 struct DescribedMember {

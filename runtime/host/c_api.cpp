@@ -30,7 +30,7 @@ flexc::Result<flexc::TensorView> view_of(const flexc_tensor& tensor, const char*
   return flexc::TensorView(tensor.data, static_cast<flexc::DType>(tensor.dtype), std::move(shape), std::move(strides));
 }
 
-flexc::Result<flexc::Captures> captures_of(const flexc_binding* bindings, std::size_t count) {
+flexc::Result<flexc::Captures> captures_of(const flexc_binding* bindings, std::size_t count, flexc::MemoryKind memory = flexc::MemoryKind::Host) {
   flexc::Captures captures;
   if (count > 0 && bindings == nullptr) return usage("bindings: null, with a count above 0");
   for (std::size_t i = 0; i < count; ++i) {
@@ -38,6 +38,7 @@ flexc::Result<flexc::Captures> captures_of(const flexc_binding* bindings, std::s
     if (binding.name == nullptr) return usage("bindings: one has no name");
     auto view = view_of(binding.tensor, binding.name);
     if (!view) return std::unexpected(std::move(view.error()));
+    view->memory = memory;
     if (!view->absent() || binding.tensor.shape != nullptr || binding.tensor.data != nullptr) captures.set(binding.name, std::move(*view));
     else if (binding.is_real != 0) captures.set_param(binding.name, binding.real);
     else captures.set_param(binding.name, binding.integer);
@@ -65,8 +66,9 @@ flexc::Result<flexc_mask*> build_mask(const flexc_kernel* kernel, const flexc_ma
   return new flexc_mask{std::move(*mask)};
 }
 
-flexc::Result<const flexc_kernel*> run_call(const flexc_kernel* kernel, const flexc_call* call) {
-  if (kernel == nullptr || call == nullptr) return usage("flexc_run: the kernel or the call is null");
+/// What the call says, for this kernel: its device decides in which memory the tensors are.
+flexc::Result<flexc::RunArguments> arguments_of(const flexc_kernel* kernel, const flexc_call* call) {
+  const flexc::MemoryKind memory = kernel->kernel->device().kind == flexc::Device::Kind::Cuda ? flexc::MemoryKind::Cuda : flexc::MemoryKind::Host;
   flexc::RunArguments arguments;
   const std::pair<const flexc_tensor*, flexc::TensorView*> tensors[] = {{&call->q, &arguments.q}, {&call->k, &arguments.k}, {&call->v, &arguments.v}, {&call->out, &arguments.out},
                                                                          {&call->lse, &arguments.lse}, {&call->max_scores, &arguments.max_scores}, {&call->sink, &arguments.sink}};
@@ -75,8 +77,9 @@ flexc::Result<const flexc_kernel*> run_call(const flexc_kernel* kernel, const fl
     auto view = view_of(*tensors[i].first, kNames[i]);
     if (!view) return std::unexpected(std::move(view.error()));
     *tensors[i].second = std::move(*view);
+    tensors[i].second->memory = memory;
   }
-  auto captures = captures_of(call->bindings, call->binding_count);
+  auto captures = captures_of(call->bindings, call->binding_count, memory);
   if (!captures) return std::unexpected(std::move(captures.error()));
   arguments.captures = std::move(*captures);
   if (call->mask != nullptr) arguments.mask = &call->mask->mask;
@@ -85,7 +88,15 @@ flexc::Result<const flexc_kernel*> run_call(const flexc_kernel* kernel, const fl
   arguments.checked = call->checked != 0;
   arguments.threads = call->threads;
   arguments.split = call->split;
-  if (auto status = kernel->kernel->run(arguments); !status) return std::unexpected(std::move(status.error()));
+  arguments.workspace = call->workspace;
+  return arguments;
+}
+
+flexc::Result<const flexc_kernel*> run_call(const flexc_kernel* kernel, const flexc_call* call) {
+  if (kernel == nullptr || call == nullptr) return usage("flexc_run: the kernel or the call is null");
+  const auto arguments = arguments_of(kernel, call);
+  if (!arguments) return std::unexpected(arguments.error());
+  if (auto status = kernel->kernel->run(*arguments, call->stream); !status) return std::unexpected(std::move(status.error()));
   return kernel;
 }
 
@@ -160,6 +171,16 @@ flexc_mask* flexc_kernel_block_mask(const flexc_kernel* kernel, const flexc_mask
   return guarded<flexc_mask>(error, [&] { return build_mask(kernel, shape, bindings, binding_count); });
 }
 void flexc_mask_destroy(flexc_mask* mask) { delete mask; }
+
+size_t flexc_kernel_workspace_bytes(const flexc_kernel* kernel, const flexc_call* call) {
+  std::size_t bytes = 0;
+  if (kernel != nullptr && call != nullptr)
+    guarded<const flexc_kernel>(nullptr, [&]() -> flexc::Result<const flexc_kernel*> {
+      if (const auto arguments = arguments_of(kernel, call)) bytes = kernel->kernel->workspace_bytes(*arguments);
+      return kernel;
+    });
+  return bytes;
+}
 
 int flexc_run(const flexc_kernel* kernel, const flexc_call* call, flexc_error** error) {
   return guarded<const flexc_kernel>(error, [&] { return run_call(kernel, call); }) != nullptr ? 1 : 0;

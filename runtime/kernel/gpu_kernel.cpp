@@ -78,7 +78,12 @@ class GpuKernel final : public Kernel {
     if (!loaded) return std::unexpected(loaded.error());
     const runtime::HopperMember& member = (*loaded)->code->member;
     if (auto status = check_hopper_scale(kDevice, member, shape); !status) return status;
-    if (shape.q_len == 0) return {};
+    if (auto status = check_hopper_outputs(kDevice, member, arguments); !status) return status;
+    if (shape.q_len == 0) {
+      // Nothing is launched; whoever asks the workspace finds no fault.
+      if (arguments.workspace == nullptr) return {};
+      return driver_.zero_words_on(stream, reinterpret_cast<std::uint64_t>(arguments.workspace), kFlexcWorkspaceHeader);
+    }
     auto params = hopper_params(member, *signature_, *bound);
     if (!params) return std::unexpected(params.error());
 

@@ -59,6 +59,12 @@ Result<void> check_hopper_scale(std::string_view device, const runtime::HopperMe
   return failed(ErrorKind::Input, fmt::format("{}: the Hopper kernel takes a positive, finite scale for this variant; use device cpu", device));
 }
 
+Result<void> check_hopper_outputs(std::string_view device, const runtime::HopperMember& member, const RunArguments& arguments) {
+  if (member.lazy_maximum && !arguments.max_scores.absent())
+    return failed(ErrorKind::Input, fmt::format("{}: a kernel with the lazy maximum (FLEXC_HOPPER_FORMS) has no max_scores; leave one of the two out", device));
+  return {};
+}
+
 Result<std::vector<std::uint64_t>> pack_hook_params(std::span<const runtime::HookWords> layout, const runtime::LaunchProgram& launch, const runtime::Signature& signature,
                                                     const runtime::Environment& environment, std::span<const std::int64_t> fresh, double scale) {
   const runtime::Problem& problem = environment.problem;

@@ -30,6 +30,9 @@ Result<HopperCall> bind_hopper_call(std::string_view device, const runtime::Sign
 /// Whether the member can fold this scale into its exponents.
 Result<void> check_hopper_scale(std::string_view device, const runtime::HopperMember& member, const CallShape& shape);
 
+/// Input for an output that the member does not have: max_scores with the lazy maximum.
+Result<void> check_hopper_outputs(std::string_view device, const runtime::HopperMember& member, const RunArguments& arguments);
+
 /// Every word of Params (templates/hooks.cuh), in the order of `layout`. Capture pointers are the views' own, so they belong to the memory in which the
 /// kernel runs. `fresh` is what runtime::bind_dims returned.
 Result<std::vector<std::uint64_t>> pack_hook_params(std::span<const runtime::HookWords> layout, const runtime::LaunchProgram& launch, const runtime::Signature& signature,

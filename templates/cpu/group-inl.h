@@ -56,21 +56,22 @@ inline void products_qk(const Plan& plan, const Group& group, const TileColumns&
       rest &= rest - 1;
       taken |= PanelSet{1} << second;
     }
-    const float* k0 = k + static_cast<std::size_t>(first * kPanel) * width;
-    const float* k1 = k + static_cast<std::size_t>(second * kPanel) * width;
+    const auto k_at = [&](int panel) { return k + static_cast<std::size_t>(panel * kPanel) * width; };
     for (std::size_t block = 0; block < static_cast<std::size_t>(kBlocks); ++block) {
-      if ((columns.active[block] & taken) == 0) continue;
+      const PanelSet mine = columns.active[block] & taken;
+      if (mine == 0) continue;
       const float* q = group.q + block * q_block;
-      float* s0 = s + block * s_block + first * kPanel;
-      float* s1 = s + block * s_block + second * kPanel;
+      float* const s_row = s + block * s_block;
+      // Next to a diagonal the block may need one of the two alone.
+      const int only = (mine >> first & 1) != 0 ? first : second;
       if constexpr (kPanelsAtOnce == 2) {
-        if (second != first)
-          multiply_qk<2>(q, k0, k1, width, s0, s1, stride);
+        if (second != first && mine == taken)
+          multiply_qk<2>(q, k_at(first), k_at(second), width, s_row + first * kPanel, s_row + second * kPanel, stride);
         else
-          multiply_qk<1>(q, k0, k0, width, s0, s0, stride);
+          multiply_qk<1>(q, k_at(only), k_at(only), width, s_row + only * kPanel, s_row + only * kPanel, stride);
       } else {
         for (std::size_t lane = 0; lane < static_cast<std::size_t>(kPanel); lane += 2 * kLanes)
-          multiply_qk<2>(q, k0 + lane, k0 + lane + kLanes, width, s0 + lane, s0 + lane + kLanes, stride);
+          multiply_qk<2>(q, k_at(only) + lane, k_at(only) + lane + kLanes, width, s_row + only * kPanel + lane, s_row + only * kPanel + lane + kLanes, stride);
       }
     }
   }

@@ -1,6 +1,6 @@
 // The end of an item: sums across lanes, division, lse, and the output through shared memory to TMA.
 #pragma once
-#include "templates/hopper/softmax.cuh"
+#include "templates/hopper/lazy.cuh"
 
 namespace flexc::device {
 
@@ -34,8 +34,11 @@ FLEXC_DEVICE void store_item(const flexc_hopper_arguments& arguments, Barriers b
   for (u32 i = 0; i < 2; ++i) {
     const float sum = row_sum(state.sum[i]);
     const bool empty = sum == 0.0f;
-    RowEnd end{state.reference[i], sum, rcp_approx(sum)};
+    LazyEnd from{state.reference[i], sum, 1.0f};
+    if constexpr (Config::kOptions.lazy_maximum) from = lazy_end(from.reference, from.sum);
+    RowEnd end{from.reference, from.sum, rcp_approx(from.sum)};
     if (arguments.sink != nullptr) end = with_sink(end, empty, arguments.sink[item.at.head] * kSinkLog2E);
+    if constexpr (Config::kOptions.lazy_maximum) end.factor *= from.scale;
     FLEXC_UNROLL
     for (u32 j = 0; j < Config::kDV / 8; ++j) {
       FLEXC_UNROLL
@@ -52,7 +55,8 @@ FLEXC_DEVICE void store_item(const flexc_hopper_arguments& arguments, Barriers b
       const float lse = empty && arguments.sink == nullptr ? none : fma_rn(end.reference, kLn2, lg2_approx(end.sum) * kLn2);
       arguments.lse[item.at.batch * arguments.lse_batch_stride + item.at.head * arguments.lse_head_stride + own] = lse;
     }
-    if (arguments.max_scores != nullptr && stores) {
+    // With the lazy maximum the reference is none; the host refuses to ask for it.
+    if (!Config::kOptions.lazy_maximum && arguments.max_scores != nullptr && stores) {
       arguments.max_scores[item.at.batch * arguments.max_batch_stride + item.at.head * arguments.max_head_stride + own] =
           empty ? none : state.reference[i] * kLn2;
     }

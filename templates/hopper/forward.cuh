@@ -9,10 +9,11 @@
 
 namespace flexc::device {
 
-/// Choices that change no result; the emitter sets them, and a GPU decides which are best.
+/// Choices that change no result beyond its rounding; the emitter sets them, and a GPU decides which are best.
 struct ForwardOptions {
   Pin pin = Pin::kStore;
   bool take_turns = true;  // warpgroups issue their products in turn (ping-pong), so that one's softmax meets the other's products
+  bool lazy_maximum = false;  // lazy.cuh; it changes results within their accuracy, and has a pin of its own
 };
 
 /// With head dimensions above 128 the products outlast the softmax anyway, and turns would only cost.
@@ -61,8 +62,8 @@ struct Consumer {
   }
 
   /// S becomes exponentials: the score stage, the mask where the tile needs one, online softmax.
-  FLEXC_DEVICE void scores_to_exponentials(const Item& item, const Rows<Config, Hooks>& rows, u32 it, u32 t, u32 word, RowState& state,
-                                           float (&scores)[Config::kScores], float (&rescale)[2]) const {
+  FLEXC_DEVICE void scores_to_exponentials(const Item& item, const Rows<Config, Hooks>& rows, u32 it, u32 t, u32 word, bool exact,
+                                           RowState& state, float (&scores)[Config::kScores], float (&rescale)[2]) const {
     const i32 tile = kReadsBlockMask<Hooks> ? static_cast<i32>(word >> 1) : item.ranges.template tile<Hooks>(t);
     const u32 stage = ring_stage(SITE(table_stage), it);
     const SharedTable<Config> table = table_of_stage<Config>(stage);
@@ -71,7 +72,12 @@ struct Consumer {
     const bool full = kReadsBlockMask<Hooks> ? (word & 1) != 0 : item.ranges.template full<Hooks>(tile);
     if (!full) mask_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
     if constexpr (Config::kSlots > 0) warp_sync(SITE(table_read));  // one lane lets go of the table for all, together with V
-    softmax_tile<Config, Hooks::kScoreClass == ScoreClass::kAffine>(logits, arguments.zero, state, scores, rescale);
+    constexpr bool kRowTerm = Hooks::kScoreClass == ScoreClass::kAffine;
+    if constexpr (Config::kOptions.lazy_maximum) {
+      lazy_softmax_tile<Config, kRowTerm>(exact, logits, state, scores, rescale);
+    } else {
+      softmax_tile<Config, kRowTerm>(logits, arguments.zero, state, scores, rescale);
+    }
   }
 
   /// All items of the CTA.
@@ -114,15 +120,17 @@ struct Consumer {
     mbarrier_arrive_if(SITE(release_first_k), barriers.k_empty(first_stage), first_lane());
 
     u32 t = 0;
+    bool exact = true;  // whether this tile's maximum is looked for: always, but with the lazy maximum
     FLEXC_NO_UNROLL
     for (;;) {
       float rescale[2];
-      const bool first = t == 0;
-      scores_to_exponentials(item, rows, it, t, word, state, scores, rescale);
+      const bool first = t == 0, rescales = exact;
+      scores_to_exponentials(item, rows, it, t, word, exact, state, scores, rescale);
       pin<Config::kOptions.pin>(SITE(pin), state.sum[0] + state.sum[1]);
+      if constexpr (Config::kOptions.lazy_maximum) exact = exact_is_due(state);
       wgmma_wait<0>(SITE(pv_wait), output);
       mbarrier_arrive_if(SITE(release_v), barriers.v_empty(ring_stage(SITE(release_v_stage), it + 1)), first_lane() & !first);
-      rescale_output<Config>(rescale, output);
+      if (rescales) rescale_output<Config>(rescale, output);
       FLEXC_UNROLL
       for (u32 i = 0; i < Config::kPacked; ++i) packed[i] = pack_pair<Config::kElement>(scores[2 * i], scores[2 * i + 1]);
       ++t;

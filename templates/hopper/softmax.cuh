@@ -32,6 +32,18 @@ FLEXC_DEVICE float row_maximum(Site first, Site second, float own) {
   return maximum(own, shuffle_xor(second, own, 2));
 }
 
+/// Replaces the elements of row kRow by exponentials, ex2(x * factor + shift), and adds them to `sum`.
+template <u32 kRow, class Config>
+FLEXC_DEVICE float add_exponentials(float sum, float factor, float shift, float (&scores)[Config::kScores]) {
+  FLEXC_UNROLL
+  for (u32 k = 0; k < Config::kN / 4; ++k) {
+    float& score = scores[4 * (k / 2) + 2 * kRow + k % 2];
+    score = ex2_approx(fma_rn(score, factor, shift));
+    sum += score;
+  }
+  return sum;
+}
+
 /// One row's step: raises the reference to the tile's largest logit and replaces the row's elements by exponentials. Returns by what earlier sums and
 /// outputs have to be multiplied.
 /// kRowTerm: rows have a constant, which identity and general scores lack; a negated register costs nothing, 0 - x an instruction.
@@ -41,14 +53,7 @@ FLEXC_DEVICE float exponentials(float largest, const Logits& logits, RowState& s
   state.reference[kRow] = maximum(before, largest);
   const float shift = kRowTerm ? logits.row[kRow] - state.reference[kRow] : -state.reference[kRow];
   const float rescale = ex2_approx(before - state.reference[kRow]);
-  float sum = state.sum[kRow] * rescale;
-  FLEXC_UNROLL
-  for (u32 k = 0; k < Config::kN / 4; ++k) {
-    float& score = scores[4 * (k / 2) + 2 * kRow + k % 2];
-    score = ex2_approx(fma_rn(score, logits.factor[kRow], shift));
-    sum += score;
-  }
-  state.sum[kRow] = sum;
+  state.sum[kRow] = add_exponentials<kRow, Config>(state.sum[kRow] * rescale, logits.factor[kRow], shift, scores);
   return rescale;
 }
 

@@ -14,6 +14,7 @@
 #include "compiler/host/ir_library.h"
 #include "compiler/host/model_kernel.h"
 #include "compiler/host/variant_impl.h"
+#include "flexc/flexc_c.h"
 #include "runtime/bundle/container.h"
 #include "runtime/bundle/loaded_bundle.h"
 #include "runtime/cuda/member_bytes.h"
@@ -205,6 +206,63 @@ TEST_CASE("a cubin out of a bundle, launched through the stand-in driver on the 
     CHECK(folder.read("out") == raw(expected.out));
     CHECK(folder.read("lse") == raw(expected.lse));
   }
+}
+
+TEST_CASE("from C: tensors in the GPU's memory, a stream and a workspace of the caller's") {
+  if (!has_nvrtc()) return;
+  fake().reset();
+  const Folder folder;
+  folder.put_model_in_place_of(loaded());
+  HostCall expected, here;
+  run_model(expected, 40);
+  fake().reset();
+  {
+    flexc_error* error = nullptr;
+    flexc_engine* const engine = flexc_engine_create(nullptr, &error);
+    flexc_bundle* const bundle = flexc_engine_load_bundle_memory(engine, compiled().bytes.data(), compiled().bytes.size(), &error);
+    const flexc_compile_options options{FLEXC_BF16, FLEXC_CUDA, 64, 0};
+    flexc_kernel* const kernel = flexc_bundle_kernel(bundle, "window", &options, &error);
+    INFO(flexc_error_message(error));
+    REQUIRE(kernel != nullptr);
+    CHECK(flexc_kernel_device(kernel) == FLEXC_CUDA);
+    const auto memory = CudaMemory::open();
+    REQUIRE(memory.has_value());
+    const auto gpu = GpuCall::copy(*memory, here);
+    REQUIRE(gpu.has_value());
+    const auto tensor = [](const CudaTensor& from) {
+      const TensorView& view = from.view();
+      return flexc_tensor{view.data, static_cast<flexc_dtype>(view.dtype), static_cast<std::int32_t>(view.shape.size()), view.shape.data(), view.strides.data()};
+    };
+    flexc_binding bindings[2] = {};
+    bindings[0].name = "slopes", bindings[0].tensor = tensor(gpu->slopes);
+    bindings[1].name = "period", bindings[1].integer = 7;
+    flexc_call call = {};
+    call.q = tensor(gpu->q), call.k = tensor(gpu->k), call.v = tensor(gpu->v), call.out = tensor(gpu->out), call.lse = tensor(gpu->lse);
+    call.bindings = bindings, call.binding_count = 2;
+    call.q_offset = 40, call.kv_offset = 3;
+    call.stream = fake().stream();
+    const std::size_t bytes = flexc_kernel_workspace_bytes(kernel, &call);
+    CHECK(bytes > 0);
+    CHECK(flexc_kernel_workspace_bytes(nullptr, &call) == 0);
+    const auto workspace = memory->allocate(u8, {static_cast<std::int64_t>(bytes)});
+    REQUIRE(workspace.has_value());
+    call.workspace = workspace->view().data;
+    CHECK(flexc_run(kernel, &call, &error) == 1);
+    CHECK(count_of(fake().calls(), "cuMemAllocAsync") == 0);
+    REQUIRE(memory->copy_back(gpu->out, here.out.view(), call.stream).has_value());
+    REQUIRE(memory->copy_back(gpu->lse, here.lse.view(), call.stream).has_value());
+    // Memory that is no GPU's is the driver's to refuse: from C a pointer says nothing of itself.
+    call.q = {here.q.view().data, FLEXC_BF16, 4, here.q.view().shape.data(), nullptr};
+    CHECK(flexc_run(kernel, &call, &error) == 0);
+    CHECK_THAT(flexc_error_message(error), Contains("cuTensorMapEncodeTiled"));
+    flexc_error_destroy(error);
+    flexc_kernel_destroy(kernel);
+    flexc_bundle_destroy(bundle);
+    flexc_engine_destroy(engine);
+  }
+  CHECK(fake().held() == "");
+  CHECK(raw(here.out) == raw(expected.out));
+  CHECK(raw(here.lse) == raw(expected.lse));
 }
 
 TEST_CASE("automatic is the GPU where it is and the bundle has a cubin, else the CPU; and what is missing is said") {

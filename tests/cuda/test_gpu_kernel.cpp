@@ -131,6 +131,55 @@ TEST_CASE("a launch through the stand-in driver, on the host model, gives the ho
   fake().reset();
 }
 
+TEST_CASE("values that are not finite are reported, by the same words as on the host model") {
+  if (!has_nvrtc()) return;
+  fake().reset();
+  const auto impl = VariantAccess::share(variant(kOfTheFirstTile));
+  compiler::CudaHookOptions narrow;
+  narrow.member = compiler::Member::Narrow;
+  const auto kernels = (*ir_functions())->emit_cuda_kernels(*impl->form, narrow, bf16, 64, 64);
+  REQUIRE(kernels.has_value());
+  const auto object = compile_for_model(kernels->sources.front());
+  REQUIRE(object.has_value());
+  Engine engine(uncached());
+  const auto on_gpu = engine.compile(variant(kOfTheFirstTile), {.dtype = bf16, .head_dim = 64, .device = Device::cuda()});
+  const auto on_model = engine.compile(variant(kOfTheFirstTile), {.dtype = bf16, .head_dim = 64, .device = Device::model()});
+  REQUIRE((on_gpu.has_value() && on_model.has_value()));
+  const auto memory = CudaMemory::open();
+  REQUIRE(memory.has_value());
+  for (const bool is_clean : {true, false}) {
+    HostCall host;
+    constexpr std::uint16_t kNan = 0x7fff;
+    if (!is_clean) static_cast<std::uint16_t*>(host.v.view().data)[64 * 60] = kNan;  // key 60 of the only batch, which rows 20 to 68 or so keep
+    const auto call = GpuCall::copy(*memory, host);
+    REQUIRE(call.has_value());
+    const auto workspace = memory->allocate(u8, {static_cast<std::int64_t>((*on_gpu)->workspace_bytes(call->arguments))});
+    REQUIRE(workspace.has_value());
+    RunArguments arguments = call->arguments;
+    arguments.workspace = workspace->view().data;
+    fake().reset();
+    fake().kernel((*object)->symbol("flexc_model_thread"));
+    REQUIRE((*on_gpu)->run(arguments, fake().stream()).has_value());
+    const auto status = memory->check_finite(arguments.workspace, fake().stream());
+    CHECK(fake().violations() == "");
+    RunArguments same{.q = host.q.view(), .k = host.k.view(), .v = host.v.view(), .out = host.out.view(), .lse = host.lse.view()};
+    same.captures.set("slopes", host.slopes.view());
+    same.captures.set_param("period", 7);
+    same.q_offset = 40, same.kv_offset = 3;
+    const auto expected = (*on_model)->run(same);
+    REQUIRE(status.has_value() == is_clean);
+    REQUIRE(expected.has_value() == is_clean);
+    if (is_clean) continue;
+    CHECK(status.error().kind == ErrorKind::Input);
+    CHECK(status.error().message.substr(sizeof "device cuda") == expected.error().message.substr(sizeof "device model"));
+    // A call that launches nothing leaves nothing to find.
+    arguments.q.shape[2] = arguments.out.shape[2] = arguments.lse.shape[2] = 0;
+    REQUIRE((*on_gpu)->run(arguments).has_value());
+    CHECK(memory->check_finite(arguments.workspace).has_value());
+  }
+  fake().reset();
+}
+
 TEST_CASE("a launch with a block mask through the stand-in driver gives the bits of one without") {
   if (!has_nvrtc()) return;
   fake().reset();

@@ -16,7 +16,7 @@ DescribedMember some_member() {
   member.tile = {device::Element::kF16, 192, 112, 128, 64};
   member.threads = 512, member.dynamic_smem_bytes = 200'000;
   member.score_class = ScoreClass::Affine;
-  member.has_band = true;
+  member.has_band = true, member.lazy_maximum = true;
   member.launch.program.params = 1;
   member.launch.program.instructions = {{tile::Opcode::ConstI, 7, 0, 0}, {tile::Opcode::ConstB, 1, 0, 0}};
   member.launch.program.result = 1;
@@ -50,6 +50,7 @@ TEST_CASE("a described member comes back as it was") {
   CHECK(read->member.score_class == ScoreClass::Affine);
   CHECK(read->member.has_band);
   CHECK_FALSE(read->member.has_mask);
+  CHECK(read->member.lazy_maximum);
   CHECK(read->member.params == written.member.params);
   CHECK(read->member.param_words == 14);
   CHECK(read->member.launch == written.member.launch);

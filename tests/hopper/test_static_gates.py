@@ -1,8 +1,9 @@
 """The Hopper kernels that flexc ships pass the static gates (tools/sass_gates.py), and so do the forms that a GPU may choose instead.
 
-test_static_gates.py PRINT_PRODUCTS FLEXC --set fast|slots|nightly|forms|negative. What `flexc emit --stage cubin` makes is judged: the machine code of the
+test_static_gates.py PRINT_PRODUCTS FLEXC --set fast|slots|lazy|lazy.negative|nightly|forms|negative. What `flexc emit --stage cubin` makes is judged: the machine code of the
 tile and the options that a user gets. The set "slots" also holds issue slots a score element of a full tile, with the mask branch compiled in, against limits,
-where NVRTC is of the pinned version (tools/cuda_versions.txt). "forms" compiles approved mods for tiles and pins that are not emitted. The negative set
+where NVRTC is of the pinned version (tools/cuda_versions.txt); "lazy" the same with the lazy maximum, and that all exponentials come before the wait for PV;
+"lazy.negative" judges by the same what must fail: the exact maximum, and the lazy one without its pin. "forms" compiles approved mods for tiles and pins that are not emitted. The negative set
 compiles kernels with a planted fault (no pin; a tile that cannot fit into the registers), which must be rejected. Exit 77 (skipped) without NVRTC or nvdisasm.
 """
 import argparse
@@ -26,25 +27,29 @@ spec.loader.exec_module(sass_gates)
 SKIPPED = 77
 OPTIONS = ["--gpu-architecture=sm_90a", "--std=c++17", "--fmad=false", "--no-cache", "--ptxas-options=-v"]
 PAPER = ("noop", "causal", "alibi", "sliding_window", "prefix_lm", "softcap", "document")
+BLOCK_MASKED = ("document_causal", "natten", "sliding_tile_3d")  # members that read block masks, as document is
 # Of the gallery: (variant, dtype, head dim).
 EMITTED = {
     "fast": [("document", "bf16", 64), ("alibi", "f16", 128), ("softcap", "bf16", 128)],
     "slots": [("causal", "bf16", 64), ("causal", "bf16", 128), ("noop", "bf16", 128), ("causal", "bf16", 256),
-              # These read block masks, a word a tile.
-              ("natten", "bf16", 64), ("document", "bf16", 128)],
-    "nightly": [(v, e, d) for v in PAPER for e in ("bf16", "f16") for d in (64, 128, 256)] +
-               [(v, e, d) for v, e in (("document_causal", "f16"), ("natten", "bf16"), ("sliding_tile_3d", "f16")) for d in (64, 128, 256)],
+              ("natten", "bf16", 64), ("document", "bf16", 128)],  # these two read block masks, a word a tile
+    "slots.wide": [("noop", "bf16", 128)],
+    "lazy": [("causal", "bf16", 64), ("causal", "bf16", 128), ("noop", "bf16", 128), ("alibi", "bf16", 128)],
+    "lazy.negative": [("causal", "bf16", 64), ("causal", "bf16", 128)],
+    "nightly": [(v, e, d) for v in PAPER + BLOCK_MASKED for e in ("bf16", "f16") for d in (64, 128, 256)],
 }
+# What FLEXC_HOPPER_FORMS asks for, one after the other.
+EMITTED_FORMS = {"slots.wide": ["tile=128x176"], "lazy": ["maximum=lazy"], "lazy.negative": ["maximum=exact", "maximum=lazy,pin=none"]}
 # (variant, element, M, N, D, pin); mods are the approved ones of tests/goldens/cuda, and `causal_band`, causal as a band, below.
 FORMS = {
     "forms": [("causal_band", "bf16", m, n, d, "kSleep") for m, n, d in ((192, 128, 64), (128, 128, 128), (128, 64, 256))] +
              [(v, e, m, n, d, "kStore") for v in ("noop", "causal_band") for e in ("bf16", "f16") for m, n, d in ((128, 176, 128), (128, 80, 256))] +
              [(v, "bf16", 128, 128, 128, "kSleep") for v in ("alibi", "softcap")],
-    # The widest tile, which flexc emits where it is asked to.
-    "slots": [("causal_band", "bf16", 128, 176, 128, "kStore")],
     "negative": [("noop", "bf16", 128, 128, 128, "kNone"), ("noop", "bf16", 192, 192, 64, "kStore")],
 }
 SLOT_LIMITS = {(192, 128, 64): 6.4, (128, 128, 64): 6.5, (128, 128, 128): 6.5, (128, 176, 128): 6.1, (128, 64, 256): 9.0}
+# Affine scores have a slot an element more, to which the limit does not apply.
+LAZY_LIMITS = {(192, 128, 64): 5.3, (128, 128, 128): 5.3, (128, 176, 128): 5.3}
 CAUSAL_BAND = """
 #include "templates/hooks.cuh"
 namespace flexc::mods {
@@ -118,9 +123,9 @@ def compile_kernel(nvrtc, source):
     return cubin.raw, log.value.decode()
 
 
-def emitted_kernel(flexc, folder, variant, dtype, head_dim):
+def emitted_kernel(flexc, folder, forms, variant, dtype, head_dim):
     """(tile, cubin, dynamic shared memory) as a user gets them. FLEXC_DUMP leaves the text of the tile that was chosen beside its machine code."""
-    environment = {**os.environ, "FLEXC_DUMP": folder, "FLEXC_CACHE_DIR": os.path.join(folder, "cache")}
+    environment = {**os.environ, "FLEXC_HOPPER_FORMS": forms, "FLEXC_DUMP": folder, "FLEXC_CACHE_DIR": os.path.join(folder, "cache")}
     command = [flexc, "emit", variant, "--stage", "cubin", "--dtype", dtype, "--head-dim", str(head_dim), "-o", os.path.join(folder, "kernel"), "--json"]
     result = subprocess.run(command, capture_output=True, text=True, env=environment)
     if result.returncode != 0:
@@ -143,8 +148,8 @@ def formed_kernel(nvrtc, tool, folder, variant, element, m, n, d, pin):
     return (m, n, d), path, str(log_path)
 
 
-def judge(nvdisasm, name, tile, cubin, limits, log=None, smem=None):
-    """(all gates passed, slots an element)"""
+def judge(nvdisasm, name, tile, cubin, limits, least_overlap=0.0, log=None, smem=None):
+    """(all gates passed, slots an element). `least_overlap` beside the gate's own."""
     m, n, d = tile
     kernels = sass_gates.read_elf(cubin)
     (kernel, items), = sass_gates.parse(sass_gates.disassemble(nvdisasm, cubin)).items()
@@ -154,7 +159,10 @@ def judge(nvdisasm, name, tile, cubin, limits, log=None, smem=None):
     high = limits is not None and slots > limits[tile]
     if high:
         print(f"  FAIL  slots     {slots:.2f} an element, at most {limits[tile]}")
-    return not high and all(passed for _, passed, _ in report["gates"]), slots
+    sunk = report["loop"] is None or report["loop"]["overlap"] < least_overlap
+    if sunk:
+        print(f"  FAIL  overlap   less than {least_overlap:.0%}")
+    return not high and not sunk and all(passed for _, passed, _ in report["gates"]), slots
 
 
 def main():
@@ -175,26 +183,26 @@ def main():
     major, minor = ctypes.c_int(), ctypes.c_int()
     nvrtc.nvrtcVersion(ctypes.byref(major), ctypes.byref(minor))
     pinned = re.search(r"nvidia-cuda-nvrtc==(\d+)\.(\d+)", (ROOT / "tools" / "cuda_versions.txt").read_text())
-    counts = options.set == "slots" and (str(major.value), str(minor.value)) == pinned.groups()
-    limits = SLOT_LIMITS if counts else None
-    emitted = EMITTED.get(options.set, [])
-    kernels = emitted + FORMS.get(options.set, [])
+    is_lazy = options.set.startswith("lazy")
+    counts = (options.set.startswith("slots") or is_lazy) and (str(major.value), str(minor.value)) == pinned.groups()
+    limits = (LAZY_LIMITS if is_lazy else SLOT_LIMITS) if counts else None
+    kernels = [(each, forms) for forms in EMITTED_FORMS.get(options.set, [""]) for each in EMITTED.get(options.set) or FORMS[options.set]]
     failed, figures = 0, []
-    for each in kernels:
+    for each, forms in kernels:
         with tempfile.TemporaryDirectory() as folder:
-            if each in emitted:
-                tile, cubin, smem = emitted_kernel(options.flexc, folder, *each)
-                passed, slots = judge(nvdisasm, f"{each[0]} {each[1]} D{each[2]}", tile, cubin, limits, smem=smem)
+            if options.set in EMITTED:
+                tile, cubin, smem = emitted_kernel(options.flexc, folder, forms, *each)
+                passed, slots = judge(nvdisasm, " ".join([*map(str, each), forms]), tile, cubin, None if each[0] == "alibi" else limits, 1.0 if is_lazy else 0.0, smem=smem)
             else:
                 tile, cubin, log = formed_kernel(nvrtc, options.print_products, folder, *each)
                 passed, slots = judge(nvdisasm, f"{each[0]} {each[1]} D{each[4]} {each[5]}", tile, cubin, limits, log=log)
         figures.append(f"{each[0]} {tile[0]}x{tile[1]} D{tile[2]} {slots:.2f}")
         failed += not passed
     total = len(kernels)
-    if options.set == "negative":
+    if options.set.endswith("negative"):
         print(f"rejected {failed} of {total} faulty kernels")
         return 0 if failed == total else 1
-    if options.set == "slots":
+    if options.set in ("slots", "lazy"):
         print(f"slots an element: {', '.join(figures)}" + ("" if counts else " (not judged: another NVRTC)"))
     else:
         print(f"{total - failed} of {total} kernels pass")

@@ -51,6 +51,15 @@ ForwardProblem::ForwardProblem(const ForwardKernel& kernel, int batch, int heads
   lse_.resize(size_t(batch) * heads * q_len);
 }
 
+void ForwardProblem::set_scores(const std::function<double(int q)>& row, const std::function<double(int kv)>& column) {
+  std::fill(q_.begin(), q_.end(), narrow(0));
+  std::fill(k_.begin(), k_.end(), narrow(0));
+  const double unit = std::sqrt(static_cast<double>(kernel_.d)) / kLog2E;
+  for (size_t i = 0; i < q_.size() / kernel_.d; ++i) q_[i * kernel_.d] = narrow(row(static_cast<int>(i) % shape_.q_len));
+  for (size_t i = 0; i < k_.size() / kernel_.d; ++i) k_[i * kernel_.d] = narrow(unit * column(static_cast<int>(i) % shape_.kv_len));
+  reference_ = {};
+}
+
 KernelArguments ForwardProblem::plan() {
   const auto tensor = [](void* data, int dim, int length, int heads) {
     return model::ForwardTensor{data, dim, int64_t{dim} * length, int64_t{dim} * length * heads};
@@ -90,6 +99,7 @@ model::LaunchResult ForwardProblem::run(model::LaunchOptions options) {
   a.lse = lse_.data();
   a.lse_head_stride = shape_.q_len;
   a.lse_batch_stride = int64_t{shape_.q_len} * shape_.heads;
+  a.sink = sink_.empty() ? nullptr : sink_.data();
   workspace_.assign(kFlexcWorkspaceHeader + a.items, 0);
   a.workspace = workspace_.data();
   if (metadata_) metadata_->point(a, reinterpret_cast<uintptr_t>(metadata_->words.data()));
@@ -122,7 +132,8 @@ const ForwardProblem::Reference& ForwardProblem::reference() {
           most = std::max(most, s[kv]);
           most_rounded = std::max(most_rounded, static_cast<double>(rounded[kv]));
         }
-        double sum = 0, sum_rounded = 0;
+        if (!sink_.empty()) most = std::max(most, static_cast<double>(sink_[h])), most_rounded = std::max(most_rounded, static_cast<double>(sink_[h]));
+        double sum = sink_.empty() ? 0 : std::exp(sink_[h] - most), sum_rounded = sink_.empty() ? 0 : std::exp(sink_[h] - most_rounded);
         for (int kv = 0; kv < kv_len; ++kv) {
           s[kv] = most == -INFINITY ? 0 : std::exp(s[kv] - most);
           rounded[kv] = most == -INFINITY ? 0 : std::exp(rounded[kv] - most_rounded);

@@ -37,6 +37,10 @@ class ForwardProblem {
  public:
   ForwardProblem(const ForwardKernel& kernel, int batch, int heads, int kv_heads, int q_len, int kv_len, uint64_t seed = 1);
 
+  // Makes the logit of a pair, in the log2 domain, row(q) * column(kv), but for rounding to the kernel's type.
+  void set_scores(const std::function<double(int q)>& row, const std::function<double(int kv)>& column);
+  // A sink for every head, in natural units.
+  void set_sink(float sink) { sink_.assign(static_cast<size_t>(shape_.heads), sink); }
   // The runs that follow get it; null: none. `group_heads` as plan_forward takes it.
   void set_mask(const flexc::BlockMask* mask, uint32_t group_heads = 0);
   // As the kernel is given it: a test may falsify it.
@@ -49,6 +53,9 @@ class ForwardProblem {
   model::LaunchResult run(model::LaunchOptions options);
   const std::vector<uint16_t>& out() const { return out_; }
   const std::vector<float>& lse() const { return lse_; }
+  float out_value(int row, int column) const { return widen(out_[static_cast<size_t>(row) * kernel_.dv + static_cast<size_t>(column)]); }
+  // How many warps' outputs the kernel reported as not finite.
+  unsigned non_finite_warps() const { return workspace_[kFlexcWorkNonFinite]; }
   // Empty, or how the output misses the field's rule (FlashAttention-3's: at most twice the error of the same computation in the tested type).
   std::string judge();
 
@@ -64,7 +71,7 @@ class ForwardProblem {
   const ForwardKernel& kernel_;
   model::ForwardShape shape_;
   std::vector<uint16_t> q_, k_, v_, out_;
-  std::vector<float> lse_;
+  std::vector<float> lse_, sink_;
   std::vector<unsigned> workspace_;
   Reference reference_;
   std::optional<flexc::runtime::MaskMetadata> metadata_;

@@ -1,13 +1,15 @@
 #!/usr/bin/env python3
 """Gallery entries through `flexc run --device model` in bf16 and f16 against the oracle on the same tensors; and what the device refuses.
 
-usage: run_device_model.py FLEXC [--all] [--negative]
+usage: run_device_model.py FLEXC [--all | --rungs] [--negative]
 
 An output is a weighted mean of values: rounding P and the output costs at most half a unit in the last place of each, so the error is at most
-two units in the last place (relative) of the largest value. --negative compares each entry with another one's oracle, and passes if that is seen.
+two units in the last place (relative) of the largest value. --rungs runs the gallery's kernels for which the machine code takes another tile than the
+ladder's first, which the model runs otherwise, with that tile; without NVRTC it is skipped (exit 77). --negative compares each entry with another one's oracle, and passes if that is seen.
 """
 import argparse
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -29,6 +31,16 @@ RUNS = [
     ("causal", "1,6,2,140,70,17,121", "bf16", 8, "latest"),  # padded head dims, DV wider than D, groups of three heads
     ("alibi", "1,2,1,130,200,192,80", "f16", 9, "random"),
 ]
+# The same with FLEXC_HOPPER_FORMS: other rungs of the ladder, the lazy maximum.
+FORMS = [
+    ("causal", "1,1,1,200,200,64,64", "bf16", 10, "random", "tile=128x64,turns=off"),
+    ("softcap", "1,1,1,140,200,128,128", "f16", 11, "random", "tile=128x96,pin=sleep"),
+    ("causal", "1,2,1,150,300,128,128", "bf16", 12, "latest", "maximum=lazy"),
+    ("sliding_window", "1,2,2,140,300,64,64", "bf16", 13, "random", "maximum=lazy"),
+    ("alibi", "1,2,1,130,200,192,80", "bf16", 14, "random", "maximum=lazy"),
+    ("softcap", "1,1,1,100,140,128,128", "bf16", 15, "earliest", "maximum=lazy"),
+    ("document", "1,2,1,200,200,64,64", "bf16", 16, "random", "maximum=lazy"),
+]
 EPSILON = {"bf16": 2.0**-8, "f16": 2.0**-11}
 
 
@@ -48,9 +60,10 @@ def gallery(binary):
 
 
 def compare(binary, folder, run, other=None):
-    entry, shape, dtype, seed, policy = run
+    entry, shape, dtype, seed, policy, *forms = run
     random = ["--random", shape, "--seed", "5", "--dtype", dtype]
-    flexc(binary, folder, entry, *random, "--device", "model", "--out", "model.npy", "--lse", "model_lse.npy", FLEXC_MODEL_SEED=str(seed), FLEXC_MODEL_POLICY=policy)
+    flexc(binary, folder, entry, *random, "--device", "model", "--out", "model.npy", "--lse", "model_lse.npy", FLEXC_MODEL_SEED=str(seed), FLEXC_MODEL_POLICY=policy,
+          FLEXC_HOPPER_FORMS=forms[0] if forms else "")
     flexc(binary, folder, other or entry, *random, "--device", "oracle", "--out", "oracle.npy", "--lse", "oracle_lse.npy")
     out, expected = (np.load(folder / name).astype(np.float64) for name in ("model.npy", "oracle.npy"))
     lse, expected_lse = (np.load(folder / name).astype(np.float64) for name in ("model_lse.npy", "oracle_lse.npy"))
@@ -75,6 +88,10 @@ def refusals(binary, folder):
         (3, ["causal", *random, "--dtype", "bf16", "--device", "model"], {"CXX": "no-such-compiler"}, "C++ compiler"),
         (2, ["causal", *random, "--dtype", "bf16", "--device", "model"], {"FLEXC_MODEL_POLICY": "sometimes"}, "earliest, latest or random"),
         (2, ["causal", *random, "--dtype", "bf16", "--device", "model"], {"FLEXC_MODEL_SEED": "x"}, "FLEXC_MODEL_SEED"),
+        (2, ["causal", *random, "--dtype", "bf16", "--device", "model"], {"FLEXC_HOPPER_FORMS": "pin=nail"}, "`pin=nail`"),
+        (2, ["causal", *random, "--dtype", "bf16", "--device", "model"], {"FLEXC_HOPPER_FORMS": "tile=128x72"}, "192x128 192x96"),
+        (2, ["causal", *random, "--dtype", "f16", "--device", "model"], {"FLEXC_HOPPER_FORMS": "maximum=lazy"}, "bf16"),
+        (1, ["causal", *random, "--dtype", "bf16", "--device", "model", "--max-scores", "most.npy"], {"FLEXC_HOPPER_FORMS": "maximum=lazy"}, "no max_scores"),
     ]
     for status, arguments, environment, word in checks:
         text = flexc(binary, folder, *arguments, status=status, **environment)
@@ -83,15 +100,45 @@ def refusals(binary, folder):
     return len(checks)
 
 
+TILE = re.compile(r"^// The tile: (\d+) query rows by (\d+) keys", re.M)
+
+
+def tile_of(text):
+    return "x".join(TILE.search(text).groups())
+
+
+def rungs(binary, folder):
+    """(runs of kernels whose machine code has not the ladder's first tile, how many kernels were compiled); None without NVRTC."""
+    found, compiled = [], 0
+    for path in sorted((Path(os.environ["FLEXC_ROOT"]) / "dsl/gallery").glob("*.flex")):
+        for head_dim in (64, 128, 256):
+            dump = folder / f"{path.stem}_{head_dim}"
+            options = [binary, "emit", path.stem, "--dtype", "bf16", "--head-dim", str(head_dim)]
+            environment = {**os.environ, "FLEXC_DUMP": str(dump), "FLEXC_HOPPER_FORMS": ""}
+            done = subprocess.run([*options, "--stage", "cubin", "-o", folder / "cubin"], capture_output=True, text=True, env=environment)
+            if done.returncode == 3:
+                return None, done.stderr
+            if done.returncode != 0:
+                raise Failure(f"{path.stem} D {head_dim}: {done.stderr}")
+            text, = dump.glob("*.cu")
+            chosen = tile_of(text.read_text())
+            first = tile_of(subprocess.run([*options, "--stage", "cuda"], capture_output=True, text=True, check=True, env=environment).stdout)
+            compiled += 1
+            if chosen != first:
+                found.append((path.stem, f"1,2,1,130,200,{head_dim},{head_dim}", "bf16", 17, "random", f"tile={chosen}"))
+    return found, compiled
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("flexc")
     parser.add_argument("--all", action="store_true")
+    parser.add_argument("--rungs", action="store_true")
     parser.add_argument("--negative", action="store_true")
     options = parser.parse_args()
     binary = str(Path(options.flexc).resolve())
     worst, failures = 0.0, 0
-    runs = gallery(binary) if options.all else RUNS
+    runs = gallery(binary) if options.all else RUNS + FORMS
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if options.negative:
@@ -105,6 +152,12 @@ def main():
                 return 1
             print(f"device model: {len(pairs)} of {len(pairs)} wrong references were seen")
             return 0
+        if options.rungs:
+            runs, compiled = rungs(binary, folder)
+            if runs is None:
+                print(f"skipped: {compiled.strip()}")
+                return 77
+            print(f"{len(runs)} of {compiled} kernels are compiled for a later tile of their ladder: " + ", ".join(f"{run[0]} D {run[1].split(',')[-1]} {run[5]}" for run in runs))
         for run in runs:
             try:
                 worst = max(worst, compare(binary, folder, run))

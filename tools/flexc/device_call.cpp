@@ -20,6 +20,8 @@ DeviceCall::DeviceCall(const Kernel& kernel, const RunArguments& host) : host_(h
   output(host.out, out_, arguments_.out);
   output(host.lse, lse_, arguments_.lse);
   output(host.max_scores, max_scores_, arguments_.max_scores);
+  workspace_ = take(memory_->allocate(u8, {static_cast<std::int64_t>(kernel.workspace_bytes(arguments_))}));
+  arguments_.workspace = workspace_.view().data;
 }
 
 const TensorView& DeviceCall::keep(CudaTensor tensor) { return tensors_.emplace_back(std::move(tensor)).view(); }
@@ -30,6 +32,7 @@ void DeviceCall::wait() const {
 
 void DeviceCall::fetch() const {
   if (!memory_) return;
+  take(memory_->check_finite(workspace_.view().data));
   take(memory_->copy_back(out_, host_.out));
   take(memory_->copy_back(lse_, host_.lse));
   take(memory_->copy_back(max_scores_, host_.max_scores));

@@ -17,7 +17,7 @@ class DeviceCall {
   const RunArguments& arguments() const { return arguments_; }
   /// Until the work is done.
   void wait() const;
-  /// Outputs to where `host` wants them.
+  /// Outputs to where `host` wants them. Fails where a value is not finite, as the host model does.
   void fetch() const;
 
  private:
@@ -27,7 +27,7 @@ class DeviceCall {
   RunArguments arguments_;
   std::optional<CudaMemory> memory_;
   std::vector<CudaTensor> tensors_;
-  CudaTensor out_, lse_, max_scores_;
+  CudaTensor out_, lse_, max_scores_, workspace_;
 };
 
 }  // namespace flexc::cli

@@ -15,6 +15,7 @@
 #include "compiler/emit/cuda/gemm_source.h"
 #include "runtime/kernel/bindings.h"
 #include "compiler/host/cuda_compile.h"
+#include "compiler/host/hopper_forms.h"
 #include "compiler/host/ir_library.h"
 #include "compiler/host/model_kernel.h"
 #include "compiler/host/variant_impl.h"
@@ -103,7 +104,9 @@ void write_case(const Options& options, const GalleryEntry& entry, std::int64_t 
   const Variant variant = *Variant::parse(entry.text, {.name = std::string(entry.name)});
   const auto impl = VariantAccess::share(variant);
   const dsl::NormalForm& form = *impl->form;
-  const auto code = take(compile_cuda_kernel(form, {.dtype = bf16, .head_dim = head_dim, .widest_tile = widest, .in_child = true, .gallery_name = std::string(entry.name)}));
+  auto forms = take(hopper_forms_from_environment(bf16));
+  if (widest) forms.tile_m = 128, forms.tile_n = 176;
+  const auto code = take(compile_cuda_kernel(form, {.dtype = bf16, .head_dim = head_dim, .forms = forms, .in_child = true, .gallery_name = std::string(entry.name)}));
   kit::Case made;
   made.variant = entry.name, made.name = fmt::format("{}_{}{}", entry.name, head_dim, widest ? "_widest" : "");
   made.cubin = "cubins/" + made.name + ".cubin";
@@ -152,7 +155,7 @@ void write_case(const Options& options, const GalleryEntry& entry, std::int64_t 
   compiler::CudaHookOptions narrow;
   narrow.gallery_name = entry.name;
   narrow.member = compiler::Member::Narrow;
-  narrow.widest_tile = widest;
+  narrow.forms = forms;
   const auto kernels = take(functions->emit_cuda_kernels(form, narrow, bf16, static_cast<unsigned>(head_dim), static_cast<unsigned>(head_dim)));
   const auto source = std::ranges::find_if(kernels.sources, [&](const auto& each) { return each.member.tile == code.member.tile; });
   if (source == kernels.sources.end()) give_up({ErrorKind::Internal, "the tile is not in the ladder"});

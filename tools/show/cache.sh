@@ -18,7 +18,9 @@ claim "disk hit: a fresh engine, the compiler identified, the entry verified and
 claim "cubins: a compiler child killed, crashed, hung, out of memory; spoiled entries, unusable directories, faults and kills at each call, eight writers, any toolchain where there is none" "an error in time, a clean cache; the right bytes" test_figure cuda.cubin_cache "cubins: "
 claim "the checks of cubins see a wrong kernel behind a right digest, and entries that are broken" "all" test_figure cuda.cubin_cache.negative "planted faults seen"
 claim "bundles: every gallery entry's kernel gives the compiler's bits; 16 threads share one kernel; every byte flipped in three ways, every truncation, tables and objects damaged under a good digest" "0 accepted that should not be" tests '^bundle$'
-claim "hosts of flexc::runtime alone: ldd shows no LLVM, MLIR or NVRTC; they run with those libraries unreadable, and give the bits of flexc run" "all" tests '^bundle\.host'
+claim "bundles on CUDA, on the stand-in driver: cubins of both members give the host model's bits, also in a host of flexc::runtime alone with the compiler's libraries unreadable; each call of the driver fails in turn; damaged and contradictory ones are refused" "0 leaks, 0 accepted" test_figure bundle.cuda 'driver failures|skipped'
+claim "the whole gallery for bf16 and f16 with head dims 64, 128 and 256 as a bundle of cubins: loaded by flexc::runtime alone, every kernel's machine code taken by the stand-in driver" "all" test_figure bundle.cuda_gallery.all 'gallery on CUDA|skipped'
+claim "hosts of flexc::runtime alone, for the CPU and for a GPU: ldd shows no LLVM, MLIR or NVRTC; they run with those libraries unreadable, and give the bits of flexc run" "all" tests '^bundle\.host'
 # bundle_start NAME LIMIT_US: the median of 15 repetitions, with their spread, over a bundle of the whole gallery.
 bundle_start() {
   if [ ! -f "$build/CTestTestfile.cmake" ]; then echo "nothing is built: run tools/test.sh first"; return 77; fi

@@ -4,6 +4,10 @@ claim "static gates on the emitted cubins, the paper's seven x bf16, f16 x D 64,
 claim "the same for forms that a GPU may choose instead: pins, tiles" "0 violations; overlap >= 90 %" test_figure hopper.static_gates.forms "kernels pass|skipped"
 claim "the gates reject a kernel without its pin, and one that spills" "all" test_figure hopper.static_gates.negative "rejected|skipped"
 claim "issue slots a score element: D64 192x128; 128x128; 128x176; D256 128x64" "<= 6.4; 6.5; 6.1; 9.0" test_figure hopper.static_gates.slots "slots an element|skipped"
+claim "issue slots with the lazy maximum: D64 192x128; D128 128x128, 128x176; no spill, all MUFU before the PV wait" "<= 5.3" test_figure 'hopper.static_gates.lazy$' "slots an element|skipped"
+claim "these gates reject the exact maximum, and the lazy one without a pin" "all" test_figure hopper.static_gates.lazy.negative "rejected|skipped"
+claim "lazy maximum on the host model: equals float64 attention, the same bits under every schedule; rising scores, jumps, masked rows are right; overflow is NaN and reported" "0 reports in 20 seeds x 3 policies" tests '^hopper.lazy_maximum$'
+claim "the same" "0 reports in 200 seeds x 3 policies" tests '^hopper.lazy_maximum.nightly$'
 claim "host model: its primitives and layouts against tables typed from the PTX ISA; programs with planted faults are caught, their correct twins are silent" "0 reports in 200 seeds x 3 policies" tests '^hopper_model$'
 claim "host model: forward kernels D 64, 128, 256, noop and causal, equal float64 attention, without a report, the same bits under every schedule" "0 reports in 20 seeds x 3 policies" tests '^hopper_forward$'
 claim "host model: the same" "0 reports in 200 seeds x 3 policies" tests '^hopper_forward_nightly$'
@@ -15,6 +19,7 @@ claim "2,000 random mods: emitted CUDA compiled for the host = oracle, on the pr
 claim "faults planted in the emitted code's functions are noticed by random mods" "all" test_figure random_mods.emitted.negative 'emitted CUDA: '
 claim "NVRTC in a child that is killed, hangs, crashes or runs out of memory; cubins; tensor maps by every rule; the compile matrix" "an error in time; no spill, no stack" tests '^cuda\.(runtime|matrix|matrix\.negative)$'
 claim "every gallery variant on the model in bf16 equals the oracle" "all" test_figure hopper_device_model_gallery 'device model: '
+claim "each tile of a ladder that machine code takes in place of the first one runs on the model and equals the oracle" "all" test_figure hopper_device_model_rungs 'device model: |skipped'
 claim "NVRTC matrix: the whole gallery x bf16, f16 x D 64, 128, 256" "no spill, no stack" test_figure cuda.matrix.all "kernels$|skipped"
 # cold_compile: text to cubin in fresh processes with an empty cache, medians of five beside a trivial kernel's NVRTC time.
 cold_compile() {
@@ -26,6 +31,7 @@ claim "text to cubin, the paper's seven at D 64 and 128, fresh processes" "<= 50
 claim "the conformance list on the model in bf16 by both rules of the field: every sixth variant, edges by turns" "0 failures" test_figure conformance.model 'conformance pairs: '
 claim "the same: every variant, three runs each, bf16 and f16" "0 failures" test_figure conformance.model.nightly 'conformance pairs: '
 claim "the launch against a stand-in driver: call order, contexts, memory, maps, parameters; an error at each call is clean; with the kernel on the host model the bits are the model's" "0 leaks, 0 violations" tests '^cuda\.(launch|command_line)$'
+claim "--device cuda against the stand-in driver, kernel on the host model: the model's bits; values that are not finite are refused, as on the model" "exit 1, no output" test_figure cuda.not_finite "refused|skipped"
 claim "values of the launch level by the interpreted program = by the compiled mods: gallery, every operation, random expressions" "0 differ" tests '^hooks\.(launch_values|emitted_mods)$'
 claim "GPU kit, rehearsed without a GPU: builds, unpacks under env -i, exits 3 without a driver, resumes; micro-tests and cases on the host model; a wrong output is noticed" "<= 48 MiB" test_figure cuda.gpu_kit "rehearsal: |skipped"
 unproven "forward bf16 D 64/128/256, 512 to 16k, against the better of FlashAttention-3 and cuDNN" ">= 1.0x" "$why"

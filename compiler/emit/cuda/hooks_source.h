@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "compiler/emit/cuda/hopper_forms.h"
 #include "compiler/members.h"
 #include "runtime/cuda/hopper_member.h"
 
@@ -31,7 +32,7 @@ struct CudaHookOptions {
   std::string struct_name = "Hooks";   ///< several structs may stand in one translation unit
   bool with_include = true;
   Member member = Member::Wide;
-  bool widest_tile = false;  ///< kernels: the ladder begins with the widest tile that there is for the variant
+  HopperForms forms = {};              ///< of the kernel around the mods
 };
 
 }  // namespace flexc::compiler

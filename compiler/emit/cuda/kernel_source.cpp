@@ -33,25 +33,26 @@ bool fits_shared_memory(const CudaHooks& hooks, const GemmShape& tile) { return 
 
 namespace {
 
-runtime::HopperMember member_of(const CudaHooks& hooks, const GemmShape& tile) {
+runtime::HopperMember member_of(const CudaHooks& hooks, const GemmShape& tile, const HopperForms& forms) {
   runtime::HopperMember member;
   member.tile = tile;
   member.threads = (tile.m / device::kWarpgroupRows + 1) * device::kWarpgroupThreads;
   member.dynamic_smem_bytes = layout_of(hooks, tile).used;
   member.score_class = hooks.score_class;
-  member.has_band = hooks.has_band, member.has_mask = hooks.has_mask;
+  member.has_band = hooks.has_band, member.has_mask = hooks.has_mask, member.lazy_maximum = forms.lazy_maximum;
   member.params = hooks.params, member.param_words = hooks.param_words;
   member.launch = hooks.launch;
   return member;
 }
 
 /// From the template's include on: the tile, and the kernel.
-std::string kernel_text(const runtime::HopperMember& member) {
+std::string kernel_text(const runtime::HopperMember& member, const HopperForms& forms) {
   const GemmShape& tile = member.tile;
   const std::string_view element = tile.element == device::Element::kBf16 ? "kBf16" : "kF16";
   std::string text = "\n#include \"templates/hopper/forward.cuh\"\n\nnamespace flexc::device {\n\n";
-  text += fmt::format("struct Config : Tile<Element::{}, {}, {}, {}, {}, mods::Hooks::kColumnWords> {{\n  static constexpr ForwardOptions kOptions{{Pin::kStore, {}}};\n}};\n", element, tile.m,
-                      tile.n, tile.d, tile.dv, tile.d <= kMostTurnsHeadDim);
+  const std::string_view pin = forms.pin == HopperForms::Pin::Store ? "kStore" : forms.pin == HopperForms::Pin::Sleep ? "kSleep" : "kNone";
+  text += fmt::format("struct Config : Tile<Element::{}, {}, {}, {}, {}, mods::Hooks::kColumnWords> {{\n  static constexpr ForwardOptions kOptions{{Pin::{}, {}, {}}};\n}};\n", element, tile.m,
+                      tile.n, tile.d, tile.dv, pin, forms.take_turns && tile.d <= kMostTurnsHeadDim, forms.lazy_maximum);
   text += fmt::format("static_assert(Config::kThreads == {} && Config::kSharedBytes == {}, \"the launch was laid out for this tile\");\n\n}}  // namespace flexc::device\n\n", member.threads,
                       member.dynamic_smem_bytes);
   return text + fmt::format(
@@ -62,10 +63,10 @@ std::string kernel_text(const runtime::HopperMember& member) {
 
 }  // namespace
 
-HopperSource hopper_source(const CudaHooks& hooks, const GemmShape& tile) {
-  const runtime::HopperMember member = member_of(hooks, tile);
+HopperSource hopper_source(const CudaHooks& hooks, const GemmShape& tile, const HopperForms& forms) {
+  const runtime::HopperMember member = member_of(hooks, tile, forms);
   const std::string head = hooks.text + fmt::format("\n{}\n#include \"templates/hopper/primitives.cuh\"\n\n", tile_comment(tile));
-  const std::string kernel = kernel_text(member);
+  const std::string kernel = kernel_text(member, forms);
   return {head + gemm_source(tile) + kernel, head + kernel, member};
 }
 

@@ -17,7 +17,7 @@ inline std::string tile_comment(const GemmShape& tile) {
   return "// The tile: " + std::to_string(tile.m) + " query rows by " + std::to_string(tile.n) + " keys, head dim " + std::to_string(tile.d) + ".";
 }
 
-HopperSource hopper_source(const CudaHooks& hooks, const GemmShape& tile);
+HopperSource hopper_source(const CudaHooks& hooks, const GemmShape& tile, const HopperForms& forms);
 
 /// Where the tile's buffers fit into shared memory.
 bool fits_shared_memory(const CudaHooks& hooks, const GemmShape& tile);

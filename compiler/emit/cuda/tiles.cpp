@@ -4,7 +4,7 @@
 
 namespace flexc::compiler::cuda {
 
-std::vector<GemmShape> tile_ladder(const CudaHooks& hooks, device::Element element, unsigned head_dim, unsigned value_dim, bool widest) {
+std::vector<GemmShape> tile_ladder(const CudaHooks& hooks, device::Element element, unsigned head_dim, unsigned value_dim, const HopperForms& forms) {
   struct Tile {
     unsigned m, n;
   };
@@ -23,7 +23,7 @@ std::vector<GemmShape> tile_ladder(const CudaHooks& hooks, device::Element eleme
     case 128:
       // A masked tile as wide as 176 would waste what the diagonal cuts off. Plain scores could have it: 0.4 issue slots an element fewer, but a third more
       // to compile, which is beyond half a second. Which is faster, a GPU must say (docs/gpu_questions.md).
-      if (is_plain && widest) tiles.push_back({128, 176});
+      if (is_plain && forms.tile_m == 128 && forms.tile_n == 176) tiles.push_back({128, 176});
       tiles.insert(tiles.end(), {{128, 128}, {128, 96}, {128, 64}});
       break;
     case 192: tiles = {{128, 96}, {128, 64}, {128, 48}}; break;

@@ -5,6 +5,7 @@
 
 #include "compiler/emit/cuda/gemm_source.h"
 #include "compiler/emit/cuda/hooks_source.h"
+#include "compiler/emit/cuda/hopper_forms.h"
 
 namespace flexc::compiler::cuda {
 
@@ -12,7 +13,7 @@ namespace flexc::compiler::cuda {
 inline constexpr unsigned kHopperHeadDims[] = {64, 128, 256};
 
 /// The first entry is the choice; each later one needs fewer registers. Never empty for a head dim of the list above.
-/// N above 128 is for plain attention only, and only where `widest` asks for it: it may be faster, and compiles longer.
-std::vector<GemmShape> tile_ladder(const CudaHooks& hooks, device::Element element, unsigned head_dim, unsigned value_dim, bool widest);
+/// N above 128 is for plain attention only, and at D 128 only where `forms` asks for it: it may be faster, and compiles longer.
+std::vector<GemmShape> tile_ladder(const CudaHooks& hooks, device::Element element, unsigned head_dim, unsigned value_dim, const HopperForms& forms);
 
 }  // namespace flexc::compiler::cuda

@@ -85,7 +85,7 @@ void flexc_bundle_destroy(flexc_bundle* bundle);
 size_t flexc_bundle_variant_count(const flexc_bundle* bundle);
 /* NULL from the count on. Lives as long as the bundle. */
 const char* flexc_bundle_variant_name(const flexc_bundle* bundle, size_t index);
-/* options NULL: all defaults; device AUTO or CPU. Equal requests share one kernel, which outlives the bundle. */
+/* options NULL: all defaults; device AUTO, CPU or CUDA. Equal requests share one kernel, which outlives the bundle. */
 flexc_kernel* flexc_bundle_kernel(const flexc_bundle* bundle, const char* variant, const flexc_compile_options* options, flexc_error** error);
 
 void flexc_kernel_destroy(flexc_kernel* kernel);
@@ -120,7 +120,8 @@ flexc_mask* flexc_kernel_block_mask(const flexc_kernel* kernel, const flexc_mask
 void flexc_mask_destroy(flexc_mask* mask);
 
 /* One attention call. q [B,H,Q,D], k [B or 1,HKV,KV,D], v [B or 1,HKV,KV,DV], out [B,H,Q,DV]; lse and max_scores f32 [B,H,Q] and
- * sink f32 [H] may be absent. */
+ * sink f32 [H] may be absent. For a kernel of device CUDA every tensor, captures too, is in the GPU's memory, and the call returns when the work is on
+ * the stream; for all others they are in the host's. */
 typedef struct flexc_call {
   flexc_tensor q, k, v, out, lse, max_scores, sink;
   const flexc_binding* bindings;
@@ -132,7 +133,11 @@ typedef struct flexc_call {
   int32_t threads;        /* 0: all cores; changes no bit */
   int64_t q_offset, kv_offset, q_total, kv_total;
   int64_t split;          /* parts that the keys are cut into, by position; 0: as the shape suggests */
+  void* stream;           /* CUDA: a CUstream; NULL: the default stream */
+  void* workspace;        /* CUDA: flexc_kernel_workspace_bytes() of the GPU's memory; NULL: allocated and freed in the order of the stream */
 } flexc_call;
+/* What flexc_call.workspace has to hold for a call of these shapes; 0 where none is needed. */
+size_t flexc_kernel_workspace_bytes(const flexc_kernel* kernel, const flexc_call* call);
 /* 1 if it ran. */
 int flexc_run(const flexc_kernel* kernel, const flexc_call* call, flexc_error** error);
 

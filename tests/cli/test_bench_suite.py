@@ -1,0 +1,67 @@
+#!/usr/bin/env python3
+"""tools/bench_suite.py: its judgement, on rows that keep each limit and rows that miss it; its table; a small measurement with the real command.
+
+usage: test_bench_suite.py FLEXC SUITE_SCRIPT
+"""
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+
+def row(variant="causal", share=0.84, flex=3.0, sdpa=2.0, dim=64, limits=None, **more):
+    return {
+        "variant": variant, "shape": {"Q": 8, "D": dim, "DV": dim}, "shape_text": f"1,1,1,8,8,{dim},{dim}", "dtype": "f32", "suite": "paper", "gflops": 1.0, "median_s": 1e-3,
+        "kept_pairs": 36, "peak_share": share, "peak_share_quartiles": [share, share],
+        "limits": {"share": 0.83, "flex_attention": 2.0, "sdpa": 1.5} if limits is None else limits,
+        "peers": [{"name": "flex_attention", "ratio": flex, "median_s": flex * 1e-3}, {"name": "sdpa", "ratio": sdpa, "median_s": sdpa * 1e-3}], **more,
+    }
+
+
+def main():
+    flexc, script = sys.argv[1:3]
+    failures = 0
+    with tempfile.TemporaryDirectory() as folder:
+        results = Path(folder) / "results.json"
+
+        def judged(*rows):
+            results.write_text(json.dumps({"date": "d", "cpu": "c", "suite": "paper", "rows": rows}))
+            done = subprocess.run([sys.executable, "-B", script, "judge", str(results)], capture_output=True, text=True)
+            return done.returncode, done.stdout
+
+        alone = {"peers": []}
+        decode = {"peers": [], "read_bytes_per_s": 30e9, "limits": {"read_share": 0.95}}
+        cases = [
+            ("all kept", 0, [row()], "3.00x FlexAttention"),
+            ("a ratio below its limit, the share enough", 0, [row(flex=1.9), row(flex=4)], "within"),
+            ("a ratio and the share below", 1, [row(flex=1.9, share=0.82), row(flex=4)], "1.90x flex_attention"),
+            ("SDPA and the share below", 1, [row(sdpa=1.4, share=0.82)], "1.40x sdpa"),
+            ("each enough, the mean too low", 1, [row(flex=2.4), row(flex=2.4)], "geometric mean, limit 2.5x"),
+            ("the means of two head dims are apart", 1, [row(flex=9), row(flex=2.4, dim=128)], "D 128: 2.40x"),
+            ("a share without peers", 0, [row(**alone)], "within"),
+            ("a share without peers, missed", 1, [row(share=0.7, **alone)], "70.0 % of peak"),
+            ("bandwidth", 0, [row(kv_bytes_per_s=29e9, **decode)], "within"),
+            ("bandwidth, missed", 1, [row(kv_bytes_per_s=20e9, **decode)], "66.7 %"),
+            ("nothing to judge", 3, [row(limits={}, **alone)], "nothing to judge"),
+        ]
+        for what, status, rows, words in cases:
+            code, text = judged(*rows)
+            if code != status or words not in text:
+                failures += 1
+                print(f"{what}: exit {code}, expected {status}; {text}")
+        judged(row())
+        table = subprocess.run([sys.executable, "-B", script, "table", str(results)], capture_output=True, text=True)
+        if "| causal 1,1,1,8,8,64,64 f32 | 1.0 | 84.0; 84.0 % | 3.00 × (3 ms) | 2.00 × (2 ms) |" not in table.stdout:
+            failures += 1
+            print(f"the table: {table.stdout} {table.stderr}")
+        measured = subprocess.run([sys.executable, "-B", script, "measure", flexc, "lengths", "--only", "causal 1,2,2,1024,", "--repeat", "2", "-o", str(results)], capture_output=True, text=True)
+        if measured.returncode != 0 or [r["kept_pairs"] for r in json.loads(results.read_text())["rows"]] != [2 * 1024 * 1025 // 2]:
+            failures += 1
+            print(f"a measurement: exit {measured.returncode}; {measured.stdout} {measured.stderr}")
+    print(f"{failures} failures")
+    return bool(failures)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
