@@ -144,6 +144,15 @@ TEST_CASE("lazy maximum: scores that rise, fall, jump") {
   is_right("one row of a warp rises", [](int q) { return q == 37 ? 1.0 : 0.0; }, [&](int kv) { return 45.0 * tile(kv) + kv % 7; }, true);
 }
 
+TEST_CASE("lazy maximum: after one high score a single tile takes the exact path again") {
+  // The new reference includes what the sum amounts to, though no later tile has a score as high.
+  ForwardProblem problem(forward_kernel("noop D64"), 1, 1, 1, kRows, kKeys);
+  problem.set_scores(kSame, [](int kv) { return kv == 300 ? 60.0 : kv % 7; });
+  const Tiles counts = tiles(run(problem));
+  CHECK(problem.judge() == "");
+  CHECK(counts.exact == 3 * 4 + 4);  // the first tile of all warps, one more of those that have rows of the call: beyond the end Q is 0
+}
+
 TEST_CASE("lazy maximum: what a row gives is its own affair") {
   // Row 37 takes the exact path again, and row 5 overflows; every other row has the bits that it has without them.
   const Row column = [](int kv) { return 45.0 * (kv / kTile) + kv % 7; };
