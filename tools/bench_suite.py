@@ -64,6 +64,8 @@ def title(row):
 
 
 def measure(arguments):
+    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.processor())
+    head = {"date": time.strftime("%Y-%m-%d"), "cpu": cpu, "suite": arguments.suite}
     rows = []
     for entry in suite(arguments.suite):
         name = f"{entry['variant']} {entry['shape']} {entry['dtype']}"
@@ -80,10 +82,11 @@ def measure(arguments):
         row.update(limits=entry["limits"], shape_text=entry["shape"], suite=arguments.suite)
         rows.append(row)
         print(line_of(row), flush=True)
-    with open(arguments.output, "w") as file:
-        cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.processor())
-        head = {"date": time.strftime("%Y-%m-%d"), "cpu": cpu, "suite": arguments.suite}
-        file.write(json.dumps(head)[:-1] + ', "rows": [\n' + ",\n".join(json.dumps(row) for row in rows) + "\n]}\n")
+        # After each row: a run that is cut off keeps what it has.
+        with open(arguments.output, "w") as file:
+            file.write(json.dumps(head)[:-1] + ', "rows": [\n' + ",\n".join(json.dumps(each) for each in rows) + "\n]}\n")
+    if not rows:
+        raise SystemExit(f"bench_suite.py: nothing of the suite {arguments.suite} matches --only {arguments.only}")
     return 0
 
 

@@ -5,7 +5,7 @@
 # Exit status: 0 done, 2 usage, 3 something is missing and cannot be installed from here.
 set -euo pipefail
 
-build_packages=(git cmake g++ pkg-config ninja-build libfmt-dev libcli11-dev nlohmann-json3-dev libxxhash-dev libssl-dev libpng-dev libgmp-dev libhwy-dev python3
+build_packages=(git cmake g++ pkg-config ninja-build libfmt-dev libcli11-dev nlohmann-json3-dev libxxhash-dev libssl-dev libpng-dev zlib1g-dev libgmp-dev libhwy-dev python3
                 llvm-19-dev libmlir-19-dev mlir-19-tools)
 test_packages=(llvm-19-tools catch2 clang-19 libclang-rt-19-dev python3-numpy python3-venv libbenchmark-dev)
 

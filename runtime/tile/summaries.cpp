@@ -8,32 +8,9 @@
 namespace flexc::tile {
 namespace {
 
+using namespace summaries;
+
 constexpr FloatRange kZeroFloat{0, 0, false};
-
-/// The parts of an index range that lie in [0, n): as they are, and counted from the end; and whether some lie outside.
-struct IndexParts {
-  IntRange parts[2];
-  int count = 0;
-  bool outside = false;
-};
-
-IndexParts split_index(IntRange index, Int n) {
-  IndexParts result;
-  const IntRange direct{std::max<Int>(index.lo, 0), std::min(index.hi, n - 1)}, wrapped{std::max(index.lo, -n), std::min<Int>(index.hi, -1)};
-  if (direct.lo <= direct.hi) result.parts[result.count++] = direct;
-  if (wrapped.lo <= wrapped.hi && !sabotaged(Sabotage::GatherForgetsWrap)) result.parts[result.count++] = {wrapped.lo + n, wrapped.hi + n};
-  result.outside = index.lo < -n || index.hi >= n || n == 0;
-  if (sabotaged(Sabotage::GatherForgetsOutside) && result.count > 0) result.outside = false;
-  return result;
-}
-
-template <class Range>
-Range merge(bool& any, Range a, Range b) {
-  if (!any) a = b;
-  else a = hull(a, b);
-  any = true;
-  return a;
-}
 
 /// Least and greatest of `count` integers; the plain loops are what the compiler vectorises.
 template <class T>

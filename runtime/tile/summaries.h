@@ -7,7 +7,7 @@
 
 #include "flexc/tensor.h"
 #include "templates/tile/float_range.h"
-#include "templates/tile/interval.h"
+#include "templates/tile/gathers.h"
 
 namespace flexc::tile {
 
@@ -53,7 +53,6 @@ class LineSummary {
   Tables tables() const { return {line_, integer_table_, real_table_, signatures_}; }
 
  private:
-  static constexpr Int kRun = 64;
   template <class Range, class Element>
   Range bounds(const std::vector<std::vector<Range>>& table, Int first, Int last, Element element) const;
   IntRange integer_element(Int i) const;
@@ -87,7 +86,6 @@ class GridSummary {
   Tables tables() const { return {*view_, base_, extents_, strides_, integer_pyramid_, real_pyramid_}; }
 
  private:
-  static constexpr int kCellBits = 4, kMostCells = 6;
   template <class Range, class Element>
   Range cover(const std::vector<std::vector<Range>>& pyramid, IntRange row, IntRange column, Element element) const;
   template <class Range, class Element>

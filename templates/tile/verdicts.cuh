@@ -1,6 +1,7 @@
 // The range interpreter for one thread: a plane's program over one region, register by register, with the range functions of the host's (interval.h,
 // float_range.h). runtime/tile/ranges.cpp does the same for many regions at once; tests/tile compares the two bit by bit.
 #pragma once
+#include "templates/tile/gathers.h"
 #include "templates/tile/verdicts.h"
 
 namespace flexc::tile {
@@ -24,8 +25,6 @@ struct ThreadRegisters {
 /// What runtime/tile/summaries.h answers, from its tables.
 namespace summaries {
 
-inline constexpr Int kRun = 64;
-inline constexpr int kCellBits = 4, kMostCells = 6;
 // Numbers of flexc::DType.
 inline constexpr std::uint32_t kF32 = 0, kF16 = 1, kBF16 = 2, kI32 = 3, kI64 = 4, kBool = 6;
 
@@ -51,27 +50,6 @@ inline FloatRange element_of(const DeviceGather& gather, Int offset, FloatRange*
   if (gather.dtype == kF32) return point(static_cast<const float*>(gather.data)[offset]);
   const std::uint32_t half = static_cast<const std::uint16_t*>(gather.data)[offset];
   return point(gather.dtype == kF16 ? widen_f16(half) : std::bit_cast<float>(half << 16));
-}
-
-struct IndexParts {
-  IntRange parts[2];
-  int count;
-  bool outside;
-};
-inline IndexParts split_index(IntRange index, Int n) {
-  IndexParts result{{}, 0, index.lo < -n || index.hi >= n || n == 0};
-  const IntRange direct{std::max<Int>(index.lo, 0), std::min(index.hi, n - 1)}, wrapped{std::max(index.lo, -n), std::min<Int>(index.hi, -1)};
-  if (direct.lo <= direct.hi) result.parts[result.count++] = direct;
-  if (wrapped.lo <= wrapped.hi) result.parts[result.count++] = {wrapped.lo + n, wrapped.hi + n};
-  return result;
-}
-
-template <class Range>
-Range merge(bool& any, Range a, Range b) {
-  if (!any) a = b;
-  else a = hull(a, b);
-  any = true;
-  return a;
 }
 
 /// Elements first…last of a line: two entries of the sparse table, and single elements at its ends.

@@ -18,10 +18,10 @@
 #include "runtime/bundle/container.h"
 #include "runtime/bundle/loaded_bundle.h"
 #include "runtime/cuda/member_bytes.h"
-#include "runtime/cuda/nvrtc.h"
 #include "tests/bundle/bundle_fixture.h"
 #include "tests/cuda/fake/loaded_fake.h"
 #include "tests/cuda/gpu_call.h"
+#include "tests/cuda/launched_variant.h"
 
 using namespace flexc;
 using namespace flexc::test;
@@ -32,22 +32,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::int64_t kFar = std::int64_t{1} << 40;  // beyond what a narrow member assumes of positions
-
-/// Its narrow member takes the ladder's first tile, which is the host model's.
-constexpr const char* kWindow = R"(
-tensor slopes: f32[H]
-param period: i64 = 5
-def score_mod(score, b, h, q_idx, kv_idx):
-    return score + slopes[h] * (kv_idx - q_idx)
-def mask_mod(b, h, q_idx, kv_idx):
-    return (q_idx >= kv_idx) and (q_idx - kv_idx < period * 10)
-)";
-
-bool has_nvrtc() {
-  if (runtime::Nvrtc::open()) return true;
-  WARN("skipped: no NVRTC here");
-  return false;
-}
 
 const CompiledBundle& compiled() {
   static const CompiledBundle bundle = bundle_of({{"window", variant_of(kWindow)}}, {.dtypes = {bf16}, .head_dims = {64}, .features = {"lse", "max_scores", "sink"}});

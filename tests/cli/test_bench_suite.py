@@ -59,6 +59,10 @@ def main():
         if measured.returncode != 0 or [r["kept_pairs"] for r in json.loads(results.read_text())["rows"]] != [2 * 1024 * 1025 // 2]:
             failures += 1
             print(f"a measurement: exit {measured.returncode}; {measured.stdout} {measured.stderr}")
+        nothing = subprocess.run([sys.executable, "-B", script, "measure", flexc, "lengths", "--only", "nowhere", "-o", str(results)], capture_output=True, text=True)
+        if nothing.returncode == 0 or "nothing of the suite" not in nothing.stderr:
+            failures += 1
+            print(f"no row: exit {nothing.returncode}; {nothing.stderr}")
     print(f"{failures} failures")
     return bool(failures)
 

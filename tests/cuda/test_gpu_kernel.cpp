@@ -12,9 +12,9 @@
 #include "flexc/cuda_memory.h"
 #include "flexc/io.h"
 #include "runtime/cuda/driver.h"
-#include "runtime/cuda/nvrtc.h"
 #include "tests/cuda/fake/loaded_fake.h"
 #include "tests/cuda/gpu_call.h"
+#include "tests/cuda/launched_variant.h"
 
 using namespace flexc;
 using namespace flexc::test;
@@ -31,24 +31,7 @@ def mask_mod(b, h, q_idx, kv_idx):
     return (q_idx >= kv_idx) and ((q_idx + kv_idx) % period != 3)
 )";
 
-/// The same names, with a kernel that takes the ladder's first tile, which is the host model's: a value of the launch level in a band.
-constexpr const char* kOfTheFirstTile = R"(
-tensor slopes: f32[H]
-param period: i64 = 5
-def score_mod(score, b, h, q_idx, kv_idx):
-    return score + slopes[h] * (kv_idx - q_idx)
-def mask_mod(b, h, q_idx, kv_idx):
-    return (q_idx >= kv_idx) and (q_idx - kv_idx < period * 10)
-)";
-
 Variant variant(const char* text = kVariant) { return *Variant::parse(text); }
-
-/// Skips where there is no NVRTC, and says so.
-bool has_nvrtc() {
-  if (runtime::Nvrtc::open()) return true;
-  WARN("skipped: no NVRTC here");
-  return false;
-}
 
 EngineOptions uncached() {
   EngineOptions options;
@@ -81,10 +64,6 @@ Result<void> whole_program(HostCall& host, void* stream, const char* text = kVar
   return memory->copy_back(call->lse, host.lse.view(), stream);
 }
 
-}  // namespace
-
-namespace {
-
 /// The kernel that a GPU would run, compiled for the model.
 std::shared_ptr<const LoadedObject> model_of(const char* text) {
   const auto impl = VariantAccess::share(variant(text));
@@ -108,18 +87,18 @@ std::shared_ptr<const LoadedObject> model_of(const char* text) {
 TEST_CASE("a launch through the stand-in driver, on the host model, gives the host model's bits") {
   if (!has_nvrtc()) return;
   fake().reset();
-  const auto object = model_of(kOfTheFirstTile);
+  const auto object = model_of(kWindow);
   fake().kernel(object->symbol("flexc_model_thread"));
 
   HostCall on_gpu, on_model;
-  const auto status = whole_program(on_gpu, fake().stream(), kOfTheFirstTile);
+  const auto status = whole_program(on_gpu, fake().stream(), kWindow);
   INFO((status ? "" : status.error().message) << fake().violations());
   REQUIRE(status.has_value());
   CHECK(fake().violations() == "");
   CHECK(fake().held() == "");
 
   Engine engine(uncached());
-  const auto kernel = engine.compile(variant(kOfTheFirstTile), {.dtype = bf16, .head_dim = 64, .device = Device::model()});
+  const auto kernel = engine.compile(variant(kWindow), {.dtype = bf16, .head_dim = 64, .device = Device::model()});
   REQUIRE(kernel.has_value());
   RunArguments arguments{.q = on_model.q.view(), .k = on_model.k.view(), .v = on_model.v.view(), .out = on_model.out.view(), .lse = on_model.lse.view()};
   arguments.captures.set("slopes", on_model.slopes.view());
@@ -134,7 +113,7 @@ TEST_CASE("a launch through the stand-in driver, on the host model, gives the ho
 TEST_CASE("values that are not finite are reported, by the same words as on the host model") {
   if (!has_nvrtc()) return;
   fake().reset();
-  const auto impl = VariantAccess::share(variant(kOfTheFirstTile));
+  const auto impl = VariantAccess::share(variant(kWindow));
   compiler::CudaHookOptions narrow;
   narrow.member = compiler::Member::Narrow;
   const auto kernels = (*ir_functions())->emit_cuda_kernels(*impl->form, narrow, bf16, 64, 64);
@@ -142,8 +121,8 @@ TEST_CASE("values that are not finite are reported, by the same words as on the 
   const auto object = compile_for_model(kernels->sources.front());
   REQUIRE(object.has_value());
   Engine engine(uncached());
-  const auto on_gpu = engine.compile(variant(kOfTheFirstTile), {.dtype = bf16, .head_dim = 64, .device = Device::cuda()});
-  const auto on_model = engine.compile(variant(kOfTheFirstTile), {.dtype = bf16, .head_dim = 64, .device = Device::model()});
+  const auto on_gpu = engine.compile(variant(kWindow), {.dtype = bf16, .head_dim = 64, .device = Device::cuda()});
+  const auto on_model = engine.compile(variant(kWindow), {.dtype = bf16, .head_dim = 64, .device = Device::model()});
   REQUIRE((on_gpu.has_value() && on_model.has_value()));
   const auto memory = CudaMemory::open();
   REQUIRE(memory.has_value());

@@ -159,7 +159,7 @@ struct Member {
   struct Config : flexc::device::Tile<kElement, kM, kN, kD, kD, static_cast<unsigned>(Hooks::kColumnWords)>, Options {};
   static void enter(flexc::model::Machine* machine, void* arguments) {
     flexc::model::machine = machine;
-    const flexc_hopper_arguments copy = static_cast<const KernelArguments*>(arguments)->arguments;
+    const flexc_hopper_arguments copy = static_cast<const KernelArguments*>(arguments)->arguments;  // as a kernel gets them: by value
     flexc::device::forward<Config, Hooks>(copy, typename Hooks::Params{});
   }
   static ForwardKernel kernel(const char* name) {

@@ -40,14 +40,6 @@ TileKind kind_of_tile(const BlockMask& mask, const std::vector<std::uint8_t>& de
   return all ? TileKind::Full : any ? TileKind::Partial : TileKind::Empty;
 }
 
-model::LaunchOptions schedule(model::Policy policy, std::uint64_t seed) {
-  model::LaunchOptions options;
-  options.blocks = 2;
-  options.policy = policy;
-  options.seed = seed;
-  return options;
-}
-
 std::uint64_t loads_of(const model::LaunchResult& result, const std::string& site) {
   for (const model::SiteRecord& each : result.sites)
     if (each.name == site) return each.calls;

@@ -8,18 +8,6 @@
 
 using namespace hopper_model;
 
-namespace {
-
-model::LaunchOptions schedule(model::Policy policy, uint64_t seed) {
-  model::LaunchOptions options;
-  options.blocks = 2;
-  options.policy = policy;
-  options.seed = seed;
-  return options;
-}
-
-}  // namespace
-
 TEST_CASE("forward kernel: every kind of mod, odd lengths") {
   for (const ForwardKernel& kernel : forward_kernels()) {
     for (const auto& [q_len, kv_len] : {std::pair{199, 333}, {1, 1}, {129, 64}}) {

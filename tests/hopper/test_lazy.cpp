@@ -15,14 +15,6 @@ namespace {
 
 constexpr model::Policy kPolicies[] = {model::Policy::Earliest, model::Policy::Latest, model::Policy::Random};
 
-model::LaunchOptions schedule(model::Policy policy, uint64_t seed) {
-  model::LaunchOptions options;
-  options.blocks = 2;
-  options.policy = policy;
-  options.seed = seed;
-  return options;
-}
-
 int seeds() {
   const char* nightly = std::getenv("FLEXC_NIGHTLY");
   return nightly != nullptr && nightly[0] == '1' ? 200 : 20;

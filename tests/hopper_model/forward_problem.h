@@ -33,6 +33,15 @@ struct ForwardKernel {
 const std::vector<ForwardKernel>& forward_kernels();
 const ForwardKernel& forward_kernel(const std::string& name);
 
+// Two CTAs, which share the items.
+inline model::LaunchOptions schedule(model::Policy policy, uint64_t seed) {
+  model::LaunchOptions options;
+  options.blocks = 2;
+  options.policy = policy;
+  options.seed = seed;
+  return options;
+}
+
 class ForwardProblem {
  public:
   ForwardProblem(const ForwardKernel& kernel, int batch, int heads, int kv_heads, int q_len, int kv_len, uint64_t seed = 1);

@@ -27,11 +27,7 @@ void holds(const char* name, int batch, int heads, int kv_heads, int q_len, int 
   std::vector<float> first_lse;
   for (model::Policy policy : kPolicies) {
     for (int seed = 0; seed < seeds; ++seed) {
-      model::LaunchOptions options;
-      options.blocks = 2;
-      options.seed = static_cast<uint64_t>(seed);
-      options.policy = policy;
-      const auto result = problem.run(options);
+      const auto result = problem.run(schedule(policy, static_cast<uint64_t>(seed)));
       INFO(name << ", " << model::policy_name(policy) << ", seed " << seed << ": " << describe(result));
       REQUIRE(result.reports.empty());
       if (first.empty()) {
