@@ -61,7 +61,7 @@ std::string cuda_key(const dsl::NormalForm& form, const CudaKernelRequest& reque
   std::string options;
   for (const char* option : runtime::nvrtc_options()) options += fmt::format(" {}", option);
   return fmt::format("schema: {}\nflexc: {}\n{}templates: {}\narch: {}\noptions:{}\nforms: {}\ndtype: {}\nhead dim: {}\nvalue dim: {}\nmember: {}\nnormal form:\n{}",
-                     kKeySchema, version(), compiler_lines(), hash_of_templates(), runtime::CudaProgram().architecture, options, to_string(request.forms), name_of(request.dtype), request.head_dim, request.head_dim,
+                     kKeySchema, version(), compiler_lines(), hash_of_templates(), runtime::CudaProgram().architecture, options, to_string(request.forms), name_of(request.dtype), tile_head_dim(request), tile_value_dim(request),
                      request.member == compiler::Member::Narrow ? "narrow" : "wide", form.text);
 }
 
