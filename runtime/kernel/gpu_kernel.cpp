@@ -65,7 +65,8 @@ class GpuKernel final : public Kernel {
  public:
   GpuKernel(GpuKernelParts parts, runtime::CudaDriver driver, std::unique_ptr<GpuMembers> members)
       : signature_(std::move(parts.signature)), masks_(signature_, std::move(parts.tile_program), std::move(parts.masks)), options_(std::move(parts.options)),
-        driver_(std::move(driver)), members_(std::move(members)) {}
+        driver_(std::move(driver)), members_(std::move(members)),
+        tile_kernels_(driver_, parts.tile_kernels ? std::move(parts.tile_kernels) : [] { return runtime::compile_tile_kernels(); }) {}
 
   Device device() const override { return Device::cuda(); }
 
@@ -111,7 +112,10 @@ class GpuKernel final : public Kernel {
     return launch(**loaded, plan.arguments, *params, *metadata, arguments.workspace, stream);
   }
 
-  Result<BlockMask> block_mask(const MaskShape& shape, const Captures& captures, MaskReport* report) const override { return masks_.build(shape, captures, report); }
+  Result<BlockMask> block_mask(const MaskShape& shape, const Captures& captures, MaskReport* report) const override {
+    // The stream of captures is not known. The default one comes after all work that is on blocking streams by now.
+    return masks_.build(shape, captures, report, [this] { return tile_kernels_.device(nullptr); });
+  }
 
   std::size_t workspace_bytes(const RunArguments& arguments) const override {
     if (arguments.q.rank() != 4) return 0;
@@ -179,6 +183,7 @@ class GpuKernel final : public Kernel {
   CompileOptions options_;
   runtime::CudaDriver driver_;
   std::unique_ptr<GpuMembers> members_;
+  runtime::TileKernels tile_kernels_;
 };
 
 }  // namespace
