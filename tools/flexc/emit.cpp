@@ -25,14 +25,14 @@ double seconds_since(std::chrono::steady_clock::time_point start) { return std::
 class EmitVerb final : public Verb {
  public:
   explicit EmitVerb(CLI::App& parent) {
-    app = parent.add_subcommand("emit", "Print a stage of a variant's compilation");
+    app = add_verb(parent, "emit", "Print a stage of a variant's compilation");
     variant_.add_to(*app);
-    add_text(*app, "--stage", stage_, std::string(kStages), "Which stage")->required();
+    add_required_text(*app, "--stage", stage_, std::string(kStages), "Which stage");
     add_text(*app, "--dtype", dtype_text_, "f32|f16|bf16", "Type of q, k, v for the stages from cuda to sass: f16 or bf16 (default bf16)");
     add_text(*app, "--head-dim", head_dim_text_, "N", "Head dim for the stages from cuda to sass (default 64)");
     add_text(*app, "-o,--output", output_, "F", "Write to a file instead of standard output");
     add_switch(*app, "--json", json_, "Print as JSON");
-    app->footer(
+    add_footer(*app,
         "Examples:\n"
         "  flexc emit alibi --stage normal\n"
         "  flexc emit my.flex --stage ast -o my.ast\n"
