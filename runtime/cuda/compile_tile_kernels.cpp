@@ -9,7 +9,8 @@ std::string text_of(const TileKernelText& kernel) { return fmt::format("#include
 
 Result<std::shared_ptr<const TileKernelCode>> compile_tile_kernels(std::string* file) {
   const auto nvrtc = Nvrtc::open();
-  if (!nvrtc) return std::unexpected(nvrtc.error());
+  if (!nvrtc)
+    return std::unexpected(Error{nvrtc.error().kind, fmt::format("block masks of captures in a GPU's memory need NVRTC ({}); captures in host memory need none", nvrtc.error().message)});
   if (file != nullptr) *file = nvrtc->path();
   TileKernelCode code;
   std::vector<std::byte>* const cubins[] = {&code.summaries, &code.verdicts, &code.pairs};

@@ -1,6 +1,8 @@
 // Block masks of captures in a GPU's memory, through the stand-in driver with the kernels' text on the host model: the host's masks, the captures stay where they
 // are, a launch takes such a mask, and a driver that fails leaves an error and nothing else. No GPU is involved.
 #include <catch2/catch.hpp>
+#include <cstdlib>
+#include <filesystem>
 
 #include "flexc/cuda_memory.h"
 #include "flexc/flexc.h"
@@ -210,6 +212,38 @@ TEST_CASE("what a mask of captures on the GPU takes, and what it does not") {
   INFO((nothing ? "" : nothing.error().message));
   REQUIRE(nothing.has_value());
   CHECK(nothing->runs.empty());
+  fake().reset();
+}
+
+TEST_CASE("the kernels of block masks are kept on disk, and made again where an entry is none of theirs") {
+  if (!has_nvrtc()) return;
+  fake().reset();
+  std::string folder = "/tmp/flexc-device-masks-XXXXXX";
+  REQUIRE(mkdtemp(folder.data()) != nullptr);
+  const auto memory = CudaMemory::open();
+  REQUIRE(memory.has_value());
+  Documents documents(true);
+  REQUIRE(documents.copy(*memory).has_value());
+  const auto counted = [&] {
+    EngineOptions options;
+    options.cache_dir = folder;
+    Engine one(options);
+    const auto kernel = one.compile(*Variant::parse(kDocument), {.dtype = bf16, .head_dim = 64, .device = Device::cuda()});
+    REQUIRE(kernel.has_value());
+    run_on_the_model();
+    for (int i = 0; i < 2; ++i) REQUIRE((*kernel)->block_mask(shape_of(MaskShape::Refine::None), documents.gpu).has_value());
+    return one.statistics();
+  };
+  const EngineStatistics first = counted(), second = counted();
+  CHECK(first.compilations == 2);  // the attention kernel, and those of masks
+  CHECK(first.disk_hits == 0);
+  CHECK(second.compilations == 0);
+  CHECK(second.disk_hits == 2);
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder))
+    if (entry.is_regular_file()) std::filesystem::resize_file(entry.path(), entry.file_size() / 2);
+  CHECK(counted().compilations == 2);
+  CHECK(fake().violations() == "");
+  std::filesystem::remove_all(folder);
   fake().reset();
 }
 
