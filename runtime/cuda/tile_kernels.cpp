@@ -3,17 +3,12 @@
 #include <fmt/format.h>
 
 #include "runtime/cuda/cubin.h"
-#include "runtime/cuda/nvrtc.h"
 #include "templates/tile/pairs.h"
 #include "templates/tile/summary_work.h"
 #include "templates/tile/verdicts.h"
 
 namespace flexc::runtime {
 namespace {
-
-constexpr const char* kSummaries = "flexc_tile_summaries";
-constexpr const char* kVerdicts = "flexc_tile_verdicts";
-constexpr const char* kPairs = "flexc_tile_pairs";
 
 class GpuTileDevice final : public tile::TileDevice {
  public:
@@ -61,27 +56,14 @@ Result<CudaModule> load_kernel(const CudaDriver& driver, const std::vector<std::
 
 }  // namespace
 
-Result<std::shared_ptr<const TileKernelCode>> compile_tile_kernels(std::string* file) {
-  const auto nvrtc = Nvrtc::open();
-  if (!nvrtc) return std::unexpected(nvrtc.error());
-  if (file != nullptr) *file = nvrtc->path();
-  TileKernelCode code;
-  for (const auto& [name, cubin] : {std::pair("summary", &code.summaries), std::pair("verdict", &code.verdicts), std::pair("pair", &code.pairs)}) {
-    auto compiled = nvrtc->compile({.name = fmt::format("tile_{}.cu", name), .text = fmt::format("#include \"templates/tile/{}_kernel.cuh\"\n", name)});
-    if (!compiled) return std::unexpected(std::move(compiled.error()));
-    *cubin = std::move(compiled->cubin);
-  }
-  return std::make_shared<const TileKernelCode>(std::move(code));
-}
-
 Result<TileKernels::Loaded> TileKernels::load() const {
   const auto code = source_();
   if (!code) return std::unexpected(code.error());
-  auto summaries = load_kernel(driver_, (*code)->summaries, kSummaries, sizeof(tile::SummaryWork));
+  auto summaries = load_kernel(driver_, (*code)->summaries, kTileKernels[0].name, sizeof(tile::SummaryWork));
   if (!summaries) return std::unexpected(std::move(summaries.error()));
-  auto verdicts = load_kernel(driver_, (*code)->verdicts, kVerdicts, sizeof(tile::VerdictArguments));
+  auto verdicts = load_kernel(driver_, (*code)->verdicts, kTileKernels[1].name, sizeof(tile::VerdictArguments));
   if (!verdicts) return std::unexpected(std::move(verdicts.error()));
-  auto pairs = load_kernel(driver_, (*code)->pairs, kPairs, sizeof(tile::PairArguments));
+  auto pairs = load_kernel(driver_, (*code)->pairs, kTileKernels[2].name, sizeof(tile::PairArguments));
   if (!pairs) return std::unexpected(std::move(pairs.error()));
   return Loaded{std::move(*summaries), std::move(*verdicts), std::move(*pairs)};
 }

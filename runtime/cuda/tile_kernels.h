@@ -1,17 +1,29 @@
 // The kernels of block masks on a GPU: their machine code, and the device that tile::classify asks for captures in the GPU's memory.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "runtime/cuda/driver.h"
 #include "runtime/tile/tile_device.h"
 
 namespace flexc::runtime {
+
+/// In the order of tile::TileKernel.
+struct TileKernelText {
+  const char *name, *file;
+};
+inline constexpr std::array<TileKernelText, 3> kTileKernels = {{{"flexc_tile_summaries", "templates/tile/summary_kernel.cuh"},
+                                                               {"flexc_tile_verdicts", "templates/tile/verdict_kernel.cuh"},
+                                                               {"flexc_tile_pairs", "templates/tile/pair_kernel.cuh"}}};
+/// What NVRTC, or the host model's compiler, is given.
+std::string text_of(const TileKernelText& kernel);
 
 /// The same for every variant: masks are data to them.
 struct TileKernelCode {

@@ -1,7 +1,8 @@
 // A device of tile kernels that is the host model: its memory is the host's, poisoned when it is allocated; each launch runs the kernel's text under a seed and a
-// policy of its own. It counts what is copied out of a stretch of memory, and can fail at any call.
+// policy of its own. It counts what is copied out of a stretch of memory, notices what is written behind an allocation, and can fail at any call.
 #pragma once
 
+#include <algorithm>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -33,6 +34,7 @@ class ModelDevice : public TileDevice {
   std::uint64_t seed = 0;
   int fail_at = -1;           ///< the number of the call that fails, from 0
   int calls = 0, launches = 0, held = 0;
+  int overruns = 0;           ///< allocations behind which something was written
   std::uint64_t copied_out = 0;
   std::string report;         ///< the host model's first
   const std::byte *watched = nullptr, *watched_end = nullptr;
@@ -40,12 +42,13 @@ class ModelDevice : public TileDevice {
 
   Result<DeviceBuffer> allocate(std::size_t bytes) override {
     if (auto status = call("allocate"); !status) return std::unexpected(status.error());
-    constexpr std::size_t kAlignment = 256;
-    auto* const memory = static_cast<std::byte*>(::operator new(bytes + 1, std::align_val_t{kAlignment}));
-    std::memset(memory, 0xff, bytes);
+    constexpr std::size_t kAlignment = 256, kGuard = 64;
+    auto* const memory = static_cast<std::byte*>(::operator new(bytes + kGuard, std::align_val_t{kAlignment}));
+    std::memset(memory, 0xff, bytes + kGuard);
     ++held;
-    return DeviceBuffer{reinterpret_cast<std::uint64_t>(memory), bytes, std::shared_ptr<void>(memory, [this](void* at) {
+    return DeviceBuffer{reinterpret_cast<std::uint64_t>(memory), bytes, std::shared_ptr<void>(memory, [this, guard = memory + bytes](void* at) {
                           --held;
+                          overruns += std::any_of(guard, guard + kGuard, [](std::byte byte) { return byte != std::byte{0xff}; });
                           ::operator delete(at, std::align_val_t{kAlignment});
                         })};
   }

@@ -28,7 +28,7 @@ class Borrowed final : public tile::TileDevice {
 }  // namespace
 
 TEST_CASE("the field's masks of captures that only a device reads") {
-  int masks = 0, differ = 0;
+  int masks = 0, differ = 0, launches = 0;
   std::uint64_t copied = 0;
   for (const Listed& mask : listed()) {
     const auto variant = Variant::parse(gallery_text(mask.entry), {.name = "field.flex", .consts = mask.consts});
@@ -58,10 +58,11 @@ TEST_CASE("the field's masks of captures that only a device reads") {
       const bool equal = found->runs == expected->runs && found->row_begin == expected->row_begin;
       CHECK(equal);
       CHECK(device.report == "");
-      CHECK(device.held == 0);
+      CHECK((device.held == 0 && device.overruns == 0));
+      launches = std::max(launches, device.launches);
       ++masks, differ += !equal, copied += device.watched_bytes;
     }
   }
   CHECK(copied == 0);
-  WARN("field's masks on the device: " << masks << ", " << differ << " differ; " << copied << " bytes of documents copied out");
+  WARN("field's masks on the device: " << masks << ", " << differ << " differ; " << copied << " bytes of documents copied out\nat most " << launches << " launches a mask");
 }
