@@ -30,7 +30,6 @@ constexpr Explanation kExplanations[] = {
     {"pv_fence", Change::Drop, "qk_fence, which follows the last writes of P and of the output, covers them too"},
     {"take_turn", Change::Drop, "the turns are for speed: who is not made to wait computes the same"},
     {"limit_lo0", Change::LimitMinus, "causal rows begin at key 0, and no limit is below that"},
-    {"table_stage", Change::RingDepthMinusOne, "this variant has no table of columns"},
 };
 
 const char* explanation(const std::string& site, Change change) {
