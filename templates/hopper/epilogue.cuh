@@ -4,12 +4,6 @@
 
 namespace flexc::device {
 
-/// Adds up a row's sum over the four lanes that share it.
-FLEXC_DEVICE float row_sum(float own) {
-  own += shuffle_xor(SITE(sum_first), own, 1);
-  return own + shuffle_xor(SITE(sum_second), own, 2);
-}
-
 /// What a row's exponentials are taken against, their sum, and by what the output is multiplied.
 struct RowEnd {
   float reference, sum, factor;
@@ -24,42 +18,50 @@ FLEXC_DEVICE RowEnd with_sink(RowEnd end, bool empty, float sink) {
   return {reference, sum, share * rcp_approx(sum)};
 }
 
+/// Writes lse and the largest score of the lane's row, `own` in the sequence; `empty`: nothing of it is kept.
+template <class Config>
+FLEXC_DEVICE void store_row_end(const flexc_hopper_arguments& arguments, const Coordinates& at, i32 own, const RowEnd& end, float largest, bool empty) {
+  const float none = float_of(0xff800000u);  // -inf
+  if (arguments.lse != nullptr) {
+    const float lse = empty && arguments.sink == nullptr ? none : fma_rn(end.reference, kLn2, lg2_approx(end.sum) * kLn2);
+    arguments.lse[at.batch * arguments.lse_batch_stride + at.head * arguments.lse_head_stride + own] = lse;
+  }
+  // With the lazy maximum the reference is none; the host refuses to ask for it.
+  if (!Config::kOptions.lazy_maximum && arguments.max_scores != nullptr)
+    arguments.max_scores[at.batch * arguments.max_batch_stride + at.head * arguments.max_head_stride + own] = empty ? none : largest * kLn2;
+}
+
 /// Finishes an item of one warpgroup. `group` is the warpgroup, `warp` the warp in it, `row` the thread's first row in the sequence.
 template <class Config>
 FLEXC_DEVICE void store_item(const flexc_hopper_arguments& arguments, Barriers barriers, const Item& item, u32 group, u32 warp, i32 row,
                              RowState& state, float (&output)[Config::kOutputs]) {
-  // A row with nothing left has sum 0: output 0, whatever its accumulator holds.
-  float test = 0.0f;
+  // Four neighbouring lanes share two rows. What is done once a row, even lanes do for the first and odd lanes for the second: half of the code.
+  const bool odd = (lane_index() & 1) != 0;
+  float sum = odd ? state.sum[1] : state.sum[0];
+  sum += shuffle_xor(SITE(sum_first), odd ? state.sum[0] : state.sum[1], 1);
+  sum += shuffle_xor(SITE(sum_second), sum, 2);
+  const float largest = odd ? state.reference[1] : state.reference[0];
+  const bool empty = sum == 0.0f;
+  LazyEnd from{largest, sum, 1.0f};
+  if constexpr (Config::kOptions.lazy_maximum) from = lazy_end(from.reference, from.sum);
+  RowEnd end{from.reference, from.sum, rcp_approx(from.sum)};
+  if (arguments.sink != nullptr) end = with_sink(end, empty, arguments.sink[item.at.head] * kSinkLog2E);
+  if constexpr (Config::kOptions.lazy_maximum) end.factor *= from.scale;
+  const i32 own = row + (odd ? 8 : 0);
+  if ((lane_index() & 2) == 0 && own < arguments.q_len) store_row_end<Config>(arguments, item.at, own, end, largest, empty);
+
+  // A row with nothing left has sum 0: output 0, whatever its accumulator holds. Factors are not negative, so a negative one can say so.
+  const float own_factor = empty ? -1.0f : end.factor;
+  const float other_factor = shuffle_xor(SITE(share_factor), own_factor, 1);
+  const float factor[2] = {odd ? other_factor : own_factor, odd ? own_factor : other_factor};
+  const u32 keep[2] = {factor[0] < 0.0f ? 0u : ~0u, factor[1] < 0.0f ? 0u : ~0u};
+  read_output<Config>(output);
+  u32 words[Config::kOutputs / 2];
+  u32 nonfinite = 0;
   FLEXC_UNROLL
-  for (u32 i = 0; i < 2; ++i) {
-    const float sum = row_sum(state.sum[i]);
-    const bool empty = sum == 0.0f;
-    LazyEnd from{state.reference[i], sum, 1.0f};
-    if constexpr (Config::kOptions.lazy_maximum) from = lazy_end(from.reference, from.sum);
-    RowEnd end{from.reference, from.sum, rcp_approx(from.sum)};
-    if (arguments.sink != nullptr) end = with_sink(end, empty, arguments.sink[item.at.head] * kSinkLog2E);
-    if constexpr (Config::kOptions.lazy_maximum) end.factor *= from.scale;
-    FLEXC_UNROLL
-    for (u32 j = 0; j < Config::kDV / 8; ++j) {
-      FLEXC_UNROLL
-      for (u32 e = 0; e < 2; ++e) {
-        float& value = output[4 * j + 2 * i + e];
-        value = empty ? 0.0f : value * end.factor;
-        test = fma_rn(value, 0.0f, test);  // NaN where any value is not finite
-      }
-    }
-    const i32 own = row + static_cast<i32>(8 * i);
-    const bool stores = (lane_index() & 3) == 0 && own < arguments.q_len;
-    const float none = float_of(0xff800000u);  // -inf
-    if (arguments.lse != nullptr && stores) {
-      const float lse = empty && arguments.sink == nullptr ? none : fma_rn(end.reference, kLn2, lg2_approx(end.sum) * kLn2);
-      arguments.lse[item.at.batch * arguments.lse_batch_stride + item.at.head * arguments.lse_head_stride + own] = lse;
-    }
-    // With the lazy maximum the reference is none; the host refuses to ask for it.
-    if (!Config::kOptions.lazy_maximum && arguments.max_scores != nullptr && stores) {
-      arguments.max_scores[item.at.batch * arguments.max_batch_stride + item.at.head * arguments.max_head_stride + own] =
-          empty ? none : state.reference[i] * kLn2;
-    }
+  for (u32 j = 0; j < Config::kOutputs / 2; ++j) {
+    words[j] = pack_pair<Config::kElement>(output[2 * j] * factor[j % 2], output[2 * j + 1] * factor[j % 2]) & keep[j % 2];
+    nonfinite = add_nonfinite<Config::kElement>(nonfinite, words[j]);
   }
 
   const u32 to = kSharedBase + Config::kOutOffset;
@@ -73,9 +75,7 @@ FLEXC_DEVICE void store_item(const flexc_hopper_arguments& arguments, Barriers b
     // Four 8x8 matrices: rows 0-7 and 8-15 of chunks j and j + 1; lanes 0-15 give the rows of chunk j, lanes 16-31 those of the next.
     const u32 chunk = j % 8 + (lane_index() >> 4);
     const u32 address = to + j / 8 * Config::kQPanelBytes + swizzled(SITE(swizzle_output), store_row, chunk);
-    stmatrix(SITE(write_output), address, pack_pair<Config::kElement>(output[4 * j], output[4 * j + 1]),
-             pack_pair<Config::kElement>(output[4 * j + 2], output[4 * j + 3]), pack_pair<Config::kElement>(output[4 * j + 4], output[4 * j + 5]),
-             pack_pair<Config::kElement>(output[4 * j + 6], output[4 * j + 7]));
+    stmatrix(SITE(write_output), address, words[2 * j], words[2 * j + 1], words[2 * j + 2], words[2 * j + 3]);
   }
   async_proxy_fence(SITE(output_fence));
   named_barrier_sync(SITE(output_written), kStoreBarrier + group, kWarpgroupThreads);
@@ -93,7 +93,7 @@ FLEXC_DEVICE void store_item(const flexc_hopper_arguments& arguments, Barriers b
     }
   }
   // Removed values that were not finite may have reached a product (0 * NaN): such items are marked, so that they can be computed again with care.
-  if (warp_any(SITE(nonfinite_vote), test != test) && lane_index() == 0) {
+  if (warp_any(SITE(nonfinite_vote), nonfinite != 0) && lane_index() == 0) {
     atomic_add(SITE(count_nonfinite), arguments.workspace + kFlexcWorkNonFinite, 1);
     atomic_add(SITE(mark_nonfinite), arguments.workspace + kFlexcWorkspaceHeader + item.number, 1);
   }

@@ -61,13 +61,12 @@ struct Consumer {
     return word;
   }
 
-  /// S becomes exponentials: the score stage, the mask where the tile needs one, online softmax.
-  FLEXC_DEVICE void scores_to_exponentials(const Item& item, const Rows<Config, Hooks>& rows, u32 it, u32 t, u32 word, bool exact,
+  /// S becomes exponentials: the score stage, the mask where the tile needs one, online softmax. `stage` and `parity` are V's, and the table's.
+  FLEXC_DEVICE void scores_to_exponentials(const Item& item, const Rows<Config, Hooks>& rows, u32 stage, u32 parity, u32 t, u32 word, bool exact,
                                            RowState& state, float (&scores)[Config::kScores], float (&rescale)[2]) const {
     const i32 tile = kReadsBlockMask<Hooks> ? static_cast<i32>(word >> 1) : item.ranges.template tile<Hooks>(t);
-    const u32 stage = ring_stage(SITE(table_stage), it);
     const SharedTable<Config> table = table_of_stage<Config>(stage);
-    if constexpr (Config::kSlots > 0) mbarrier_wait(SITE(wait_table), barriers.table_full(stage), ring_parity(SITE(table_parity), it));
+    if constexpr (Config::kSlots > 0) mbarrier_wait(SITE(wait_table), barriers.table_full(stage), parity);
     const Logits logits = score_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
     const bool full = kReadsBlockMask<Hooks> ? (word & 1) != 0 : item.ranges.template full<Hooks>(tile);
     if (!full) mask_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
@@ -82,6 +81,7 @@ struct Consumer {
 
   /// All items of the CTA.
   FLEXC_DEVICE void run() const {
+    declare_output<Config>();
     u32 it = 0;  // the tile in hand, counted over items: V's buffer is it's, K's that of it + 1
     if (kTakesTurns<Config> && group + 1 == Config::kConsumers) pass_turn();  // the first turn is warpgroup 0's
     FLEXC_NO_UNROLL
@@ -94,8 +94,7 @@ struct Consumer {
       rows.begin(arguments, params, item.at, row);
       RowState state;
       float output[Config::kOutputs];
-      FLEXC_UNROLL
-      for (u32 i = 0; i < Config::kOutputs; ++i) output[i] = 0.0f;
+      clear_output<Config>(output);
       it = run_item(item, rows, it, state, output);
       store_item<Config>(arguments, barriers, item, group, warp, row, state, output);
     }
@@ -125,24 +124,26 @@ struct Consumer {
     for (;;) {
       float rescale[2];
       const bool first = t == 0, rescales = exact;
-      scores_to_exponentials(item, rows, it, t, word, exact, state, scores, rescale);
+      // The places in the rings, computed once a tile: left to itself, the compiler does it again in every block (12 issue slots a tile).
+      const u32 v_stage = kept(ring_stage(SITE(v_stage), it)), v_parity = kept(ring_parity(SITE(v_parity), it));
+      const u32 k_stage = kept(ring_stage(SITE(k_stage), it + 1)), k_parity = kept(ring_parity(SITE(k_parity), it + 1));
+      scores_to_exponentials(item, rows, v_stage, v_parity, t, word, exact, state, scores, rescale);
       pin<Config::kOptions.pin>(SITE(pin), state.sum[0] + state.sum[1]);
       if constexpr (Config::kOptions.lazy_maximum) exact = exact_is_due(state);
-      wgmma_wait<0>(SITE(pv_wait), output);
-      mbarrier_arrive_if(SITE(release_v), barriers.v_empty(ring_stage(SITE(release_v_stage), it + 1)), first_lane() & !first);
+      wgmma_wait_output<0>(SITE(pv_wait), output);
+      mbarrier_arrive_if(SITE(release_v), barriers.v_empty(k_stage), first_lane() & !first);
       if (rescales) rescale_output<Config>(rescale, output);
       FLEXC_UNROLL
       for (u32 i = 0; i < Config::kPacked; ++i) packed[i] = pack_pair<Config::kElement>(scores[2 * i], scores[2 * i + 1]);
       ++t;
       if (static_cast<i32>(t) == item.ranges.count) break;
 
-      const u32 k_stage = ring_stage(SITE(k_stage), it + 1), v_stage = ring_stage(SITE(v_stage), it);
-      mbarrier_wait(SITE(wait_k), barriers.k_full(k_stage), ring_parity(SITE(k_parity), it + 1));
+      mbarrier_wait(SITE(wait_k), barriers.k_full(k_stage), k_parity);
       take_turn();
       wgmma_fence(SITE(qk_fence));
       qk_gemm<Config>(SITE(qk), scores, q, k_descriptor(k_stage));
       wgmma_commit(SITE(qk_commit));
-      mbarrier_wait(SITE(wait_v), barriers.v_full(v_stage), ring_parity(SITE(v_parity), it));
+      mbarrier_wait(SITE(wait_v), barriers.v_full(v_stage), v_parity);
       wgmma_fence(SITE(pv_fence));
       pv_gemm<Config>(SITE(pv), output, packed, v_descriptor(v_stage));
       wgmma_commit(SITE(pv_commit));
@@ -159,7 +160,7 @@ struct Consumer {
     wgmma_fence(SITE(last_pv_fence));
     pv_gemm<Config>(SITE(last_pv), output, packed, v_descriptor(last_stage));
     wgmma_commit(SITE(last_pv_commit));
-    wgmma_wait<0>(SITE(last_pv_wait), output);
+    wgmma_wait_output<0>(SITE(last_pv_wait), output);
     mbarrier_arrive_if(SITE(release_last_v), barriers.v_empty(last_stage), first_lane());
     return it + 1;
   }

@@ -148,11 +148,18 @@ FLEXC_DEVICE void wgmma_wait(Site, float (&accumulator)[kCount]) {
   for (unsigned i = 0; i < kCount; ++i) asm volatile("" : "+f"(accumulator[i])::"memory");
 }
 
+/// The same where what a finished group computed is the output, which stays where it is.
+template <int kPending, unsigned kCount>
+FLEXC_DEVICE void wgmma_wait_output(Site, float (&)[kCount]) {
+  asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(kPending) : "memory");
+}
+
 /// scores = Q K^T for the warpgroup's 64 rows and the tile's N keys, in Config's shapes and steps (tile.h): Config::kQkSteps wgmma of m64 n(N) k16,
 /// the first of which overwrites the scores. `q` and `k` are the descriptors of the first steps' operands. Asynchronous: fence before, commit after.
 /// Element i of the scores of thread t (of 128) is row 16 * (t / 32) + t % 32 / 4 + 8 * (i / 2 % 2), column 8 * (i / 4) + 2 * (t % 4) + i % 2.
 ///
-/// The definitions of both products are one asm statement each, printed by compiler/emit/cuda/gemm_source.h for the one Config of a translation unit.
+/// The definitions of both products are one asm statement each, printed by compiler/emit/cuda/gemm_source.h for the one Config of a translation unit, and
+/// so are those of what is done with the output.
 template <class Config>
 FLEXC_DEVICE void qk_gemm(Site, float (&scores)[Config::kScores], u64 q, u64 k);
 
@@ -160,6 +167,23 @@ FLEXC_DEVICE void qk_gemm(Site, float (&scores)[Config::kScores], u64 q, u64 k);
 /// (packed[i] = elements 2i and 2i + 1), which is the layout of an A operand; `v` is the descriptor of the tile of V.
 template <class Config>
 FLEXC_DEVICE void pv_gemm(Site, float (&output)[Config::kOutputs], const u32 (&packed)[Config::kPacked], u64 v);
+
+// The output accumulates in registers that the asm statements name themselves and the optimiser never sees: 64 values carried around a loop and through
+// two statements were a sixteenth of what a kernel takes to compile. `output` is the place that it is read into in the end; until read_output nothing is
+// in it. On the host model it is the accumulator all the time.
+
+/// Declares the registers. Once in a kernel, before all else that has to do with the output.
+template <class Config>
+FLEXC_DEVICE void declare_output();
+/// output = 0.
+template <class Config>
+FLEXC_DEVICE void clear_output(float (&output)[Config::kOutputs]);
+/// Multiplies the elements of the thread's first row by `first`, those of the second by `second`.
+template <class Config>
+FLEXC_DEVICE void scale_output(float first, float second, float (&output)[Config::kOutputs]);
+/// After the wait for the last product: from here on `output` holds the elements.
+template <class Config>
+FLEXC_DEVICE void read_output(float (&output)[Config::kOutputs]);
 
 /// Moves the warpgroup's share of registers, up or down; all of its warps call it together. Up waits until the CTA's pool has them.
 template <u32 kRegisters>
@@ -238,6 +262,18 @@ FLEXC_DEVICE u32 pack_pair(float low, float high) {
   return packed;
 }
 
+/// `found` where both halves of `word`, packed as above, are finite; else NaN in a half, which is not 0. Begins with 0, which it stays for finite words.
+template <Element kElement>
+FLEXC_DEVICE u32 add_nonfinite(u32 found, u32 word) {
+  u32 now;
+  if constexpr (kElement == Element::kBf16) {
+    asm("fma.rn.bf16x2 %0, %1, %2, %3;" : "=r"(now) : "r"(word), "r"(0), "r"(found));
+  } else {
+    asm("fma.rn.f16x2 %0, %1, %2, %3;" : "=r"(now) : "r"(word), "r"(0), "r"(found));
+  }
+  return now;
+}
+
 /// A word whose lowest `count` bits are set: none for count = 0, all for count >= 32. `count` is not negative.
 FLEXC_DEVICE u32 low_bits(Site, u32 count) {
   u32 word;
@@ -261,6 +297,12 @@ FLEXC_DEVICE u32 bit_group(u32 word) {
 
 /// `value`, behind the compiler's back: it cannot recompute it elsewhere. Called by all 32 lanes together.
 FLEXC_DEVICE u32 opaque(u32 value) { return __shfl_sync(0xffffffffu, value, lane_index()); }
+
+/// `value`, which the compiler keeps instead of computing it again at each use. Takes no instruction.
+FLEXC_DEVICE u32 kept(u32 value) {
+  asm volatile("" : "+r"(value));
+  return value;
+}
 
 // Pins. ptxas moves the exponentials below the wait for PV, where they overlap with nothing. An instruction that depends on all of them (through the
 // row sums) and has an effect that never happens holds them above. Which form is best only a GPU can say (docs/gpu_questions.md).

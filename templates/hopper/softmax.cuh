@@ -76,10 +76,7 @@ FLEXC_DEVICE void softmax_tile(const Logits& logits, u32 zero, RowState& state, 
 /// Multiplies the output by the rows' factors where any row of the warp has one other than 1: for most tiles the maximum stays.
 template <class Config>
 FLEXC_DEVICE void rescale_output(const float (&rescale)[2], float (&output)[Config::kOutputs]) {
-  if (warp_any(SITE(rescale_vote), (rescale[0] != 1.0f) | (rescale[1] != 1.0f))) {
-    FLEXC_UNROLL
-    for (u32 index = 0; index < Config::kOutputs; ++index) output[index] *= rescale[index / 2 % 2];
-  }
+  if (warp_any(SITE(rescale_vote), (rescale[0] != 1.0f) | (rescale[1] != 1.0f))) scale_output<Config>(rescale[0], rescale[1], output);
 }
 
 }  // namespace flexc::device

@@ -142,6 +142,11 @@ inline void wgmma_wait(Site site, float (&accumulator)[kCount]) {
   detail::machine().mma_wait(site, kPending, accumulator);
 }
 
+template <int kPending, unsigned kCount>
+inline void wgmma_wait_output(Site site, float (&output)[kCount]) {
+  wgmma_wait<kPending>(site, output);
+}
+
 template <class Config>
 inline void qk_gemm(Site site, float (&scores)[Config::kScores], u64 q, u64 k) {
   model::MmaRequest request{};
@@ -170,6 +175,19 @@ inline void pv_gemm(Site site, float (&output)[Config::kOutputs], const u32 (&pa
   request.b_step = [](int s) -> uint64_t { return pv_descriptor_step(static_cast<unsigned>(s)); };
   detail::machine().mma(site, request);
 }
+
+template <class Config>
+inline void declare_output() {}
+template <class Config>
+inline void clear_output(float (&output)[Config::kOutputs]) {
+  for (float& value : output) value = 0.0f;
+}
+template <class Config>
+inline void scale_output(float first, float second, float (&output)[Config::kOutputs]) {
+  for (u32 i = 0; i < Config::kOutputs; ++i) output[i] *= i / 2 % 2 == 0 ? first : second;
+}
+template <class Config>
+inline void read_output(float (&)[Config::kOutputs]) {}
 
 template <u32 kRegisters>
 inline void raise_registers(Site site) {
@@ -255,6 +273,15 @@ inline u32 pack_pair(float low, float high) {
   }
 }
 
+template <Element kElement>
+inline u32 add_nonfinite(u32 found, u32 word) {
+  constexpr u32 kExponent = kElement == Element::kBf16 ? 0x7f80 : 0x7c00, kNaN = 0x7fff;
+  for (u32 shift : {0u, 16u}) {
+    if ((word >> shift & kExponent) == kExponent) found |= kNaN << shift;
+  }
+  return found;
+}
+
 inline u32 low_bits(Site site, u32 count) {
   if (detail::machine().watching) [[unlikely]]
     count = detail::machine().adjust(site, model::SiteKind::MaskBits, count, count);
@@ -272,6 +299,8 @@ inline u32 bit_group(u32 word) {
 // --------------------------------------------------------------------------------------------------- what the compiler must not know
 
 inline u32 opaque(u32 value) { return detail::machine().warp_exchange(Site{"opaque"}, model::WarpOperation::Opaque, value, 0); }
+
+inline u32 kept(u32 value) { return value; }
 
 enum class Pin : int { kNone, kSleep, kStore };
 template <Pin kPin>

@@ -27,16 +27,23 @@ def main():
         check(len(qk_products) == d // 16, f"{tile}: {len(qk_products)} products of QK")
         check(all(p[:3] == (str(n), element, element) for p in qk_products), f"{tile}: shape or type of QK")
         check([p[5] for p in qk_products] == ["zero"] + ["1"] * (d // 16 - 1), f"{tile}: the first product overwrites, the others add")
-        check(len(re.findall(r'"\+f"\(scores\[\d+\]\)', qk)) == n // 2, f"{tile}: scores")
+        check(len(re.findall(r'"=f"\(scores\[\d+\]\)', qk)) == n // 2, f"{tile}: scores")
         # A panel is 64 columns of all rows: 4 steps of 32 bytes, then the next panel; in units of 16 bytes.
         steps = re.findall(r"add\.u64 a, %\d+, (\d+);\\n\\tadd\.u64 b, %\d+, (\d+);", qk)
         check(steps == [(str(s // 4 * m * 8 + s % 4 * 2), str(s // 4 * n * 8 + s % 4 * 2)) for s in range(1, d // 16)], f"{tile}: steps of QK")
         pv_products = re.findall(r"m64n(\d+)k16\.f32\.(\w+)\.\w+ \" FLEXC_OUTPUT \", \{%(\d+),%(\d+),%(\d+),%(\d+)\}, (\S+), 1, 1, 1, 1;", pv)
         check(len(pv_products) == n // 16, f"{tile}: {len(pv_products)} products of PV")
         operands = [int(x) for p in pv_products for x in p[2:6]]
-        check(operands == list(range(dv // 2, dv // 2 + n // 4)), f"{tile}: P's registers in order")
+        check(operands == list(range(n // 4)), f"{tile}: P's registers in order")
         check(re.findall(r"add\.u64 b, %\d+, (\d+);", pv) == [str(s * 128) for s in range(1, n // 16)], f"{tile}: steps of PV")
-        check(len(re.findall(r'"r"\(packed\[\d+\]\)', pv)) == n // 4 and len(re.findall(r'"\+f"\(output\[\d+\]\)', pv)) == dv // 2, f"{tile}: operands")
+        check(len(re.findall(r'"r"\(packed\[\d+\]\)', pv)) == n // 4, f"{tile}: operands")
+        outputs = list(range(dv // 2))
+        check([int(x) for x in re.findall(r"output(\d+)", re.search(r"#define FLEXC_OUTPUT (.*?)\ntemplate", qk + "void pv_gemm" + pv, re.S).group(1))] == outputs, f"{tile}: PV's accumulator")
+        check(f".reg .f32 output<{dv // 2}>;" in text, f"{tile}: the output's registers")
+        check([int(x) for x in re.findall(r"mov\.f32 output(\d+), 0f00000000;", text)] == outputs, f"{tile}: cleared")
+        scaled = [tuple(map(int, x)) for x in re.findall(r"mul\.rn\.f32 output(\d+), output(\d+), %(\d);", text)]
+        check(scaled == [(i, i, i // 2 % 2) for i in outputs], f"{tile}: scaled by rows")
+        check([tuple(map(int, x)) for x in re.findall(r'mov\.f32 %0, output(\d+);" : "=f"\(output\[(\d+)\]\)', text)] == [(i, i) for i in outputs], f"{tile}: read")
     print(f"products: {len(TILES)} tiles")
 
 

@@ -52,7 +52,6 @@ constexpr Explanation kExplanations[] = {
     {"causal D256", "store_free", Change::Drop,
      "here the output takes Q's place, and each warp has itself waited for its warpgroup's last product with Q, which in the model ends for all four "
      "at once"},
-    {"", "table_stage", Change::RingDepthMinusOne, "this variant has no table of columns"},
 };
 
 const char* explanation(const std::string& kernel, const std::string& site, Change change) {

@@ -158,14 +158,14 @@ FLEXC_KERNEL(128) flexc_micro_stmatrix(FLEXC_ARGUMENT flexc_micro_arguments argu
   for (u32 i = t; i < kMicroPanelWords; i += 128) arguments.out[i] = shared_load(SITE(micro_read), kMicroA + i * 4);
 }
 
-// S = Q K^T from shared memory, then O = P V with P in registers and V transposed; both in flight together, as in the kernel.
+// S = Q K^T from shared memory, then O = P V with P in registers and V transposed; both in flight together, as in the kernel. O is scaled by rows.
 FLEXC_KERNEL(128) flexc_micro_products(FLEXC_ARGUMENT flexc_micro_arguments arguments) {
   const u32 t = thread_index();
   micro_load(arguments, 10);
   float scores[MicroConfig::kScores], output[MicroConfig::kOutputs];
   u32 packed[MicroConfig::kPacked];
-  FLEXC_UNROLL
-  for (u32 i = 0; i < MicroConfig::kOutputs; ++i) output[i] = static_cast<float>(i);
+  declare_output<MicroConfig>();
+  clear_output<MicroConfig>(output);
   FLEXC_UNROLL
   for (u32 i = 0; i < MicroConfig::kPacked; ++i) packed[i] = pack_pair<Element::kBf16>(static_cast<float>((t + i) % 5) - 2.0f, static_cast<float>((t * 3 + i) % 7) - 3.0f);
   wgmma_fence(SITE(micro_qk_fence));
@@ -177,7 +177,9 @@ FLEXC_KERNEL(128) flexc_micro_products(FLEXC_ARGUMENT flexc_micro_arguments argu
   wgmma_wait<1>(SITE(micro_qk_wait), scores);
   FLEXC_UNROLL
   for (u32 i = 0; i < MicroConfig::kScores; ++i) arguments.out[i * 128 + t] = bits_of(scores[i]);
-  wgmma_wait<0>(SITE(micro_pv_wait), output);
+  wgmma_wait_output<0>(SITE(micro_pv_wait), output);
+  scale_output<MicroConfig>(2.0f, -0.5f, output);
+  read_output<MicroConfig>(output);
   FLEXC_UNROLL
   for (u32 i = 0; i < MicroConfig::kOutputs; ++i) arguments.out[4096 + i * 128 + t] = bits_of(output[i]);
 }

@@ -39,6 +39,47 @@ std::string assertion(const GemmShape& shape, const std::string& function) {
          " was printed for another tile\");\n";
 }
 
+/// `{output0, …}`: the registers that the output accumulates in.
+std::string output_list(unsigned count) {
+  std::string text = "\"{";
+  for (unsigned i = 0; i < count; ++i) {
+    if (i != 0) text += i % kOperandsPerLine == 0 ? ",\" \\\n  \"" : ",";
+    text += "output" + number(i);
+  }
+  return text + "}\"";
+}
+
+/// A function template whose body are the lines, on the output.
+std::string output_function(const std::string& name, const std::string& parameters, const std::string& body) {
+  return "template <class Config>\nFLEXC_DEVICE void " + name + "(" + parameters + ") {\n" + body + "}\n";
+}
+
+/// One asm statement with an instruction for each element of the output, as `instruction_of` prints it.
+template <class InstructionOf>
+std::string for_each_output(unsigned count, const InstructionOf& instruction_of, const std::string& operands) {
+  std::string text = "  asm volatile(";
+  for (unsigned i = 0; i < count; ++i) {
+    if (i % 4 == 0) text += std::string(i == 0 ? "" : "\"") + "\n      \"";
+    text += instruction_of(i) + " ";
+  }
+  return text + "\"" + operands + ");\n";
+}
+
+/// What is done with the output beside the product: declared, cleared, scaled by rows, read.
+std::string output_source(const GemmShape& shape) {
+  const unsigned outputs = shape.dv / 2;
+  const std::string array = "float (&output)[Config::kOutputs]", unused = "float (&)[Config::kOutputs]";
+  const auto element = [](unsigned i) { return "output" + number(i); };
+  std::string reads;
+  for (unsigned i = 0; i < outputs; ++i) reads += "  asm volatile(\"mov.f32 %0, " + element(i) + ";\" : \"=f\"(output[" + number(i) + "]));\n";
+  return output_function("declare_output", "", "  asm volatile(\".reg .f32 output<" + number(outputs) + ">;\");\n") +
+         output_function("clear_output", unused, for_each_output(outputs, [&](unsigned i) { return "mov.f32 " + element(i) + ", 0f00000000;"; }, "")) +
+         output_function("scale_output", "float first, float second, " + unused,
+                         for_each_output(outputs, [&](unsigned i) { return "mul.rn.f32 " + element(i) + ", " + element(i) + ", %" + number(i / 2 % 2) + ";"; },
+                                         "\n      :\n      : \"f\"(first), \"f\"(second)")) +
+         output_function("read_output", array, reads);
+}
+
 std::string qk_source(const GemmShape& shape) {
   const unsigned scores = shape.n / 2;
   const std::string q = "%" + number(scores), k = "%" + number(scores + 1);
@@ -58,28 +99,28 @@ std::string qk_source(const GemmShape& shape) {
     text += "      \"" + instruction(shape, shape.n) + "\" FLEXC_SCORES \", a, b, 1, 1, 1, 0, 0;\\n\\t\"\n";
   }
   text +=
-      "      \"}\"\n      : " + operand_list("+f", "scores", scores) + "\n      : \"l\"(q), \"l\"(k)\n      : \"memory\");\n}\n#undef FLEXC_SCORES\n";
+      "      \"}\"\n      : " + operand_list("=f", "scores", scores) + "\n      : \"l\"(q), \"l\"(k)\n      : \"memory\");\n}\n#undef FLEXC_SCORES\n";
   return text;
 }
 
 std::string pv_source(const GemmShape& shape) {
   const unsigned outputs = shape.dv / 2, packed = shape.n / 4;
-  const std::string v = "%" + number(outputs + packed);
+  const std::string v = "%" + number(packed);
   const unsigned steps = shape.n / device::kGemmK;
-  std::string text = "#define FLEXC_OUTPUT " + register_list(0, outputs) + "\n";
+  std::string text = "#define FLEXC_OUTPUT " + output_list(outputs) + "\n";
   text +=
-      "template <class Config>\nFLEXC_DEVICE void pv_gemm(Site, float (&output)[Config::kOutputs], const u32 (&packed)[Config::kPacked], u64 v) {\n" +
+      "template <class Config>\nFLEXC_DEVICE void pv_gemm(Site, float (&)[Config::kOutputs], const u32 (&packed)[Config::kPacked], u64 v) {\n" +
       assertion(shape, "pv_gemm");
   text += "  asm volatile(\n      \"{\\n\\t.reg .b64 b;\\n\\t\"\n";
   for (unsigned step = 0; step < steps; ++step) {
-    const unsigned first = outputs + 4 * step;
+    const unsigned first = 4 * step;
     const std::string a = "{%" + number(first) + ",%" + number(first + 1) + ",%" + number(first + 2) + ",%" + number(first + 3) + "}";
     const unsigned b = device::pv_descriptor_step(step);
     if (b != 0) text += "      \"add.u64 b, " + v + ", " + number(b) + ";\\n\\t\"\n";
     text +=
         "      \"" + instruction(shape, shape.dv) + "\" FLEXC_OUTPUT \", " + a + ", " + (b == 0 ? v : std::string("b")) + ", 1, 1, 1, 1;\\n\\t\"\n";
   }
-  text += "      \"}\"\n      : " + operand_list("+f", "output", outputs) + "\n      : " + operand_list("r", "packed", packed) +
+  text += "      \"}\"\n      :\n      : " + operand_list("r", "packed", packed) +
           ",\n        \"l\"(v)\n      : \"memory\");\n}\n#undef FLEXC_OUTPUT\n";
   return text;
 }
@@ -87,7 +128,7 @@ std::string pv_source(const GemmShape& shape) {
 }  // namespace
 
 std::string gemm_source(const GemmShape& shape) {
-  return "namespace flexc::device {\n\n" + qk_source(shape) + "\n" + pv_source(shape) + "\n}  // namespace flexc::device\n";
+  return "namespace flexc::device {\n\n" + qk_source(shape) + "\n" + output_source(shape) + "\n" + pv_source(shape) + "\n}  // namespace flexc::device\n";
 }
 
 }  // namespace flexc::compiler::cuda

@@ -9,7 +9,7 @@ namespace flexc::compiler::cuda {
 
 using GemmShape = runtime::HopperTile;
 
-/// CUDA C++ that defines device::qk_gemm and device::pv_gemm (templates/hopper/primitives.cuh) for the one Config of a translation unit, and asserts
+/// CUDA C++ that defines device::qk_gemm, device::pv_gemm and what is done with the output (templates/hopper/primitives.cuh) for the one Config of a translation unit, and asserts
 /// that this is the Config it was printed for. To be placed after the include of the primitives.
 ///
 /// Why it is printed: the text depends on N, D and DV in the number of registers and of steps, and ptxas wants a whole product in one statement, with
