@@ -10,4 +10,5 @@ Result<std::string> emit_without_locations(const dsl::NormalForm& form, std::str
 
 }  // namespace
 
-extern "C" const flexc::compiler::IrFunctions flexc_ir_functions = {emit_without_locations, compiler::emit_cuda_hooks, compiler::emit_cuda_kernels, compiler::compile_row_member, compiler::compile_tile_program};
+extern "C" const flexc::compiler::IrFunctions flexc_ir_functions = {emit_without_locations, compiler::emit_cuda_hooks, compiler::emit_cuda_kernels, compiler::compile_row_member, compiler::compile_tile_program,
+                                                                      compiler::cuda_kernel_facts};

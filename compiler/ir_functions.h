@@ -13,6 +13,7 @@ struct IrFunctions {
   Result<CudaKernels> (*emit_cuda_kernels)(const dsl::NormalForm& form, const CudaHookOptions& options, DType dtype, unsigned head_dim, unsigned value_dim);
   Result<RowMember> (*compile_row_member)(const dsl::NormalForm& form, Member member, std::optional<CpuLevel> level);
   Result<std::vector<std::byte>> (*compile_tile_program)(const dsl::NormalForm& form);
+  Result<KernelFacts> (*cuda_kernel_facts)(const dsl::NormalForm& form);
 };
 
 /// Name of the symbol, an IrFunctions, that libflexc_ir.so exports.

@@ -1,6 +1,7 @@
 #include "compiler/stages.h"
 
 #include "compiler/emit/cuda/emitter.h"
+#include "compiler/emit/cuda/module_facts.h"
 #include "compiler/emit/cuda/tiles.h"
 #include "compiler/emit/llvm/emitter.h"
 #include "compiler/emit/tile_program/tile_program.h"
@@ -147,6 +148,14 @@ Result<CudaHooks> emit_cuda_hooks(const dsl::NormalForm& form, const CudaHookOpt
   auto hooks = cuda::HooksEmitter(variant, named).run();
   if (hooks) hooks->manifest.assumptions = assumptions_of(variant);
   return hooks;
+}
+
+Result<KernelFacts> cuda_kernel_facts(const dsl::NormalForm& form) {
+  Session session(form, Member::Narrow);
+  auto done = session.verify();
+  if (done) done = session.run(build_cuda_pipeline);
+  if (!done) return std::unexpected(done.error());
+  return cuda::facts_of(*session.module().getOps<flex::VariantOp>().begin());
 }
 
 Result<CudaKernels> emit_cuda_kernels(const dsl::NormalForm& form, const CudaHookOptions& options, DType dtype, unsigned head_dim, unsigned value_dim) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "compiler/emit/cuda/hooks_source.h"
+#include "compiler/emit/cuda/kernel_facts.h"
 #include "compiler/emit/cuda/kernel_source.h"
 #include "compiler/emit/llvm/object.h"
 #include "compiler/members.h"
@@ -36,6 +37,9 @@ Result<std::vector<std::byte>> compile_plain_row_object(const dsl::NormalForm& f
 
 /// The mods as the CUDA struct of templates/hooks.cuh.
 Result<CudaHooks> emit_cuda_hooks(const dsl::NormalForm& form, const CudaHookOptions& options);
+
+/// Where the narrow CUDA member computes what.
+Result<KernelFacts> cuda_kernel_facts(const dsl::NormalForm& form);
 
 /// Whole units for sm_90a: one for each tile of the ladder, the choice first (emit/cuda/tiles.h). Head dims are padded to
 /// whole panels. Usage for a dtype or head dims without a tile.

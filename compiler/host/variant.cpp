@@ -10,6 +10,7 @@
 #include "dsl/codes.h"
 #include "dsl/syntax/parse.h"
 #include "dsl/syntax/resolve.h"
+#include "flexc/explain.h"
 
 namespace flexc {
 namespace {
@@ -162,6 +163,24 @@ std::expected<VariantFacts, CompileError> Variant::facts() const {
     VariantFacts facts{std::string(kClasses[static_cast<std::size_t>(hooks->score_class)]), hooks->has_band, hooks->has_mask, 0, hooks->column_words};
     for (const compiler::HookWords& words : hooks->params) facts.launch_values += words.kind == compiler::HookWords::Kind::Launch ? words.count : 0;
     return facts;
+  });
+}
+
+std::expected<KernelExplanation, CompileError> explain_kernel(const Variant& variant) {
+  return with_form(variant.impl(), [](const dsl::NormalForm& form) -> std::expected<KernelExplanation, CompileError> {
+    const auto functions = ir_functions();
+    if (!functions) return std::unexpected(CompileError{functions.error(), {}});
+    const auto facts = (*functions)->cuda_kernel_facts(form);
+    if (!facts) return std::unexpected(CompileError{facts.error(), {}});
+    constexpr const char* kBounds[] = {"proven", "launch-checked", "guarded"};
+    KernelExplanation explanation;
+    explanation.reductions = facts->reductions;
+    for (std::size_t i = 0; i < compiler::kLevelNames.size(); ++i) explanation.levels.push_back({std::string(compiler::kLevelNames[i]), facts->operations[i]});
+    for (const compiler::KernelFacts::Gather& gather : facts->gathers)
+      explanation.gathers.push_back({form.captures[gather.capture].name, std::string(compiler::kLevelNames[gather.level]), gather.in_table, kBounds[static_cast<std::size_t>(gather.bounds)]});
+    for (std::size_t i = 0; i < compiler::kAssumptionNames.size(); ++i)
+      if (facts->assumptions >> i & 1) explanation.launch_checks.emplace_back(compiler::kAssumptionNames[i]);
+    return explanation;
   });
 }
 

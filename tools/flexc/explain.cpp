@@ -1,10 +1,12 @@
-// flexc explain: what the compiler found out about a variant, and what it could not prove about its mask.
+// flexc explain: what the compiler found out about a variant, what it could not prove about its mask, and what its Hopper kernel costs by its machine code.
 #include <algorithm>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "flexc/explain.h"
+#include "tools/flexc/explain_kernel.h"
 #include "tools/flexc/failure.h"
 #include "tools/flexc/mask_problem.h"
 #include "tools/flexc/output.h"
@@ -26,20 +28,29 @@ class ExplainVerb final : public Verb {
   explicit ExplainVerb(CLI::App& parent) {
     app = add_verb(parent, "explain", "Say how a variant's score and mask are computed, and which tiles of the mask no proof settles");
     problem_.add_to(*app, kDefaultShape);
+    add_switch(*app, "--kernel", with_kernel_, "Compile the Hopper kernel, and say what its machine code takes (no GPU is needed)");
+    add_text(*app, "--dtype", dtype_text_, "f16|bf16", "Type of q, k, v for --kernel (default bf16)");
+    add_text(*app, "--head-dim", head_dim_text_, "N", "Head dim for --kernel (default 64)");
     add_switch(*app, "--json", json_, "Print as JSON");
     add_footer(*app,
         "A tile is undecided where it is called partial and is not: it costs time, and no answer changes. Tiles are compared with those of an exact\n"
         "refinement, which looks at every pair that no proof settles. Expressions are those of the mask after the rewrites (flexc emit --stage tile).\n"
         "Without the captures of a variant of your own, what depends on their values is left out.\n\n"
+        "--kernel needs NVRTC, and nvdisasm for what is counted in machine code. What it predicts follows from counts of instructions: nothing is measured.\n\n"
         "Examples:\n"
         "  flexc explain sliding_window\n"
         "  flexc explain document --shape 1,1,8192,8192 --json\n"
         "  flexc explain my.flex --capture doc=doc.npy --block 64,64\n"
+        "  flexc explain causal --kernel --head-dim 128\n"
         "  flexc explain --mask 'q_idx * kv_idx % 7 < 3'");
   }
 
   int run() override {
     problem_.check();
+    const std::optional<DType> dtype = parse_dtype(dtype_text_);
+    const std::int64_t head_dim = head_dim_text_ ? parse_integer("--head-dim", *head_dim_text_) : 64;
+    if (head_dim < 1) usage_error(fmt::format("--head-dim {}: must be at least 1", *head_dim_text_));
+    if (!with_kernel_ && (dtype_text_ || head_dim_text_)) usage_error("--dtype and --head-dim are for --kernel");
     const LoadedVariant variant = problem_.load();
     auto facts = variant.variant.facts();
     if (!facts) {
@@ -49,6 +60,10 @@ class ExplainVerb final : public Verb {
     facts_ = *facts;
     has_mask_ = variant.variant.has_mask_mod();
     const std::vector<std::string> missing = missing_captures(variant);
+    auto work = explain_kernel(variant.variant);
+    if (!work) throw Failure(std::move(work.error().error));
+    work_ = std::move(*work);
+    if (with_kernel_) code_ = look_at_code(variant.variant, dtype.value_or(bf16), head_dim);
     if (has_mask_ && missing.empty()) look_at_tiles(variant);
     if (json_) print_json(variant, missing);
     else print_text(variant, missing);
@@ -105,6 +120,8 @@ class ExplainVerb final : public Verb {
     nlohmann::ordered_json json = {{"variant", variant.name},
                                    {"score", {{"class", facts_.score_class}, {"launch_values", facts_.launch_values}, {"column_words", facts_.column_values}}},
                                    {"mask", {{"kernel", kernel_way()}, {"tiles", nullptr}}}};
+    json["work"] = work_json(work_);
+    if (code_) json["kernel"] = code_json(*code_);
     if (!missing.empty()) json["mask"]["missing_captures"] = missing;
     if (proof_) {
       const BlockMask::Counts counts = exact_.counts();
@@ -130,9 +147,11 @@ class ExplainVerb final : public Verb {
     text += line("score", fmt::format("{}: {}", facts_.score_class, score));
     if (facts_.launch_values + facts_.column_values > 0)
       text += line("hoisted", fmt::format("{} values once a call, {} words a key once a tile", facts_.launch_values, facts_.column_values));
+    text += work_text(work_);
     text += line("mask", kernel_text());
     if (!missing.empty()) text += line("tiles", fmt::format("not looked at: captures are missing (--capture {}=F)", fmt::join(missing, "=F --capture ")));
     if (proof_) text += tiles();
+    if (code_) text += code_text(*code_);
     print_result(text);
   }
 
@@ -155,8 +174,11 @@ class ExplainVerb final : public Verb {
   }
 
   MaskProblem problem_;
-  bool json_ = false, has_mask_ = false;
+  std::optional<std::string> dtype_text_, head_dim_text_;
+  bool json_ = false, with_kernel_ = false, has_mask_ = false;
   VariantFacts facts_;
+  KernelExplanation work_;
+  std::optional<KernelCode> code_;
   std::optional<Left> proof_, refined_;
   BlockMask exact_;
 };

@@ -10,6 +10,8 @@ claim "these gates reject the exact maximum, and the lazy one without a pin" "al
 claim "approved table of machine code (gallery x bf16, f16 x D 64, 128, 256, and forms): what is emitted is no worse, a sample" "0 faults" test_figure hopper.approved_sass "^[0-9]*: approved table|skipped"
 claim "the same: all of it" "0 faults" test_figure hopper.approved_sass.nightly "^[0-9]*: approved table|skipped"
 claim "a worse row, a missing row, another compiler are rejected; docs/performance/hopper_static.md is what the table says" "all" tests '^hopper\.(approved_sass\.table|sass_gates)$'
+claim "flexc explain --kernel counts what the gates count; where operations and gathers are done, what is proven of gathers; says what is missing" "all" test_figure hopper.explain "explain and sass_gates|faults|skipped"
+claim "the same: the whole gallery x D 64, 128, 256" "all" test_figure hopper.explain.all "explain and sass_gates|faults|skipped"
 claim "every rule of issue slots, uniform instructions, clocks and overlap beside FlashAttention-3's and prototypes (docs/performance/hopper_static.md)" "every row keeps every rule" python3 -B "$root/tools/sass_table.py" rules
 claim "lazy maximum on the host model: equals float64 attention, the same bits under every schedule; rising scores, jumps, masked rows are right; overflow is NaN and reported" "0 reports in 20 seeds x 3 policies" tests '^hopper.lazy_maximum$'
 claim "the same" "0 reports in 200 seeds x 3 policies" tests '^hopper.lazy_maximum.nightly$'

@@ -32,6 +32,32 @@ def test_mask(s):
     s.expect(1, "mask", "bound.flex", "--shape", "1,2,8,8", words=["'slopes'"])
 
 
+def test_explained_work(s):
+    """What is computed where, and what is known of each gather."""
+    def work(variant, *options):
+        return json.loads(s.expect(0, "explain", variant, "--shape", "1,1,256,256", *options, "--json").stdout)["work"]
+
+    gather = lambda capture, level, in_table, bounds: {"capture": capture, "level": level, "in_table": in_table, "bounds": bounds}
+    if work("noop") != {"operations": {"launch": 0, "head": 0, "q_side": 0, "kv_side": 0, "pair": 0}, "gathers": [], "launch_checks": []}:
+        raise Failure(f"noop: {work('noop')}")
+    if work("alibi")["gathers"] != [gather("slopes", "head", False, "proven")]:  # h is below H
+        raise Failure(f"alibi: {work('alibi')}")
+    if work("relative_bias")["gathers"] != [gather("bias", "pair", False, "proven")]:  # clamped into its 129 elements
+        raise Failure(f"relative_bias: {work('relative_bias')}")
+    found = work("flashmask")["gathers"]
+    if [(each["level"], each["in_table"], each["bounds"]) for each in found] != [("kv_side", True, "guarded")] * 4:
+        raise Failure(f"flashmask: {found}")
+    s.write("gathers.flex", "tensor t: f32[16]\ntensor u: i32[100]\nparam p: i32 = 1\n"
+            "def score_mod(score, b, h, q_idx, kv_idx):\n    return score + t[h % 16] + t[u[q_idx % 100]] + t[p // 67108864]\n")
+    found = [(each["capture"], each["level"], each["bounds"]) for each in work("gathers.flex")["gathers"]]
+    if sorted(found) != [("t", "head", "launch-checked"), ("t", "head", "proven"), ("t", "q_side", "guarded"), ("u", "q_side", "proven")]:
+        raise Failure(f"gathers: {found}")  # an i32 is below 32 · 2^26 in magnitude, a small one below 16 · 2^26
+    text = s.expect(0, "explain", "gathers.flex").stdout
+    for words in ("once a head", "proven", "launch-checked", "guarded", "32-bit positions"):
+        if words not in text:
+            raise Failure(f"no '{words}' in {text}")
+
+
 def test_explain(s):
     text = s.expect(0, "explain", "sliding_window").stdout
     for word in ("identity", "band", "diagonal", "0: proof alone settles every tile"):
@@ -59,6 +85,9 @@ def test_explain(s):
         raise Failure(f"without the capture: {report}")
     if json.loads(s.expect(0, "explain", "alibi", "--json").stdout)["mask"]["kernel"] != "none":
         raise Failure("a variant without a mask")
+    s.expect(2, "explain", "causal", "--head-dim", "64", words=["--kernel"])
+    s.expect(2, "explain", "causal", "--kernel", "--head-dim", "0")
+    s.expect(2, "explain", "causal", "--kernel", "--dtype", "f8")
     s.expect(2, "explain", "causal", "--shape", "1,2,3")
     s.expect(1, "explain", "causal", "--shape", "0,1,8,8", words=["B is 0"])
     s.expect(2, "explain", "causal", "--shape", "1,1,-8,8", words=["negative"])
