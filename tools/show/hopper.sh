@@ -31,7 +31,7 @@ claim "faults planted in the emitted code's functions are noticed by random mods
 claim "NVRTC in a child that is killed, hangs, crashes or runs out of memory; cubins; tensor maps by every rule; the compile matrix" "an error in time; no spill, no stack" tests '^cuda\.(runtime|matrix|matrix\.negative)$'
 claim "every gallery variant on the model in bf16 equals the oracle" "all" test_figure hopper_device_model_gallery 'device model: '
 claim "gallery x bf16, f16 x D 64, 128, 256: where machine code takes a later tile than the first, which the model runs otherwise, that one runs on the model too" "all" test_figure hopper_device_model_rungs 'later tile than|skipped'
-claim "NVRTC matrix: the whole gallery x bf16, f16 x D 64, 128, 256" "no spill, no stack" test_figure cuda.matrix.all "kernels$|skipped"
+claim "NVRTC matrix: the whole gallery x bf16, f16 x D 64, 128, 256; bf16 x D, DV of 96, 192, and 192 with 128" "no spill, no stack" test_figure cuda.matrix.all "kernels$|skipped"
 # cold_compile: text to cubin in fresh processes with an empty cache, medians of five beside a trivial kernel's NVRTC time.
 cold_compile() {  # [--gallery]
   if [ ! -f "$build/CTestTestfile.cmake" ]; then echo "nothing is built: run tools/test.sh first"; return 77; fi
