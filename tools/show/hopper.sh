@@ -33,12 +33,13 @@ claim "every gallery variant on the model in bf16 equals the oracle" "all" test_
 claim "gallery x bf16, f16 x D 64, 128, 256: where machine code takes a later tile than the first, which the model runs otherwise, that one runs on the model too" "all" test_figure hopper_device_model_rungs 'later tile than|skipped'
 claim "NVRTC matrix: the whole gallery x bf16, f16 x D 64, 128, 256; bf16 x D, DV of 96, 192, and 192 with 128" "no spill, no stack" test_figure cuda.matrix.all "kernels$|skipped"
 # cold_compile: text to cubin in fresh processes with an empty cache, medians of five beside a trivial kernel's NVRTC time.
-cold_compile() {
+cold_compile() {  # [--gallery]
   if [ ! -f "$build/CTestTestfile.cmake" ]; then echo "nothing is built: run tools/test.sh first"; return 77; fi
   cmake --build "$build" --target flexc trivial_kernel >/dev/null || return 1
-  python3 -B "$root/tests/cuda/cold_compile.py" "$build/bin/flexc" "$build/bin/trivial_kernel"
+  python3 -B "$root/tests/cuda/cold_compile.py" "$build/bin/flexc" "$build/bin/trivial_kernel" "$@"
 }
 claim "text to cubin, the paper's seven at D 64 and 128, fresh processes" "<= 500 ms, or 10 x a trivial kernel's NVRTC time in the same run" cold_compile
+claim "text to cubin, every gallery entry at D 64 and 128, fresh processes" "<= 1 s" cold_compile --gallery --rounds 3
 claim "the conformance list on the model in bf16 by both rules of the field: every sixth variant, edges by turns" "0 failures" test_figure conformance.model 'conformance pairs: '
 claim "the same with the lazy maximum" "0 failures" test_figure conformance.model.lazy 'conformance pairs: '
 claim "the same: every variant, three runs each, bf16 and f16" "0 failures" test_figure conformance.model.nightly 'conformance pairs: '
