@@ -16,12 +16,12 @@ inline void bring_lines(const std::byte* address, std::int64_t bytes) {
   }
 }
 
-/// Rows of Q, and of K and V, that will be packed next. With short sequences waiting for them took a tenth of the time.
+/// Rows of Q, and of K and V, that will be packed next, and of outputs. With short sequences waiting for them took a tenth of the time.
 class Ahead {
  public:
-  /// K, V and Q of a unit, spread over `visits` steps.
+  /// K, V, Q and outputs of a unit, spread over `visits` steps.
   void follow_unit(const Plan& plan, std::int64_t unit, std::int64_t visits) { follow(unit, 2 * plan.call.kv_len, 0, plan.groups_per_unit, visits); }
-  /// Q of a task.
+  /// Q and outputs of a task.
   void follow_task(const Plan& plan, std::int64_t unit, std::int64_t task, std::int64_t visits) {
     const std::int64_t first = task * kTaskGroups;
     follow(unit, 0, first, std::min(kTaskGroups, plan.groups_per_unit - first), visits);
@@ -36,7 +36,8 @@ class Ahead {
  private:
   void follow(std::int64_t unit, std::int64_t kv_rows, std::int64_t first_group, std::int64_t groups, std::int64_t visits) {
     unit_ = unit, kv_rows_ = kv_rows, first_group_ = first_group;
-    next_ = 0, end_ = kv_rows + groups * kGroupRows;
+    q_rows_ = groups * kGroupRows;
+    next_ = 0, end_ = kv_rows + 2 * q_rows_;
     step_ = divide_up(end_, std::max<std::int64_t>(visits, 1));
   }
 
@@ -50,12 +51,20 @@ class Ahead {
       bring(row_address(plan, is_k ? plan.call.k : plan.call.v, b, h, is_k ? row : row - plan.call.kv_len), is_k ? plan.call.head_dim : plan.call.value_dim);
       return;
     }
-    const GroupPlace place = place_of(plan, unit_, first_group_ + (row - kv_rows_) / kGroupRows);
-    if (const std::int64_t at = (row - kv_rows_) % kGroupRows; at < place.rows)
-      bring(row_address(plan, plan.call.q, place.b, place.h, place.first + at), plan.call.head_dim);
+    const bool is_q = row < kv_rows_ + q_rows_;
+    const std::int64_t own = row - kv_rows_ - (is_q ? 0 : q_rows_);
+    const GroupPlace place = place_of(plan, unit_, first_group_ + own / kGroupRows);
+    if (own % kGroupRows >= place.rows) return;
+    const std::int64_t at = place.first + own % kGroupRows;
+    if (is_q) {
+      bring(row_address(plan, plan.call.q, place.b, place.h, at), plan.call.head_dim);
+    } else {
+      const Input out{plan.call.out.data, plan.call.out.strides};
+      bring_lines<true>(row_address(plan, out, place.b, place.h, at), plan.call.value_dim * static_cast<std::int64_t>(element_size(plan)));
+    }
   }
 
-  std::int64_t unit_ = 0, kv_rows_ = 0, first_group_ = 0;
+  std::int64_t unit_ = 0, kv_rows_ = 0, q_rows_ = 0, first_group_ = 0;
   std::int64_t next_ = 0, end_ = 0, step_ = 0;
 };
 

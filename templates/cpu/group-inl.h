@@ -234,15 +234,6 @@ inline bool needs_care(const Plan& plan, const Group& group) {
   return !all_finite(group.o, group.place.rows * plan.value_padded) || !all_finite(group.sums, group.place.rows * kPanel);
 }
 
-/// Brings the lines that the group's outputs will be written to.
-inline void fetch_outputs(const Plan& plan, const GroupPlace& place) {
-  const auto bytes = plan.call.value_dim * static_cast<std::int64_t>(element_size(plan));
-  for (std::int64_t row = 0; row < place.rows; ++row) {
-    const std::int64_t offset = place.b * plan.call.out.strides.batch + place.h * plan.call.out.strides.head + (place.first + row) * plan.call.out.strides.row;
-    bring_lines<true>(static_cast<const std::byte*>(plan.call.out.data) + offset * static_cast<std::int64_t>(element_size(plan)), bytes);
-  }
-}
-
 /// Tiles first to end - 1.
 struct TileRange {
   std::int64_t first = 0, end = 0;
@@ -266,10 +257,7 @@ inline std::int64_t compute_groups(const Plan& plan, std::int64_t unit, std::int
   for (std::int64_t i = 0; i < count; ++i) reach = hull(reach, groups[i].band.reach);
   const TileRange all = within(plan, reach, tiles);
   for (std::int64_t tile = all.first; tile < all.end; ++tile)
-    for (std::int64_t i = 0; i < count; ++i) {
-      if (tile + 1 == all.end) fetch_outputs(plan, groups[i].place);
-      visit_tile(plan, workspace, source, unit, tile, groups[i], false);
-    }
+    for (std::int64_t i = 0; i < count; ++i) visit_tile(plan, workspace, source, unit, tile, groups[i], false);
   for (std::int64_t i = 0; i < count; ++i) {
     Group& group = groups[i];
     std::fill(group.saw_nan, group.saw_nan + kGroupRows, false);
