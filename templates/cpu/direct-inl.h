@@ -99,22 +99,9 @@ inline void copy_q(const Plan& plan, Group& group) {
   }
 }
 
-/// The columns of a tile with which a group brings the next tile's to L2, one for one: memory is then never idle while something else is
-/// computed.
-struct ColumnsAhead {
-  std::int64_t first = 0, end = 0;
-};
-
-inline ColumnsAhead columns_ahead(const Plan& plan, const Group& group, std::int64_t tile) {
-  // Half as many bytes, or several groups to a byte, and computing takes longer than reading: then this costs more than it brings.
-  if (plan.call.dtype != DType::F32 || plan.groups_per_unit > 1) return {};
-  if (group.band.reach.end <= (tile + 1) * plan.tile) return {};  // the next tile is not looked at
-  return {0, plan.tile_count(tile + 1)};
-}
-
 /// S = Q K for the panels in `active`. Columns that do not exist repeat the last one; nobody looks at them.
 template <class T>
-HWY_NOINLINE void direct_qk(const Plan& plan, float* memory, const Group& group, const ColumnsAhead& ahead, PanelSet active, std::int64_t tile, float* s) {
+HWY_NOINLINE void direct_qk(const Plan& plan, float* memory, const Group& group, PanelSet active, std::int64_t tile, float* s) {
   const GroupPlace& place = group.place;
   const std::int64_t width = plan.call.head_dim, padded = round_up(width, kPanel), count = plan.tile_count(tile);
   const auto key_at = [&](std::int64_t column) {
@@ -123,9 +110,6 @@ HWY_NOINLINE void direct_qk(const Plan& plan, float* memory, const Group& group,
   for (PanelSet rest = active; rest != 0; rest &= rest - 1) {
     const std::int64_t panel = std::int64_t{std::countr_zero(rest)} * kPanel;
     for (std::int64_t column = panel; column < panel + kPanel; column += kQuad) {
-      for (std::int64_t i = column; i < column + kQuad; ++i)
-        if (i >= ahead.first && i < ahead.end)
-          bring_lines<false>(row_address(plan, plan.call.k, place.b, place.kv_h, (tile + 1) * plan.tile + i), width * static_cast<std::int64_t>(sizeof(T)));
       const auto multiply = [&](const auto& keys) {
         for (std::int64_t row = 0; row < place.rows; ++row)
           dot_quad(group.q + row * padded, keys, static_cast<std::size_t>(padded), s + row * plan.s_stride + column);
@@ -151,7 +135,7 @@ HWY_NOINLINE void direct_qk(const Plan& plan, float* memory, const Group& group,
 /// O = O * alpha + P V for kVectors vectors of a row, of which the last one has `last` elements.
 template <class T, int kVectors>
 HWY_NOINLINE void direct_pv_vectors(const float* HWY_RESTRICT p, const std::byte* v, std::int64_t v_step, const Run* runs, int run_count, float alpha,
-                                    std::size_t last, const ColumnsAhead& ahead, std::int64_t tile_step, float* HWY_RESTRICT o) {
+                                    std::size_t last, float* HWY_RESTRICT o) {
   const Floats d;
   const Vector factor = hn::Set(d, alpha);
   Vector sums[kVectors];
@@ -160,8 +144,6 @@ HWY_NOINLINE void direct_pv_vectors(const float* HWY_RESTRICT p, const std::byte
     for (std::int64_t column = run->first; column < run->end; ++column) {
       const T* const values = reinterpret_cast<const T*>(v + column * v_step);
       const Vector weight = hn::Set(d, p[column]);
-      if (column >= ahead.first && column < ahead.end)
-        bring_lines<false>(v + column * v_step + tile_step, static_cast<std::int64_t>(static_cast<std::size_t>(kVectors) * kLanes * sizeof(T)));
       for (int i = 0; i < kVectors; ++i) {
         const T* const from = values + static_cast<std::size_t>(i) * kLanes;
         const Vector value = kVectors == 1 && last != kLanes ? load_wide_first(from, last) : load_wide(from);
@@ -174,15 +156,15 @@ HWY_NOINLINE void direct_pv_vectors(const float* HWY_RESTRICT p, const std::byte
 /// O = O * alpha + P V for a row, column after column as multiply_pv does, so with the same bits.
 template <class T>
 inline void direct_pv(const Plan& plan, const GroupPlace& place, std::int64_t tile, const float* p, const Run* runs, int run_count, float alpha,
-                      const ColumnsAhead& ahead, float* o) {
+                      float* o) {
   const std::byte* const v = row_address(plan, plan.call.v, place.b, place.kv_h, tile * plan.tile);
-  const std::int64_t v_step = plan.call.v.strides.row * static_cast<std::int64_t>(sizeof(T)), tile_step = plan.tile * v_step;
+  const std::int64_t v_step = plan.call.v.strides.row * static_cast<std::int64_t>(sizeof(T));
   const auto width = static_cast<std::size_t>(plan.call.value_dim);
   std::size_t done = 0;
   const auto at = [&] { return v + done * sizeof(T); };
-  for (; done + 8 * kLanes <= width; done += 8 * kLanes) direct_pv_vectors<T, 8>(p, at(), v_step, runs, run_count, alpha, kLanes, ahead, tile_step, o + done);
-  for (; done + 4 * kLanes <= width; done += 4 * kLanes) direct_pv_vectors<T, 4>(p, at(), v_step, runs, run_count, alpha, kLanes, ahead, tile_step, o + done);
-  for (; done < width; done += kLanes) direct_pv_vectors<T, 1>(p, at(), v_step, runs, run_count, alpha, std::min(kLanes, width - done), ahead, tile_step, o + done);
+  for (; done + 8 * kLanes <= width; done += 8 * kLanes) direct_pv_vectors<T, 8>(p, at(), v_step, runs, run_count, alpha, kLanes, o + done);
+  for (; done + 4 * kLanes <= width; done += 4 * kLanes) direct_pv_vectors<T, 4>(p, at(), v_step, runs, run_count, alpha, kLanes, o + done);
+  for (; done < width; done += kLanes) direct_pv_vectors<T, 1>(p, at(), v_step, runs, run_count, alpha, std::min(kLanes, width - done), o + done);
 }
 
 /// Calls use(T()) with the type of K's and V's elements.

@@ -154,15 +154,12 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
   // The careful product is the packed one alone; the direct one adds in the same order.
   const PackedTile packed = plan.direct && !careful ? PackedTile{} : packed_tile(plan, workspace, source, unit, tile);
   float* const s = workspace.s.as<float>();
-  ColumnsAhead ahead;
-  if (plan.direct) {
-    ahead = columns_ahead(plan, group, tile);
+  if (plan.direct)
     with_element(plan.call.dtype, [&](auto element) {
-      direct_qk<decltype(element)>(plan, workspace.pack_rows, group, ahead, columns.active[0] | columns.active[1], tile, s);
+      direct_qk<decltype(element)>(plan, workspace.pack_rows, group, columns.active[0] | columns.active[1], tile, s);
     });
-  } else {
+  else
     products_qk(plan, group, columns, packed.k, s, workspace.ahead);
-  }
   const int rows_computed = plan.direct ? group.place.rows : static_cast<int>(kGroupRows);
 
   BlockRuns runs[kBlocks];
@@ -227,8 +224,7 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
     for (int row = 0; row < rows_computed; ++row) {
       const BlockRuns& own = runs[row / kBlockRows];
       if (own.count != 0)
-        direct_pv<decltype(element)>(plan, group.place, tile, s + row * plan.s_stride, own.runs.data(), own.count, alpha[row],
-                                     row == 0 ? ahead : ColumnsAhead{}, group.o + row * plan.value_padded);
+        direct_pv<decltype(element)>(plan, group.place, tile, s + row * plan.s_stride, own.runs.data(), own.count, alpha[row], group.o + row * plan.value_padded);
     }
   });
 }
