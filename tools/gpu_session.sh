@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # One visit to a machine with a Hopper GPU, in steps of under eight minutes each, from a kit that needs no LLVM there.
 #   tools/gpu_session.sh --build FOLDER [--entries a,b] [--head-dims 64,128]   here: makes the kit (at most 48 MiB)
-#   FOLDER/gpu_session.sh [--only micro|cases|bench|peers|report]              there: runs what is not done yet
+#   FOLDER/gpu_session.sh [--only micro|cases|masks|bench|peers|report]              there: runs what is not done yet
 #   tools/gpu_session.sh --rehearse                                            here, without a GPU: makes a small kit and runs it on the host model
 # Results are lines of JSON in FOLDER/results, the state is FOLDER/results/done.txt, the tables are FOLDER/results/report.md. A session that was cut off
 # goes on where it stopped. flexc has not yet run on a GPU; what a rehearsal writes is marked as one.
@@ -55,6 +55,9 @@ run_kit() {
   if wanted cases; then
     for name in "$kit"/cases/*.json; do name=$(basename "$name" .json); step "case.$name" "$kit/bin/runner" case "$kit" "$name"; done
   fi
+  if wanted masks; then
+    for name in "$kit"/masks/*.json; do name=$(basename "$name" .json); step "mask.$name" "$kit/bin/runner" mask "$kit" "$name"; done
+  fi
   if wanted bench; then
     # 16k tokens a call, as the papers measure; captures of a case fit its own shape only, so the entries without any.
     for d in 64 128 256; do
@@ -74,8 +77,8 @@ run_kit() {
 }
 
 rehearse() {
-  local build=${FLEXC_BUILD:-$here/../build} folder status=0
-  folder=$(mktemp -d)
+  local build=${FLEXC_BUILD:-$here/../build} status=0
+  folder=$(mktemp -d)  # not local: the trap comes after this function
   trap 'rm -rf "$folder"' EXIT
   build=$(cd "$build" && pwd) || exit 3
   [ -f "$build/fake_driver/libcuda.so.1" ] || { echo "gpu_session.sh: the stand-in driver is not built (it is one of the tests)" >&2; exit 3; }
@@ -102,7 +105,13 @@ rehearse() {
   status=0
   env -i "${environment[@]}" "$folder/kit/bin/runner" case "$folder/kit" causal_64 >/dev/null || status=$?
   [ $status -eq 1 ] || { echo "rehearsal: a wrong expected output was not noticed (status $status)" >&2; exit 1; }
-  echo "rehearsal: kit $(du -sb "$folder/made" | cut -f1) bytes of $most_bytes for two entries; exit 3 without a driver; micro-tests and cases as expected on the host model; a wrong output noticed; no GPU was used"
+  # A kernel of masks that does nothing leaves another mask.
+  rm "$folder/model/flexc_tile_verdicts.so"
+  status=0
+  env -i "${environment[@]}" "$folder/kit/bin/runner" mask "$folder/kit" document >/dev/null || status=$?
+  [ $status -eq 1 ] || { echo "rehearsal: a wrong mask was not noticed (status $status)" >&2; exit 1; }
+  grep -q '"mask":"document","ok":true' "$folder/kit/results/mask.document.jsonl" || { echo "rehearsal: no mask was built" >&2; exit 1; }
+  echo "rehearsal: kit $(du -sb "$folder/made" | cut -f1) bytes of $most_bytes for two entries; exit 3 without a driver; micro-tests, cases and masks as expected on the host model; a wrong output and a wrong mask kernel noticed; no GPU was used"
 }
 
 kit=$here only=""

@@ -1,5 +1,6 @@
 #include "compiler/host/cuda_compiler.h"
 
+#include <cstring>
 #include <utility>
 
 #include <fmt/format.h>
@@ -41,6 +42,39 @@ std::string hash_of_templates() {
   return digits;
 }
 
+/// The kernels of block masks in one entry: each behind its length.
+std::vector<std::byte> tile_payload(const runtime::TileKernelCode& code) {
+  std::vector<std::byte> bytes;
+  for (const auto* cubin : {&code.summaries, &code.verdicts, &code.pairs}) {
+    const std::uint64_t length = cubin->size();
+    const auto word = std::as_bytes(std::span(&length, 1));
+    bytes.insert(bytes.end(), word.begin(), word.end());
+    bytes.insert(bytes.end(), cubin->begin(), cubin->end());
+  }
+  return bytes;
+}
+
+/// Nothing where the bytes are no such payload; what their kernels take is checked where they are loaded.
+std::shared_ptr<const runtime::TileKernelCode> tile_kernels_of(std::span<const std::byte> payload) {
+  runtime::TileKernelCode code;
+  for (auto* cubin : {&code.summaries, &code.verdicts, &code.pairs}) {
+    std::uint64_t length = 0;
+    if (payload.size() < sizeof length) return nullptr;
+    std::memcpy(&length, payload.data(), sizeof length);
+    payload = payload.subspan(sizeof length);
+    if (length > payload.size() || !runtime::read_cubin(payload.first(length))) return nullptr;
+    cubin->assign(payload.begin(), payload.begin() + static_cast<std::ptrdiff_t>(length));
+    payload = payload.subspan(length);
+  }
+  return payload.empty() ? std::make_shared<const runtime::TileKernelCode>(std::move(code)) : nullptr;
+}
+
+std::string nvrtc_option_text() {
+  std::string options;
+  for (const char* option : runtime::nvrtc_options()) options += fmt::format(" {}", option);
+  return options;
+}
+
 }  // namespace
 
 std::string_view name_of(KernelOrigin origin) {
@@ -58,10 +92,8 @@ std::string cuda_toolchain_line() {
 }
 
 std::string cuda_key(const dsl::NormalForm& form, const CudaKernelRequest& request) {
-  std::string options;
-  for (const char* option : runtime::nvrtc_options()) options += fmt::format(" {}", option);
   return fmt::format("schema: {}\nflexc: {}\n{}templates: {}\narch: {}\noptions:{}\nforms: {}\ndtype: {}\nhead dim: {}\nvalue dim: {}\nmember: {}\nnormal form:\n{}",
-                     kKeySchema, version(), compiler_lines(), hash_of_templates(), runtime::CudaProgram().architecture, options, to_string(request.forms), name_of(request.dtype), request.head_dim, request.head_dim,
+                     kKeySchema, version(), compiler_lines(), hash_of_templates(), runtime::CudaProgram().architecture, nvrtc_option_text(), to_string(request.forms), name_of(request.dtype), tile_head_dim(request), tile_value_dim(request),
                      request.member == compiler::Member::Narrow ? "narrow" : "wide", form.text);
 }
 
@@ -76,14 +108,40 @@ std::shared_ptr<CudaCompiler::Slot> CudaCompiler::slot_of(const std::string& key
   return slot;
 }
 
-std::shared_ptr<const CudaKernelCode> CudaCompiler::find_on_disk(const std::string& toolchain, const std::string& key) {
+Result<std::shared_ptr<const runtime::TileKernelCode>> CudaCompiler::tile_kernels() {
+  const std::lock_guard lock(tile_mutex_);
+  if (tile_kernels_) return tile_kernels_;
+  const std::string key = fmt::format("schema: {}\nflexc: {}\ntemplates: {}\narch: {}\noptions:{}\nkernels of block masks\n", kKeySchema, version(), hash_of_templates(),
+                                      runtime::CudaProgram().architecture, nvrtc_option_text());
+  const std::string toolchain = options_.disk_cache ? cuda_toolchain_line() : "";
+  if (options_.disk_cache) {
+    if (const auto payload = payload_on_disk(toolchain, key)) tile_kernels_ = tile_kernels_of(*payload);
+    if (tile_kernels_) {
+      ++counters_->disk_hits;
+      return tile_kernels_;
+    }
+  }
+  std::string file;
+  auto compiled = runtime::compile_tile_kernels(&file);
+  if (!compiled) return compiled;
+  ++counters_->compilations;
+  if (!toolchain.empty() && toolchain == toolchain_line(file)) disk_->get().put(runtime::EntryKind::Cubin, toolchain + key, tile_payload(**compiled));
+  tile_kernels_ = std::move(*compiled);
+  return tile_kernels_;
+}
+
+std::optional<std::vector<std::byte>> CudaCompiler::payload_on_disk(const std::string& toolchain, const std::string& key) {
   constexpr auto kKind = runtime::EntryKind::Cubin;
   const auto is_ours = [&key](std::string_view candidate) {
     if (!candidate.starts_with(kToolchainField)) return false;
     const std::size_t line = candidate.find('\n');
     return line != std::string_view::npos && candidate.substr(line + 1) == key;
   };
-  const auto payload = toolchain.empty() ? disk_->get().find(kKind, is_ours) : disk_->get().get(kKind, toolchain + key);
+  return toolchain.empty() ? disk_->get().find(kKind, is_ours) : disk_->get().get(kKind, toolchain + key);
+}
+
+std::shared_ptr<const CudaKernelCode> CudaCompiler::find_on_disk(const std::string& toolchain, const std::string& key) {
+  const auto payload = payload_on_disk(toolchain, key);
   if (!payload) return nullptr;
   auto code = decode_cuda_payload(*payload);
   return code ? std::make_shared<const CudaKernelCode>(std::move(*code)) : nullptr;

@@ -9,6 +9,7 @@
 #include "compiler/host/cuda_compile.h"
 #include "flexc/flexc.h"
 #include "runtime/cache/lazy_disk_cache.h"
+#include "runtime/cuda/tile_kernels.h"
 #include "runtime/host/engine_impl.h"
 
 namespace flexc {
@@ -30,6 +31,10 @@ class CudaCompiler {
   /// or FLEXC_OVERRIDE the disk is not asked, and under FLEXC_OVERRIDE nothing is stored.
   Result<CudaKernel> kernel(const dsl::NormalForm& form, const CudaKernelRequest& request);
 
+  /// The kernels of block masks of captures in a GPU's memory, which all variants share: kept here once they were asked for, on disk as the others are,
+  /// else compiled in this process. Environment where they are on no disk and there is no NVRTC.
+  Result<std::shared_ptr<const runtime::TileKernelCode>> tile_kernels();
+
  private:
   /// A kernel in use, or being made. It lives as long as someone holds it.
   struct Slot {
@@ -37,6 +42,8 @@ class CudaCompiler {
     std::weak_ptr<const CudaKernelCode> code;
   };
   std::shared_ptr<Slot> slot_of(const std::string& key);
+  /// With no toolchain, what any compiled.
+  std::optional<std::vector<std::byte>> payload_on_disk(const std::string& toolchain, const std::string& key);
   std::shared_ptr<const CudaKernelCode> find_on_disk(const std::string& toolchain, const std::string& key);
 
   EngineOptions options_;
@@ -45,6 +52,8 @@ class CudaCompiler {
   std::shared_ptr<EngineCounters> counters_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Slot>> slots_;
+  std::mutex tile_mutex_;
+  std::shared_ptr<const runtime::TileKernelCode> tile_kernels_;
 };
 
 /// The key of a kernel in the cache, but for its first line, which names the toolchain (docs/cache.md).

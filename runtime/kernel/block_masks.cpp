@@ -1,5 +1,6 @@
 #include "runtime/kernel/block_masks.h"
 
+#include <algorithm>
 #include <chrono>
 #include <limits>
 
@@ -11,6 +12,7 @@
 #include "runtime/mask/verify_mask.h"
 #include "runtime/tile/classify.h"
 #include "runtime/tile/expression.h"
+#include "runtime/tile/remote.h"
 #include "runtime/tile/undecided.h"
 
 namespace flexc {
@@ -75,6 +77,27 @@ Result<void> explain(const tile::Program& program, const tile::Launch& launch, c
   return {};
 }
 
+/// Where a call's captures are: one place for all, which binding then insists on.
+MemoryKind memory_of(const Captures& captures) {
+  const bool in_cuda = std::ranges::any_of(captures.tensors(), [](const auto& entry) { return entry.second.memory == MemoryKind::Cuda; });
+  return in_cuda ? MemoryKind::Cuda : MemoryKind::Host;
+}
+
+bool reads_captures(const tile::Program& program) {
+  return std::ranges::any_of(program.instructions, [](const tile::Instruction& instruction) { return tile::operands_of(instruction.op) == "*"; });
+}
+
+/// The mask of captures in a device's memory.
+Result<BlockMask> classify_there(const tile::Program& program, tile::Launch launch, const BlockMask& frame, const tile::ClassifyOptions& options, tile::ClassifyReport* report,
+                                 const TileDeviceSource& source) {
+  const auto device = source();
+  if (!device) return std::unexpected(device.error());
+  tile::Remote remote(**device);
+  launch.remote = &remote;
+  if (auto status = tile::check_launch(program, launch); !status) return std::unexpected(status.error());
+  return tile::classify(program, launch, frame, options, report);
+}
+
 }  // namespace
 
 Result<const MaskBuilder::Compiled*> MaskBuilder::compiled() const {
@@ -86,22 +109,26 @@ Result<const MaskBuilder::Compiled*> MaskBuilder::compiled() const {
   return compiled_.get();
 }
 
-Result<BlockMask> MaskBuilder::build(const MaskShape& shape, const Captures& captures, MaskReport* report) const {
+Result<BlockMask> MaskBuilder::build(const MaskShape& shape, const Captures& captures, MaskReport* report, const TileDeviceSource& device) const {
   if (auto status = check_mask_shape(shape); !status) return std::unexpected(status.error());
   const auto q_total = total_length("q", shape.q_offset, shape.q_len, shape.q_total);
   if (!q_total) return std::unexpected(q_total.error());
   const auto kv_total = total_length("kv", shape.kv_offset, shape.kv_len, shape.kv_total);
   if (!kv_total) return std::unexpected(kv_total.error());
   const std::int64_t kv_heads = shape.kv_heads ? shape.kv_heads : shape.heads;
-  const auto environment = bind(*signature_, captures, {shape.batch, shape.heads, kv_heads, *q_total, *kv_total});
+  const MemoryKind memory = device ? memory_of(captures) : MemoryKind::Host;
+  const auto environment = bind(*signature_, captures, {shape.batch, shape.heads, kv_heads, *q_total, *kv_total}, memory);
   if (!environment) return std::unexpected(environment.error());
-  const auto fresh = runtime::bind_dims(*signature_, *environment);
+  const auto fresh = runtime::bind_dims(*signature_, *environment, memory);
   if (!fresh) return std::unexpected(fresh.error());
   const auto compiled = this->compiled();
   if (!compiled) return std::unexpected(compiled.error());
   const auto& [program, identity] = **compiled;
   const tile::Launch launch = launch_of(*environment, *fresh);
-  if (auto status = tile::check_launch(program, launch); !status) return std::unexpected(status.error());
+  const bool is_remote = memory == MemoryKind::Cuda && reads_captures(program);
+  if (is_remote && shape.explain) return input_error("why tiles are undecided is explained for captures in host memory alone");
+  if (!is_remote)
+    if (auto status = tile::check_launch(program, launch); !status) return std::unexpected(status.error());
 
   BlockMask frame;
   frame.batches = shape.batch, frame.heads = shape.heads;
@@ -109,13 +136,15 @@ Result<BlockMask> MaskBuilder::build(const MaskShape& shape, const Captures& cap
   frame.q_offset = shape.q_offset, frame.kv_offset = shape.kv_offset;
   frame.block_q = shape.block_q, frame.block_kv = shape.block_kv;
   const tile::ClassifyOptions options{.refine = refine_of(shape.refine)};
-  const bool cached = cache_ && shape.cached;
+  const bool cached = cache_ && shape.cached && !is_remote;
   const auto start = std::chrono::steady_clock::now();
   tile::ClassifyReport found;
   auto source = runtime::MaskSource::Built;
-  auto mask = cached ? cache_->classify(identity, program, launch, frame, options, &found, &source) : tile::classify(program, launch, frame, options, &found);
+  auto mask = is_remote ? classify_there(program, launch, frame, options, &found, device)
+              : cached  ? cache_->classify(identity, program, launch, frame, options, &found, &source)
+                        : tile::classify(program, launch, frame, options, &found);
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  if (mask && !cached) mask->origin = runtime::origin_of(identity.text(launch, frame));
+  if (mask && !cached && !is_remote) mask->origin = runtime::origin_of(identity.text(launch, frame));
   if (mask && report) {
     report->build_s = seconds;
     report->source = std::string(runtime::name_of(source));

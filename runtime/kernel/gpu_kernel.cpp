@@ -48,7 +48,7 @@ Result<void> check_for_tma(std::string_view name, const TensorView& tensor) {
     return failed(ErrorKind::Input, fmt::format("{}: {} is not at a multiple of {} bytes, which TMA needs; copy it", kDevice, name, kTmaAlignment));
   for (std::size_t axis = 0; axis < 3; ++axis)
     if (tensor.shape[axis] > 1 && (tensor.strides[axis] <= 0 || tensor.strides[axis] % kTmaStride != 0))
-      return failed(ErrorKind::Input, fmt::format("{}: {} has the stride {} in dimension {}; TMA needs positive multiples of {} elements; copy it", kDevice, name, tensor.strides[axis], axis, kTmaStride));
+      return failed(ErrorKind::Input, fmt::format("{}: {} has the stride {} in dimension {}; TMA needs positive multiples of {} elements; copy it to where rows have such a stride", kDevice, name, tensor.strides[axis], axis, kTmaStride));
   return {};
 }
 
@@ -65,7 +65,8 @@ class GpuKernel final : public Kernel {
  public:
   GpuKernel(GpuKernelParts parts, runtime::CudaDriver driver, std::unique_ptr<GpuMembers> members)
       : signature_(std::move(parts.signature)), masks_(signature_, std::move(parts.tile_program), std::move(parts.masks)), options_(std::move(parts.options)),
-        driver_(std::move(driver)), members_(std::move(members)) {}
+        driver_(std::move(driver)), members_(std::move(members)),
+        tile_kernels_(driver_, parts.tile_kernels ? std::move(parts.tile_kernels) : [] { return runtime::compile_tile_kernels(); }) {}
 
   Device device() const override { return Device::cuda(); }
 
@@ -111,7 +112,10 @@ class GpuKernel final : public Kernel {
     return launch(**loaded, plan.arguments, *params, *metadata, arguments.workspace, stream);
   }
 
-  Result<BlockMask> block_mask(const MaskShape& shape, const Captures& captures, MaskReport* report) const override { return masks_.build(shape, captures, report); }
+  Result<BlockMask> block_mask(const MaskShape& shape, const Captures& captures, MaskReport* report) const override {
+    // The stream of captures is not known. The default one comes after all work that is on blocking streams by now.
+    return masks_.build(shape, captures, report, [this] { return tile_kernels_.device(nullptr); });
+  }
 
   std::size_t workspace_bytes(const RunArguments& arguments) const override {
     if (arguments.q.rank() != 4) return 0;
@@ -179,6 +183,7 @@ class GpuKernel final : public Kernel {
   CompileOptions options_;
   runtime::CudaDriver driver_;
   std::unique_ptr<GpuMembers> members_;
+  runtime::TileKernels tile_kernels_;
 };
 
 }  // namespace
@@ -186,7 +191,7 @@ class GpuKernel final : public Kernel {
 Result<std::shared_ptr<const Kernel>> make_gpu_kernel(GpuKernelParts parts) {
   auto driver = runtime::CudaDriver::open();
   if (!driver) return failed(driver.error().kind, fmt::format("{}: {}; use device cpu", kDevice, driver.error().message));
-  if (auto status = check_hopper_options(kDevice, parts.options, HopperDims::Compiled); !status) return std::unexpected(status.error());
+  if (auto status = check_hopper_options(kDevice, parts.options); !status) return std::unexpected(status.error());
   auto members = GpuMembers::make([source = std::move(parts.members), driver = *driver](runtime::Member which) { return load_member(driver, source, which); });
   if (!members) return std::unexpected(members.error());
   return std::make_shared<GpuKernel>(std::move(parts), std::move(*driver), std::move(*members));

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runtime/tile/device_machine.h"
+
 namespace flexc::tile {
 namespace {
 
@@ -97,7 +99,8 @@ Band::Cut Band::cut(const Inequality& inequality, IntRange rest) {
   return {first, std::max(first, last + 1), outside, settled ? negation(outside) : kEither, outside};
 }
 
-void Band::evaluate(RangeMachine& machine, const Region* regions, std::size_t count, std::vector<Stretch>* stretches) const {
+template <class Machine>
+void Band::evaluate(Machine& machine, const Region* regions, std::size_t count, std::vector<Stretch>* stretches) const {
   machine.evaluate_rows(regions, count);
   struct Masks {
     Word may_be_false, may_be_true;
@@ -182,5 +185,8 @@ void Band::evaluate(RangeMachine& machine, const Region* regions, std::size_t co
     }
   }
 }
+
+template void Band::evaluate(RangeMachine&, const Region*, std::size_t, std::vector<Stretch>*) const;
+template void Band::evaluate(DeviceMachine&, const Region*, std::size_t, std::vector<Stretch>*) const;
 
 }  // namespace flexc::tile

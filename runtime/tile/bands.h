@@ -22,9 +22,10 @@ class Band {
   /// Nothing where the mask is no such formula, or has more inequalities than one word of cuts holds.
   static std::optional<Band> of(const Plane& plane);
 
-  /// One evaluation each: the stretches of `count` (at most kLanes) blocks of rows; regions span all columns. `stretches[i]` is
-  /// cleared and filled.
-  void evaluate(RangeMachine& machine, const Region* regions, std::size_t count, std::vector<Stretch>* stretches) const;
+  /// One evaluation each: the stretches of `count` (at most Machine::kLanes) blocks of rows; regions span all columns. `stretches[i]` is
+  /// cleared and filled. A Machine is a RangeMachine or a DeviceMachine.
+  template <class Machine>
+  void evaluate(Machine& machine, const Region* regions, std::size_t count, std::vector<Stretch>* stretches) const;
 
  private:
   static constexpr std::size_t kMaxInequalities = 24;

@@ -78,13 +78,16 @@ void tiles_of_stretches(const Tiles& tiles, std::uint32_t row, const Region& reg
   flush();
 }
 
-void classify_band(const Tiles& tiles, const Band& band, Int r0, Int r1, bool counts, RangeMachine& machine, Panel& panel) {
-  Region regions[kLanes];
-  std::vector<Stretch> stretches[kLanes];
+template <class Machine>
+void classify_band(const Tiles& tiles, const Band& band, Int r0, Int r1, bool counts, Machine& machine, Panel& panel) {
+  constexpr auto kLanes = static_cast<Int>(Machine::kLanes);
+  const auto most = static_cast<std::size_t>(std::min(kLanes, r1 - r0));
+  std::vector<Region> regions(most);
+  std::vector<std::vector<Stretch>> stretches(most);
   for (Int row = r0; row < r1; row += kLanes) {
-    const auto count = static_cast<std::size_t>(std::min<Int>(kLanes, r1 - row));
+    const auto count = static_cast<std::size_t>(std::min(kLanes, r1 - row));
     for (std::size_t i = 0; i < count; ++i) regions[i] = tiles.region(row + static_cast<Int>(i), row + static_cast<Int>(i) + 1, 0, tiles.columns());
-    band.evaluate(machine, regions, count, stretches);
+    band.evaluate(machine, regions.data(), count, stretches.data());
     panel.effort.evaluations += static_cast<Int>(count);
     for (std::size_t i = 0; i < count; ++i) tiles_of_stretches(tiles, static_cast<std::uint32_t>(row) + static_cast<std::uint32_t>(i), regions[i], stretches[i], counts, panel);
   }
@@ -124,7 +127,8 @@ class Assembly {
   const bool counts_;
 };
 
-/// One batch and head.
+/// One batch and head, whose captures are where the machine reads them.
+template <class Machine>
 class PlaneClassifier {
  public:
   PlaneClassifier(const Plane& plane, const Tiles& tiles, const ClassifyOptions& options) : plane_(plane), tiles_(tiles), options_(options) {
@@ -145,20 +149,21 @@ class PlaneClassifier {
       return;
     }
     if (diagonal_) {
-      RangeMachine machine(plane_);
+      Machine machine(plane_);
       Panel panel;
-      Verdicts verdicts(plane_, machine, options_.refine);
+      Verdicts<Machine> verdicts(plane_, machine, options_.refine);
       assembly.kept += classify_diagonals(tiles_, machine, verdicts, panel.effort, panel.items, panel.open);
       verdicts.settle(panel.open);
       finish(panel, verdicts.effort, 0, rows, assembly, report);
       return;
     }
-    const Int height = band_ ? kBandRows : kDescentRows, count = (rows + height - 1) / height;
+    // A device is asked about all rows at once, whose first regions are those of the panels here.
+    const Int height = kOnDevice ? rows : band_ ? kBandRows : kDescentRows, count = (rows + height - 1) / height;
     const Int budget = options_.refine == Refine::Exact ? kIntMax : std::max(kLeastBudget, options_.node_budget / std::max<Int>(count, 1));
-    const auto fill = [&](Int i, Panel& panel, RangeMachine& machine, Verdicts& verdicts) {
+    const auto fill = [&](Int i, Panel& panel, Machine& machine, Verdicts<Machine>& verdicts) {
       const Int r0 = i * height, r1 = std::min(rows, r0 + height);
       if (band_) classify_band(tiles_, *band_, r0, r1, options_.refine == Refine::Exact, machine, panel);
-      else panel.exhausted = !descend(tiles_, r0, r1, 0, tiles_.columns(), machine, budget, panel.effort, panel.items, panel.open);
+      else panel.exhausted = !descend(tiles_, r0, r1, 0, tiles_.columns(), machine, budget, panel.effort, panel.items, panel.open, kDescentRows);
       verdicts.effort = {};
       verdicts.settle(panel.open);
       panel.effort += verdicts.effort;
@@ -166,9 +171,9 @@ class PlaneClassifier {
     const auto finish_panel = [&](Int i, Panel& panel) { finish(panel, {}, i * height, std::min(rows, (i + 1) * height), assembly, report); };
     const Int cores = options_.threads > 0 ? options_.threads : std::max<Int>(1, std::thread::hardware_concurrency());
     const Int threads = std::min({cores, count, band_ ? 1 + rows / kBandRowsOfThread : count});
-    if (threads == 1) {
-      RangeMachine machine(plane_);
-      Verdicts verdicts(plane_, machine, options_.refine);
+    if (kOnDevice || threads == 1) {
+      Machine machine(plane_);
+      Verdicts<Machine> verdicts(plane_, machine, options_.refine);
       Panel panel;
       for (Int i = 0; i < count; ++i) {
         panel.clear();
@@ -181,8 +186,8 @@ class PlaneClassifier {
     std::atomic<Int> next{0};
     std::atomic<bool> failed{false};
     const auto work = [&] {
-      RangeMachine machine(plane_);
-      Verdicts verdicts(plane_, machine, options_.refine);
+      Machine machine(plane_);
+      Verdicts<Machine> verdicts(plane_, machine, options_.refine);
       for (Int i = next++; i < count; i = next++) fill(i, panels[static_cast<std::size_t>(i)], machine, verdicts);
     };
     {
@@ -203,6 +208,8 @@ class PlaneClassifier {
   }
 
  private:
+  static constexpr bool kOnDevice = std::is_same_v<Machine, DeviceMachine>;
+
   static void finish(Panel& panel, const Effort& settling, Int r0, Int r1, Assembly& assembly, ClassifyReport& report) {
     report.effort += panel.effort;
     report.effort += settling;
@@ -217,6 +224,17 @@ class PlaneClassifier {
   bool diagonal_ = false;
 };
 
+/// A kernel reads elements where they are aligned, or not at all.
+Result<void> check_alignment(const Program& program, const Launch& launch) {
+  for (const Instruction& instruction : program.instructions) {
+    if (operands_of(instruction.op) != "*") continue;
+    const TensorView& view = launch.captures[static_cast<std::size_t>(instruction.imm)];
+    if (reinterpret_cast<std::uintptr_t>(view.data) % size_of(view.dtype) != 0)
+      return std::unexpected(Error{ErrorKind::Input, "a capture in a GPU's memory is not at a multiple of its elements' size; copy it"});
+  }
+  return {};
+}
+
 }  // namespace
 
 std::string_view name_of(Method method) {
@@ -225,6 +243,8 @@ std::string_view name_of(Method method) {
 }
 
 Result<BlockMask> classify(const Program& program, const Launch& launch, const BlockMask& shape, const ClassifyOptions& options, ClassifyReport* report) try {
+  if (launch.remote != nullptr)
+    if (auto status = check_alignment(program, launch); !status) return std::unexpected(std::move(status.error()));
   Binding binding(program, launch);
   BlockMask mask = shape;
   if (!binding.reads(kOnBatch)) mask.batches = 1;
@@ -243,13 +263,18 @@ Result<BlockMask> classify(const Program& program, const Launch& launch, const B
       continue;
     }
     const Plane plane(binding, plane_number / mask.heads, plane_number % mask.heads, tiles.whole());
-    PlaneClassifier classifier(plane, tiles, options);
-    total.method = std::max(total.method, classifier.method());
-    classifier.run(assembly, total);
+    const auto run = [&]<class Machine>(PlaneClassifier<Machine> classifier) {
+      total.method = std::max(total.method, classifier.method());
+      classifier.run(assembly, total);
+    };
+    if (launch.remote != nullptr) run(PlaneClassifier<DeviceMachine>(plane, tiles, options));
+    else run(PlaneClassifier<RangeMachine>(plane, tiles, options));
   }
   if (options.refine == Refine::Exact) total.kept_pairs = assembly.kept;
   if (report) *report = total;
   return mask;
+} catch (const DeviceFailure& failure) {
+  return std::unexpected(failure.error);
 } catch (const std::bad_alloc&) {
   return std::unexpected(Error{ErrorKind::Environment, "not enough memory for the block mask"});
 } catch (const std::exception& error) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "runtime/tile/device_machine.h"
+
 namespace flexc::tile {
 namespace {
 
@@ -15,17 +17,21 @@ Int split(Int begin, Int end) { return begin + static_cast<Int>(std::bit_ceil(st
 
 }  // namespace
 
-bool descend(const Tiles& tiles, Int r0, Int r1, Int c0, Int c1, RangeMachine& machine, Int budget, Effort& effort, std::vector<Item>& items, std::vector<OpenTile>& open) {
+template <class Machine>
+bool descend(const Tiles& tiles, Int r0, Int r1, Int c0, Int c1, Machine& machine, Int budget, Effort& effort, std::vector<Item>& items, std::vector<OpenTile>& open, Int height) {
   if (r0 >= r1 || c0 >= c1) return true;
   const auto fill = [&](const Node& node, TileKind kind) {
     for (Int row = node.r0; row < node.r1; ++row)
       items.push_back({static_cast<std::uint32_t>(row), static_cast<std::uint32_t>(node.c0), static_cast<std::uint32_t>(node.c1 - node.c0), kind});
   };
-  std::vector<Node> stack{{r0, r1, c0, c1}};
-  Node batch[kLanes];
-  Region regions[kLanes];
+  std::vector<Node> stack, batch(Machine::kLanes);
+  for (Int row = r0, end = r0; row < r1; row = end) {
+    end = height > 0 ? std::min(row + height, r1) : r1;
+    stack.push_back({row, end, c0, c1});
+  }
+  std::vector<Region> regions(Machine::kLanes);
   while (!stack.empty()) {
-    const std::size_t count = std::min(stack.size(), kLanes);
+    const std::size_t count = std::min(stack.size(), Machine::kLanes);
     if (budget < static_cast<Int>(count)) {
       for (const Node& node : stack) fill(node, TileKind::Partial);
       return false;
@@ -36,7 +42,7 @@ bool descend(const Tiles& tiles, Int r0, Int r1, Int c0, Int c1, RangeMachine& m
       stack.pop_back();
       regions[i] = tiles.region(batch[i].r0, batch[i].r1, batch[i].c0, batch[i].c1);
     }
-    const Truth* values = machine.evaluate(regions, count);
+    const Truth* values = machine.evaluate(regions.data(), count);
     effort.evaluations += static_cast<Int>(count);
     for (std::size_t i = 0; i < count; ++i) {
       const Node& node = batch[i];
@@ -62,5 +68,8 @@ bool descend(const Tiles& tiles, Int r0, Int r1, Int c0, Int c1, RangeMachine& m
   }
   return true;
 }
+
+template bool descend(const Tiles&, Int, Int, Int, Int, RangeMachine&, Int, Effort&, std::vector<Item>&, std::vector<OpenTile>&, Int);
+template bool descend(const Tiles&, Int, Int, Int, Int, DeviceMachine&, Int, Effort&, std::vector<Item>&, std::vector<OpenTile>&, Int);
 
 }  // namespace flexc::tile

@@ -40,7 +40,9 @@ class Tiles {
 };
 
 /// Appends the items of tiles [r0, r1) × [c0, c1), in no order; open tiles go to `open`. At most `budget` evaluations; what is left
-/// then is partial. Returns whether the budget was enough.
-bool descend(const Tiles& tiles, Int r0, Int r1, Int c0, Int c1, RangeMachine& machine, Int budget, Effort& effort, std::vector<Item>& items, std::vector<OpenTile>& open);
+/// then is partial. Returns whether the budget was enough. The first rectangles are `height` rows high, or all where it is 0. A
+/// machine is asked about as many regions at once as it has lanes: with many, that is a level of the descent at once.
+template <class Machine>
+bool descend(const Tiles& tiles, Int r0, Int r1, Int c0, Int c1, Machine& machine, Int budget, Effort& effort, std::vector<Item>& items, std::vector<OpenTile>& open, Int height = 0);
 
 }  // namespace flexc::tile

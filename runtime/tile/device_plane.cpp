@@ -32,6 +32,11 @@ void DevicePlane::add_gather(const GatherPlan& plan, DType dtype) {
   Tables tables;
   gather.index[0] = plan.index[0], gather.index[1] = plan.index[1];
   gather.dtype = static_cast<std::uint32_t>(dtype);
+  // Tables that the device made are where they are.
+  const auto as_made = [&](DeviceGather made) {
+    made.index[0] = plan.index[0], made.index[1] = plan.index[1];
+    return made;
+  };
   const auto put_table = [&](const auto& integers, const auto& reals) {
     if (is_float(dtype)) {
       const auto all = flattened(reals);
@@ -48,6 +53,10 @@ void DevicePlane::add_gather(const GatherPlan& plan, DType dtype) {
     case GatherPlan::Kind::Zero: gather.kind = DeviceGather::kZero; break;
     case GatherPlan::Kind::Unknown: gather.kind = DeviceGather::kUnknown; break;
     case GatherPlan::Kind::Line: {
+      if (plan.remote_line) {
+        gather = as_made(plan.remote_line->gather());
+        break;
+      }
       const LineSummary::Tables line = plan.line->tables();
       gather.kind = DeviceGather::kLine;
       gather.data = line.line.view->data;
@@ -62,6 +71,10 @@ void DevicePlane::add_gather(const GatherPlan& plan, DType dtype) {
       break;
     }
     case GatherPlan::Kind::Grid: {
+      if (plan.remote_grid) {
+        gather = as_made(plan.remote_grid->gather());
+        break;
+      }
       const GridSummary::Tables grid = plan.grid->tables();
       gather.kind = DeviceGather::kGrid;
       gather.data = grid.view.data;

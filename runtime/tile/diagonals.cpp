@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "runtime/tile/device_machine.h"
+
 namespace flexc::tile {
 
 bool is_diagonal(const Plane& plane) {
@@ -28,7 +30,8 @@ bool is_diagonal(const Plane& plane) {
   return true;
 }
 
-Int classify_diagonals(const Tiles& tiles, RangeMachine& machine, Verdicts& verdicts, Effort& effort, std::vector<Item>& items, std::vector<OpenTile>& open) {
+template <class Machine>
+Int classify_diagonals(const Tiles& tiles, Machine& machine, Verdicts<Machine>& verdicts, Effort& effort, std::vector<Item>& items, std::vector<OpenTile>& open) {
   const BlockMask& shape = tiles.shape();
   const Int rows = shape.q_len / shape.block_q, columns = shape.kv_len / shape.block_kv;  // whole tiles
   Int kept = 0;
@@ -38,14 +41,15 @@ Int classify_diagonals(const Tiles& tiles, RangeMachine& machine, Verdicts& verd
     std::vector<TileKind> kinds(static_cast<std::size_t>(most - least + 1));
     std::vector<OpenTile> undecided;
     std::vector<Int> diagonal_of;
-    Region regions[kLanes];
+    constexpr auto kLanes = static_cast<Int>(Machine::kLanes);
+    std::vector<Region> regions(Machine::kLanes);
     for (Int first = least; first <= most; first += kLanes) {
-      const auto count = static_cast<std::size_t>(std::min<Int>(kLanes, most - first + 1));
+      const auto count = static_cast<std::size_t>(std::min(kLanes, most - first + 1));
       for (std::size_t i = 0; i < count; ++i) {
         const Int d = first + static_cast<Int>(i), row = std::max<Int>(0, -d), column = std::max<Int>(0, d);
         regions[i] = tiles.region(row, row + 1, column, column + 1);
       }
-      const Truth* values = machine.evaluate(regions, count);
+      const Truth* values = machine.evaluate(regions.data(), count);
       effort.evaluations += static_cast<Int>(count);
       for (std::size_t i = 0; i < count; ++i) {
         const Int d = first + static_cast<Int>(i);
@@ -86,5 +90,8 @@ Int classify_diagonals(const Tiles& tiles, RangeMachine& machine, Verdicts& verd
   descend(tiles, rows, tiles.rows(), 0, tiles.columns(), machine, kIntMax, effort, items, open);
   return kept;
 }
+
+template Int classify_diagonals(const Tiles&, RangeMachine&, Verdicts<RangeMachine>&, Effort&, std::vector<Item>&, std::vector<OpenTile>&);
+template Int classify_diagonals(const Tiles&, DeviceMachine&, Verdicts<DeviceMachine>&, Effort&, std::vector<Item>&, std::vector<OpenTile>&);
 
 }  // namespace flexc::tile

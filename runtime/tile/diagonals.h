@@ -10,6 +10,7 @@ bool is_diagonal(const Plane& plane);
 
 /// Items of all tiles of a plane with square blocks, as descend gives them. Open tiles of whole diagonals are settled by `verdicts`
 /// here; those of cut tiles go to `open`. Returns the pairs kept in partial tiles of whole diagonals (with Refine::Exact).
-Int classify_diagonals(const Tiles& tiles, RangeMachine& machine, Verdicts& verdicts, Effort& effort, std::vector<Item>& items, std::vector<OpenTile>& open);
+template <class Machine>
+Int classify_diagonals(const Tiles& tiles, Machine& machine, Verdicts<Machine>& verdicts, Effort& effort, std::vector<Item>& items, std::vector<OpenTile>& open);
 
 }  // namespace flexc::tile

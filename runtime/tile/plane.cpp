@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/tile/device_machine.h"
 #include "runtime/tile/ranges.h"
 
 namespace flexc::tile {
@@ -68,8 +69,10 @@ Register Plane::add_register(Type type, std::uint8_t depends) {
 Plane::Plane(Binding& binding, Int b, Int h, const Region& whole) : binding_(&binding), b_(b), h_(h), whole_(whole), result_(binding.program.result) {
   // Summaries of lines that only some batch or head reads: planes hold theirs, the binding must not hold all.
   constexpr std::size_t kMostSummaries = 64;
-  if (binding.lines_.size() > kMostSummaries) binding.lines_.clear();
-  if (binding.grids_.size() > kMostSummaries) binding.grids_.clear();
+  const auto bound = [](auto& summaries) {
+    if (summaries.size() > kMostSummaries) summaries.clear();
+  };
+  bound(binding.lines_), bound(binding.grids_), bound(binding.remote_lines_), bound(binding.remote_grids_);
   const Program& program = binding.program;
   PointMachine points(program, binding.analysis, binding.launch);
   points.set_plane(b, h);
@@ -109,15 +112,19 @@ Plane::Plane(Binding& binding, Int b, Int h, const Region& whole) : binding_(&bi
   }
   drop_dead_steps();
   plan_signatures();
-  {
-    RangeMachine machine(*this);
-    machine.evaluate(&whole_, 1);
-    for (const Step& step : steps_)
-      if (types_[step.to] == Type::I64) ranges_[step.to] = machine.integer(step.to, 0);
-  }
+  if (binding.launch.remote != nullptr) find_ranges<DeviceMachine>();
+  else find_ranges<RangeMachine>();
   relate_comparisons();
   split_magnitudes();
   drop_dead_steps();
+}
+
+template <class Machine>
+void Plane::find_ranges() {
+  Machine machine(*this);
+  machine.evaluate(&whole_, 1);
+  for (const Step& step : steps_)
+    if (types_[step.to] == Type::I64) ranges_[step.to] = machine.integer(step.to, 0);
 }
 
 GatherPlan Plane::plan_gather(const Instruction& instruction) {
@@ -145,17 +152,24 @@ GatherPlan Plane::plan_gather(const Instruction& instruction) {
     base += place * view.strides[axis];
   }
   if (count < 2) plan.index[1] = plan.index[0];
+  Remote* const remote = binding_->launch.remote;
+  const auto found = [](auto& summaries, std::tuple<Int, std::uint32_t, Int> place, auto make) {
+    auto& summary = summaries[place];
+    if (!summary) summary = make();
+    return summary;
+  };
   if (count == 1) {
-    auto& line = binding_->lines_[{number, varying[0], base}];
-    if (!line) line = std::make_shared<LineSummary>(Line{&view, base, view.shape[varying[0]], view.strides[varying[0]]}, true);
+    const Line line{&view, base, view.shape[varying[0]], view.strides[varying[0]]};
+    const std::tuple<Int, std::uint32_t, Int> place{number, varying[0], base};
     plan.kind = GatherPlan::Kind::Line;
-    plan.line = line;
+    if (remote != nullptr) plan.remote_line = found(binding_->remote_lines_, place, [&] { return std::make_shared<RemoteLine>(remote->device(), line); });
+    else plan.line = found(binding_->lines_, place, [&] { return std::make_shared<LineSummary>(line, true); });
   } else if (count == 2) {
-    auto& grid = binding_->grids_[{number, varying[0] * static_cast<std::uint32_t>(kMaxRank) + varying[1], base}];
     const Int extents[2] = {view.shape[varying[0]], view.shape[varying[1]]}, strides[2] = {view.strides[varying[0]], view.strides[varying[1]]};
-    if (!grid) grid = std::make_shared<GridSummary>(view, base, extents, strides);
+    const std::tuple<Int, std::uint32_t, Int> place{number, varying[0] * static_cast<std::uint32_t>(kMaxRank) + varying[1], base};
     plan.kind = GatherPlan::Kind::Grid;
-    plan.grid = grid;
+    if (remote != nullptr) plan.remote_grid = found(binding_->remote_grids_, place, [&] { return std::make_shared<RemoteGrid>(remote->device(), view, base, extents, strides); });
+    else plan.grid = found(binding_->grids_, place, [&] { return std::make_shared<GridSummary>(view, base, extents, strides); });
   }
   return plan;
 }
@@ -170,7 +184,11 @@ void Plane::plan_signatures() {
     if (step.op != Opcode::Eq && step.op != Opcode::Ne) continue;
     const Step *a = line_of(step.a), *b = line_of(step.b);
     if (!a || !b) continue;
-    LineSummary &left = *gathers_[a->extra].line, &right = *gathers_[b->extra].line;
+    const auto facts = [&](const Step& gather) -> LineFacts& {
+      const GatherPlan& plan = gathers_[gather.extra];
+      return plan.remote_line ? static_cast<LineFacts&>(*plan.remote_line) : *plan.line;
+    };
+    LineFacts &left = facts(*a), &right = facts(*b);
     if (left.is_sorted() && right.is_sorted()) continue;
     const IntRange values = hull(left.all(), right.all());
     const std::size_t words = word(values.hi) - word(values.lo) < 64 ? 1 : kMaxSignatureWords;

@@ -9,6 +9,7 @@
 
 #include "runtime/tile/analysis.h"
 #include "runtime/tile/points.h"
+#include "runtime/tile/remote.h"
 #include "runtime/tile/summaries.h"
 
 namespace flexc::tile {
@@ -30,11 +31,13 @@ struct LinearCompare {
   std::vector<Term> terms;
 };
 
-/// How a gather is bounded.
+/// How a gather is bounded. A summary is here, or where the capture is.
 struct GatherPlan {
   enum class Kind { Zero, Line, Grid, Unknown } kind = Kind::Unknown;
   std::shared_ptr<LineSummary> line;
   std::shared_ptr<GridSummary> grid;
+  std::shared_ptr<RemoteLine> remote_line;
+  std::shared_ptr<RemoteGrid> remote_grid;
   Register index[2] = {0, 0};
 };
 
@@ -62,8 +65,12 @@ class Binding {
 
  private:
   friend class Plane;
-  std::map<std::tuple<Int, std::uint32_t, Int>, std::shared_ptr<LineSummary>> lines_;
-  std::map<std::tuple<Int, std::uint32_t, Int>, std::shared_ptr<GridSummary>> grids_;
+  template <class Summary>
+  using ByPlace = std::map<std::tuple<Int, std::uint32_t, Int>, std::shared_ptr<Summary>>;  ///< capture, axes, first element
+  ByPlace<LineSummary> lines_;
+  ByPlace<GridSummary> grids_;
+  ByPlace<RemoteLine> remote_lines_;
+  ByPlace<RemoteGrid> remote_grids_;
 };
 
 class Plane {
@@ -99,6 +106,8 @@ class Plane {
   Register add_register(Type type, std::uint8_t depends);
   GatherPlan plan_gather(const Instruction& instruction);
   void plan_signatures();
+  template <class Machine>
+  void find_ranges();
   void relate_comparisons();
   void split_magnitudes();
   void drop_dead_steps();

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <limits>
 
+#include "runtime/tile/remote.h"
+
 namespace flexc::tile {
 namespace {
 
@@ -81,6 +83,12 @@ void PointMachine::gather(const Instruction& instruction, Lanes& to, std::size_t
       const Int place = place_of_index(registers_[indices[axis]].integer[i], view.shape[axis]);
       inside = inside && place >= 0;
       offset += place * view.strides[axis];
+    }
+    if (launch_.remote != nullptr) {
+      if (instruction.op == Opcode::GatherF) to.real[i] = inside ? launch_.remote->real(view, offset) : 0.0f;
+      else if (instruction.op == Opcode::GatherI) to.integer[i] = inside ? launch_.remote->integer(view, offset) : 0;
+      else to.truth[i] = inside && launch_.remote->integer(view, offset) != 0;
+      continue;
     }
     if (instruction.op == Opcode::GatherF) to.real[i] = inside ? load_real(view, offset) : 0.0f;
     else if (instruction.op == Opcode::GatherI) to.integer[i] = inside ? load_integer(view, offset) : 0;

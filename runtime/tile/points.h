@@ -23,6 +23,9 @@ class PointMachine {
   /// The mask at up to kLanes pairs: 0 or 1 each, valid until the next call.
   const std::uint8_t* evaluate(const Int* q_idx, const Int* kv_idx, std::size_t count);
 
+  /// What evaluate runs, in its order: all that positions change.
+  const std::vector<Register>& varying() const { return varying_; }
+
   /// Values at the first pair of the last call, or those that no position changes.
   /// No position changes it.
   bool is_fixed(Register i) const { return (analysis_.depends[i] & (kOnQ | kOnKv | kOnIndex)) == 0; }

@@ -148,7 +148,8 @@ Result<void> check_launch(const Program& program, const Launch& launch) {
     const TensorView& view = launch.captures[number];
     if (view.dtype != program.captures[number].dtype || view.rank() != program.captures[number].rank || view.strides.size() != view.rank())
       return failure(fmt::format("capture {} has another type", number));
-    if (view.memory != MemoryKind::Host || (view.data == nullptr && view.element_count() > 0)) return failure(fmt::format("capture {} cannot be read", number));
+    const bool in_place = view.memory == (launch.remote != nullptr ? MemoryKind::Cuda : MemoryKind::Host);
+    if (!in_place || (view.data == nullptr && view.element_count() > 0)) return failure(fmt::format("capture {} cannot be read", number));
   }
   return {};
 }

@@ -64,6 +64,8 @@ Result<Program> deserialize(std::span<const std::byte> bytes);
 /// Readable text, one instruction a line.
 std::string print(const Program& program);
 
+class Remote;
+
 /// What a program reads beside positions: one entry a capture and a param, in the program's order. Borrows the captures.
 struct Launch {
   std::vector<TensorView> captures;  ///< those that the program does not read may be absent
@@ -74,6 +76,7 @@ struct Launch {
   std::vector<Param> params;
   std::array<std::int64_t, kSymbols> symbols{};
   std::vector<std::int64_t> fresh_dims;
+  Remote* remote = nullptr;  ///< the captures are in a device's memory, and read through this (remote.h)
 };
 
 /// Whether the launch fits the program: counts, dtypes, ranks.

@@ -11,6 +11,7 @@ namespace flexc::tile {
 /// Not thread-safe; borrows the plane.
 class RangeMachine {
  public:
+  static constexpr std::size_t kLanes = tile::kLanes;
   explicit RangeMachine(const Plane& plane);
 
   /// Which values the mask takes on up to kLanes regions; valid until the next call.

@@ -21,8 +21,21 @@ struct Line {
 /// Number of words of a signature: bit (value mod 64·words) is set for each value that occurs.
 inline constexpr std::size_t kMaxSignatureWords = 16;
 
+/// What binding a plane asks of a line, wherever its elements and tables are.
+class LineFacts {
+ public:
+  virtual ~LineFacts() = default;
+  /// Sorted lines need no signatures: ranges that meet share a value.
+  virtual bool is_sorted() const = 0;
+  /// Bounds of all elements of an integer line; [0, 0] of an empty one.
+  virtual IntRange all() const = 0;
+  /// Makes signatures of `words` words a run (a power of two).
+  virtual void add_signatures(std::size_t words) = 0;
+  virtual std::size_t signature_words() const = 0;
+};
+
 /// Bounds of any stretch of a line. Building reads each element once; a question reads at most two runs of elements.
-class LineSummary {
+class LineSummary final : public LineFacts {
  public:
   LineSummary(const Line& line, bool with_signatures);
 
@@ -33,13 +46,11 @@ class LineSummary {
   IntRange integers_at(IntRange index) const;
   FloatRange reals_at(IntRange index) const;
 
-  /// Sorted lines need no signatures: ranges that meet share a value.
-  bool is_sorted() const { return sorted_; }
-  IntRange all() const { return line_.extent > 0 ? integers(0, line_.extent - 1) : IntRange{0, 0}; }
+  bool is_sorted() const override { return sorted_; }
+  IntRange all() const override { return line_.extent > 0 ? integers(0, line_.extent - 1) : IntRange{0, 0}; }
   bool covers(IntRange index) const { return index.lo >= 0 && index.hi < line_.extent; }
-  /// Makes signatures of `words` words a run (a power of two).
-  void add_signatures(std::size_t words);
-  std::size_t signature_words() const { return words_; }
+  void add_signatures(std::size_t words) override;
+  std::size_t signature_words() const override { return words_; }
   /// ORs the signature of first…last into `to`.
   void signature(Int first, Int last, Word* to) const;
 

@@ -14,34 +14,36 @@ TileKind kind_of(Truth seen) { return seen == kTrue ? TileKind::Full : seen == k
 
 }  // namespace
 
-Verdicts::Verdicts(const Plane& plane, RangeMachine& ranges, Refine refine)
-    : ranges_(ranges), points_(plane.binding().program, plane.binding().analysis, plane.binding().launch), refine_(refine) {
-  points_.set_plane(plane.b(), plane.h());
-}
+template <class Machine>
+Verdicts<Machine>::Verdicts(const Plane& plane, Machine& ranges, Refine refine) : ranges_(ranges), points_(plane, ranges), refine_(refine), q_(kLanes), k_(kLanes), tile_(kLanes) {}
 
-void Verdicts::settle(std::vector<OpenTile>& tiles) {
+template <class Machine>
+void Verdicts<Machine>::settle(std::vector<OpenTile>& tiles) {
   if (refine_ == Refine::None) return;  // partial, which is sound
   if (refine_ == Refine::Exact) return count_pairs(tiles);
   sample(tiles);
   bisect(tiles);
 }
 
-void Verdicts::add_pair(std::size_t tile, Int q, Int k) {
+template <class Machine>
+void Verdicts<Machine>::add_pair(std::size_t tile, Int q, Int k) {
   q_[pairs_] = q, k_[pairs_] = k, tile_[pairs_] = tile;
   ++pairs_;
 }
 
+template <class Machine>
 template <class Seen>
-void Verdicts::flush_pairs(Seen seen) {
+void Verdicts<Machine>::flush_pairs(Seen seen) {
   if (pairs_ == 0) return;
-  const std::uint8_t* kept = points_.evaluate(q_, k_, pairs_);
+  const std::uint8_t* kept = points_.evaluate(q_.data(), k_.data(), pairs_);
   for (std::size_t i = 0; i < pairs_; ++i) seen(tile_[i], kept[i] != 0);
   effort.pair_evaluations += static_cast<Int>(pairs_);
   pairs_ = 0;
 }
 
 /// Corners first, the off-diagonal ones before: most tiles of most masks show both values there. Then the rest of a 3 × 3 grid.
-void Verdicts::sample(std::vector<OpenTile>& tiles) {
+template <class Machine>
+void Verdicts<Machine>::sample(std::vector<OpenTile>& tiles) {
   const auto note = [&](std::size_t tile, bool kept) { tiles[tile].seen |= kept ? kTrue : kFalse; };
   constexpr int kRounds[][4][2] = {{{0, 2}, {2, 0}}, {{0, 0}, {2, 2}}, {{1, 1}, {0, 1}, {1, 0}, {1, 2}}, {{2, 1}}};
   constexpr int kCounts[] = {2, 2, 4, 1};
@@ -60,7 +62,8 @@ void Verdicts::sample(std::vector<OpenTile>& tiles) {
 }
 
 /// Tiles that showed one value: halves that are proved show theirs; a tile all of whose parts are proved is what they are.
-void Verdicts::bisect(std::vector<OpenTile>& tiles) {
+template <class Machine>
+void Verdicts<Machine>::bisect(std::vector<OpenTile>& tiles) {
   std::vector<Part> parts, next;
   std::vector<bool> open(tiles.size(), false);
   const auto halve = [](std::vector<Part>& to, std::size_t tile, const Region& region) {
@@ -75,8 +78,8 @@ void Verdicts::bisect(std::vector<OpenTile>& tiles) {
   for (std::size_t tile = 0; tile < tiles.size(); ++tile)
     if (tiles[tile].seen != kEither && !is_pair(tiles[tile].region)) halve(parts, tile, tiles[tile].region);
   const auto note = [&](std::size_t tile, bool kept) { tiles[tile].seen |= kept ? kTrue : kFalse; };
-  Region regions[kLanes];
-  std::size_t place[kLanes];
+  std::vector<Region> regions(kLanes);
+  std::vector<std::size_t> place(kLanes);
   for (int level = 1; level <= kLevels && !parts.empty(); ++level) {
     next.clear();
     for (std::size_t at = 0; at < parts.size();) {
@@ -87,7 +90,7 @@ void Verdicts::bisect(std::vector<OpenTile>& tiles) {
         place[count++] = at;
       }
       if (count == 0) continue;
-      const Truth* values = ranges_.evaluate(regions, count);
+      const Truth* values = ranges_.evaluate(regions.data(), count);
       effort.evaluations += static_cast<Int>(count);
       std::size_t undecided = 0;
       for (std::size_t i = 0; i < count; ++i) {
@@ -112,12 +115,13 @@ void Verdicts::bisect(std::vector<OpenTile>& tiles) {
   for (std::size_t tile = 0; tile < tiles.size(); ++tile) tiles[tile].kind = open[tile] ? TileKind::Partial : kind_of(tiles[tile].seen);
 }
 
-void Verdicts::count_pairs(std::vector<OpenTile>& tiles) {
+template <class Machine>
+void Verdicts<Machine>::count_pairs(std::vector<OpenTile>& tiles) {
   const auto note = [&](std::size_t tile, bool kept) { tiles[tile].kept += kept; };
   std::vector<Part> stack;
   for (std::size_t tile = tiles.size(); tile-- > 0;) stack.push_back({tile, tiles[tile].region});
-  Part batch[kLanes];
-  Region regions[kLanes];
+  std::vector<Part> batch(kLanes);
+  std::vector<Region> regions(kLanes);
   while (!stack.empty()) {
     std::size_t count = 0;
     while (!stack.empty() && count < kLanes) {
@@ -125,7 +129,7 @@ void Verdicts::count_pairs(std::vector<OpenTile>& tiles) {
       regions[count++] = stack.back().region;
       stack.pop_back();
     }
-    const Truth* values = ranges_.evaluate(regions, count);
+    const Truth* values = ranges_.evaluate(regions.data(), count);
     effort.evaluations += static_cast<Int>(count);
     for (std::size_t i = 0; i < count; ++i) {
       const Region& at = regions[i];
@@ -151,5 +155,8 @@ void Verdicts::count_pairs(std::vector<OpenTile>& tiles) {
     tile.kind = tile.kept == 0 ? TileKind::Empty : tile.kept == pairs ? TileKind::Full : TileKind::Partial;
   }
 }
+
+template class Verdicts<RangeMachine>;
+template class Verdicts<DeviceMachine>;
 
 }  // namespace flexc::tile

@@ -1,9 +1,12 @@
 // The verdict on a single tile that no proof settled: sample pairs, then halves of it, four levels down or down to single pairs.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "flexc/block_mask.h"
+#include "runtime/tile/device_machine.h"
+#include "runtime/tile/device_pairs.h"
 #include "runtime/tile/points.h"
 #include "runtime/tile/ranges.h"
 
@@ -32,10 +35,37 @@ struct OpenTile {
   Int kept = 0;    ///< pairs kept, with Refine::Exact
 };
 
+/// The mask at single pairs, at most Machine::kLanes at once: 0 or 1 each, valid until the next call.
+template <class Machine>
+class Pairs;
+template <>
+class Pairs<RangeMachine> {
+ public:
+  Pairs(const Plane& plane, RangeMachine&) : points_(plane.binding().program, plane.binding().analysis, plane.binding().launch) { points_.set_plane(plane.b(), plane.h()); }
+  const std::uint8_t* evaluate(const Int* q_idx, const Int* kv_idx, std::size_t count) { return points_.evaluate(q_idx, kv_idx, count); }
+
+ private:
+  PointMachine points_;
+};
+template <>
+class Pairs<DeviceMachine> {
+ public:
+  Pairs(const Plane& plane, DeviceMachine&) : plane_(plane) {}
+  const std::uint8_t* evaluate(const Int* q_idx, const Int* kv_idx, std::size_t count) {
+    if (!pairs_) pairs_.emplace(plane_);  // refine=none looks at none
+    return pairs_->evaluate(q_idx, kv_idx, count);
+  }
+
+ private:
+  const Plane& plane_;
+  std::optional<DevicePairs> pairs_;
+};
+
 /// Settles tiles of one plane. Not thread-safe; borrows the plane.
+template <class Machine>
 class Verdicts {
  public:
-  Verdicts(const Plane& plane, RangeMachine& ranges, Refine refine);
+  Verdicts(const Plane& plane, Machine& ranges, Refine refine);
   void settle(std::vector<OpenTile>& tiles);
   Effort effort;
 
@@ -51,12 +81,13 @@ class Verdicts {
   template <class Seen>
   void flush_pairs(Seen seen);
 
-  RangeMachine& ranges_;
-  PointMachine points_;
+  static constexpr std::size_t kLanes = Machine::kLanes;
+  Machine& ranges_;
+  Pairs<Machine> points_;
   Refine refine_;
   std::size_t pairs_ = 0;
-  Int q_[kLanes], k_[kLanes];
-  std::size_t tile_[kLanes];
+  std::vector<Int> q_, k_;
+  std::vector<std::size_t> tile_;
 };
 
 }  // namespace flexc::tile

@@ -1,8 +1,7 @@
 // The range interpreter for one thread: a plane's program over one region, register by register, with the range functions of the host's (interval.h,
 // float_range.h). runtime/tile/ranges.cpp does the same for many regions at once; tests/tile compares the two bit by bit.
 #pragma once
-#include "templates/tile/gathers.h"
-#include "templates/tile/verdicts.h"
+#include "templates/tile/elements.h"
 
 namespace flexc::tile {
 
@@ -24,33 +23,6 @@ struct ThreadRegisters {
 
 /// What runtime/tile/summaries.h answers, from its tables.
 namespace summaries {
-
-// Numbers of flexc::DType.
-inline constexpr std::uint32_t kF32 = 0, kF16 = 1, kBF16 = 2, kI32 = 3, kI64 = 4, kBool = 6;
-
-inline bool is_float(std::uint32_t dtype) { return dtype <= kBF16; }
-
-inline float widen_f16(std::uint32_t half) {
-  const std::uint32_t sign = (half & 0x8000u) << 16, exponent = half >> 10 & 31u, fraction = half & 0x3ffu;
-  if (exponent == 31) return std::bit_cast<float>(sign | 0x7f800000u | fraction << 13);
-  if (exponent != 0) return std::bit_cast<float>(sign | (exponent + 112) << 23 | fraction << 13);
-  const float small = static_cast<float>(fraction) * 0x1p-24f;  // exact
-  return sign != 0 ? -small : small;
-}
-
-inline IntRange element_of(const DeviceGather& gather, Int offset, IntRange*) {
-  Int value = 0;
-  if (gather.dtype == kI32) value = static_cast<const std::int32_t*>(gather.data)[offset];
-  else if (gather.dtype == kI64) value = static_cast<const Int*>(gather.data)[offset];
-  else if (gather.dtype == kBool) value = static_cast<const std::uint8_t*>(gather.data)[offset] != 0;
-  else value = static_cast<const std::uint8_t*>(gather.data)[offset];
-  return {value, value};
-}
-inline FloatRange element_of(const DeviceGather& gather, Int offset, FloatRange*) {
-  if (gather.dtype == kF32) return point(static_cast<const float*>(gather.data)[offset]);
-  const std::uint32_t half = static_cast<const std::uint16_t*>(gather.data)[offset];
-  return point(gather.dtype == kF16 ? widen_f16(half) : std::bit_cast<float>(half << 16));
-}
 
 /// Elements first…last of a line: two entries of the sparse table, and single elements at its ends.
 template <class Range>

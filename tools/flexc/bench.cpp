@@ -37,7 +37,7 @@ double seconds_since(std::chrono::steady_clock::time_point start) { return std::
 class BenchVerb final : public Verb {
  public:
   explicit BenchVerb(CLI::App& parent) {
-    app = parent.add_subcommand("bench", "Measure how fast a variant runs and compiles");
+    app = add_verb(parent, "bench", "Measure how fast a variant runs and compiles");
     variant_.add_to(*app);
     random_.add_to(*app, "Shape of q, k and v, which are drawn (and a gallery entry's captures)");
     bindings_.add_to(*app);
@@ -50,7 +50,7 @@ class BenchVerb final : public Verb {
     add_switch(*app, "--pin", pin_, "Keep each thread on a CPU of its own");
     add_text(*app, "--compare", compare_, "PYTHON", "Time PyTorch's FlexAttention and SDPA too, with this Python, call by call in turn");
     add_switch(*app, "--json", json_, "Print as JSON");
-    app->footer(
+    add_footer(*app,
         "gflops counts 2 (D + DV) operations a kept pair, in every batch and query head: one multiplication and one addition an element in q.k and in p.v,\n"
         "nothing for the mods, the softmax and what is removed. Kept pairs are counted exactly, by mask_mod. It is taken from the median time.\n"
         "compile_s is the time from the text to loadable code in a fresh process with an empty cache, the compiler's libraries opened in it; process start\n"

@@ -31,16 +31,16 @@ std::string count_text(std::size_t entries) { return fmt::format("{} {}", entrie
 class CacheVerb final : public Verb {
  public:
   explicit CacheVerb(CLI::App& parent) {
-    app = parent.add_subcommand("cache", "List, show, verify or clear what was compiled before and is kept on disk");
-    list_ = app->add_subcommand("list", "One line an entry: name, kind, size, last use");
+    app = add_verb(parent, "cache", "List, show, verify or clear what was compiled before and is kept on disk");
+    list_ = add_verb(*app, "list", "One line an entry: name, kind, size, last use");
     add_switch(*list_, "--json", json_, "Print as JSON");
-    show_ = app->add_subcommand("show", "Print an entry's key: the variant's normal form, the options, and what compiled it");
-    add_text(*show_, "NAME", name_, "", "The entry's name, or the beginning of it")->required();
-    verify_ = app->add_subcommand("verify", "Read every entry; remove and name those that fail (exit 1 if any did)");
+    show_ = add_verb(*app, "show", "Print an entry's key: the variant's normal form, the options, and what compiled it");
+    add_required_text(*show_, "NAME", name_, "", "The entry's name, or the beginning of it");
+    verify_ = add_verb(*app, "verify", "Read every entry; remove and name those that fail (exit 1 if any did)");
     add_switch(*verify_, "--json", json_, "Print as JSON");
-    clear_ = app->add_subcommand("clear", "Remove all entries");
-    app->require_subcommand(1);
-    app->footer(
+    clear_ = add_verb(*app, "clear", "Remove all entries");
+    require_verb(*app);
+    add_footer(*app,
         "The directory is $FLEXC_CACHE_DIR, else $XDG_CACHE_HOME/flexc, else $HOME/.cache/flexc.\n\n"
         "Examples:\n"
         "  flexc cache list\n"
@@ -50,9 +50,9 @@ class CacheVerb final : public Verb {
   int run() override {
     DiskCache cache({.directory = {}, .warn = [](std::string_view text) { print_warning(text); }});
     if (!cache.usable()) throw Failure(ErrorKind::Environment, "the cache cannot be used");
-    if (list_->parsed()) return list(cache);
-    if (show_->parsed()) return show(cache);
-    if (verify_->parsed()) return verify(cache);
+    if (is_given(*list_)) return list(cache);
+    if (is_given(*show_)) return show(cache);
+    if (is_given(*verify_)) return verify(cache);
     const std::size_t removed = cache.clear();
     print_result(fmt::format("{}: {} files removed\n", cache.directory(), removed));
     return kExitDone;

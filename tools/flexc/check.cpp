@@ -29,11 +29,11 @@ std::string text_of(const Variant::Capture& capture) {
 class CheckVerb final : public Verb {
  public:
   explicit CheckVerb(CLI::App& parent) {
-    app = parent.add_subcommand("check", "Check a variant's text: syntax, names, types, limits");
+    app = add_verb(parent, "check", "Check a variant's text: syntax, names, types, limits");
     variant_.add_to(*app);
     add_switch(*app, "--list-codes", list_codes_, "Print every diagnostic code instead");
     add_switch(*app, "--json", json_, "Print what the variant has, and all diagnostics, as JSON");
-    app->footer(
+    add_footer(*app,
         "Diagnostics go to standard error; exit 1 if there are errors.\n\n"
         "Examples:\n"
         "  flexc check my.flex\n"

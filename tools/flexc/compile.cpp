@@ -31,19 +31,19 @@ std::vector<std::string> split(std::string_view option, const std::string& list)
 class CompileVerb final : public Verb {
  public:
   explicit CompileVerb(CLI::App& parent) {
-    app = parent.add_subcommand("compile", "Compile variants ahead of time, into a bundle that loads without a compiler");
-    app->add_option("variants", variants_, "Files, gallery entries, - for standard input")->type_name("VARIANT");
+    app = add_verb(parent, "compile", "Compile variants ahead of time, into a bundle that loads without a compiler");
+    add_operands(*app, "variants", variants_, "VARIANT", "Files, gallery entries, - for standard input");
     add_text(*app, "--score", score_, "EXPR", "A variant of expressions instead: its score");
     add_text(*app, "--mask", mask_, "EXPR", "A variant of expressions instead: its mask");
     add_texts(*app, "--const", consts_, "NAME=X", "Replace a const of the variants; may be repeated");
-    add_text(*app, "--dtype", dtypes_, "D[,D]", "Types of q, k, v: f32, f16, bf16")->required();
-    add_text(*app, "--head-dim", head_dims_, "N[,N]", "Head dims")->required();
+    add_required_text(*app, "--dtype", dtypes_, "D[,D]", "Types of q, k, v: f32, f16, bf16");
+    add_required_text(*app, "--head-dim", head_dims_, "N[,N]", "Head dims");
     add_text(*app, "--features", features_, "NAME[,NAME]", "Outputs and inputs of calls: lse, max_scores, sink (default lse)");
     add_text(*app, "--device", device_, "cpu|cuda|all", "What hosts may run the kernels on (default all)");
     add_switch(*app, "--require-cuda", require_cuda_, "Fail where a dtype and head dim cannot have its CUDA kernel; without it, a warning. --device cuda always does");
-    add_text(*app, "-o,--output", output_, "F.flexb", "The bundle; a C header F.h is written beside it")->required();
+    add_required_text(*app, "-o,--output", output_, "F.flexb", "The bundle; a C header F.h is written beside it");
     add_switch(*app, "--json", json_, "Describe what was written as JSON");
-    app->footer(
+    add_footer(*app,
         "Both files appear whole or not at all. docs/aot.md shows the host's side.\n\n"
         "Examples:\n"
         "  flexc compile causal alibi my.flex --dtype f32,bf16 --head-dim 64,128 -o attention.flexb\n"

@@ -41,9 +41,9 @@ std::vector<DeviceState> try_devices() {
 class DoctorVerb final : public Verb {
  public:
   explicit DoctorVerb(CLI::App& parent) {
-    app = parent.add_subcommand("doctor", "Say what this machine has and which devices work");
+    app = add_verb(parent, "doctor", "Say what this machine has and which devices work");
     add_switch(*app, "--json", json_, "Print as JSON");
-    app->footer("Example:\n  flexc doctor");
+    add_footer(*app, "Example:\n  flexc doctor");
   }
 
   int run() override {

@@ -24,10 +24,10 @@ struct Left {
 class ExplainVerb final : public Verb {
  public:
   explicit ExplainVerb(CLI::App& parent) {
-    app = parent.add_subcommand("explain", "Say how a variant's score and mask are computed, and which tiles of the mask no proof settles");
+    app = add_verb(parent, "explain", "Say how a variant's score and mask are computed, and which tiles of the mask no proof settles");
     problem_.add_to(*app, kDefaultShape);
     add_switch(*app, "--json", json_, "Print as JSON");
-    app->footer(
+    add_footer(*app,
         "A tile is undecided where it is called partial and is not: it costs time, and no answer changes. Tiles are compared with those of an exact\n"
         "refinement, which looks at every pair that no proof settles. Expressions are those of the mask after the rewrites (flexc emit --stage tile).\n"
         "Without the captures of a variant of your own, what depends on their values is left out.\n\n"

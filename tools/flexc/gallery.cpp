@@ -17,20 +17,20 @@ namespace {
 class GalleryVerb final : public Verb {
  public:
   explicit GalleryVerb(CLI::App& parent) {
-    app = parent.add_subcommand("gallery", "List the variants that ship with flexc, or show one");
-    list_ = app->add_subcommand("list", "One line an entry");
+    app = add_verb(parent, "gallery", "List the variants that ship with flexc, or show one");
+    list_ = add_verb(*app, "list", "One line an entry");
     add_switch(*list_, "--json", json_, "Print name, description and example of each as JSON");
-    show_ = app->add_subcommand("show", "Print an entry's text");
-    add_text(*show_, "NAME", name_, "", "The entry")->required();
-    app->require_subcommand(1);
-    app->footer(
+    show_ = add_verb(*app, "show", "Print an entry's text");
+    add_required_text(*show_, "NAME", name_, "", "The entry");
+    require_verb(*app);
+    add_footer(*app,
         "Examples:\n"
         "  flexc gallery list\n"
         "  flexc gallery show alibi > my.flex");
   }
 
   int run() override {
-    if (show_->parsed()) return show();
+    if (is_given(*show_)) return show();
     if (json_) {
       nlohmann::ordered_json json = nlohmann::ordered_json::array();
       for (const GalleryEntry& entry : gallery()) json.push_back({{"name", entry.name}, {"description", entry.description}, {"example", entry.example}});

@@ -20,14 +20,14 @@ constexpr double kRepeatBelow = 0.05;  // seconds; a slower build is timed once
 class MaskVerb final : public Verb {
  public:
   explicit MaskVerb(CLI::App& parent) {
-    app = parent.add_subcommand("mask", "Show which tiles a mask leaves empty, partial and full");
+    app = add_verb(parent, "mask", "Show which tiles a mask leaves empty, partial and full");
     problem_.add_to(*app);
     add_text(*app, "--refine", refine_text_, "none|default|exact", "How far to refine (default: default)");
     add_text(*app, "--out", out_, "F.npy", "Write the map: u8 [b or 1, h or 1, q-blocks, kv-blocks], 0 empty, 1 partial, 2 full");
     add_text(*app, "--png", png_, "F.png", "Write a picture");
     add_text(*app, "--svg", svg_, "F.svg", "Write a drawing");
     add_switch(*app, "--json", json_, "Print counts as JSON instead of a summary and a picture");
-    app->footer(
+    add_footer(*app,
         "A gallery entry makes the captures that are not given.\n\n"
         "Examples:\n"
         "  flexc mask causal --shape 1,1,2048,2048\n"

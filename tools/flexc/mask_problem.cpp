@@ -12,8 +12,8 @@ void MaskProblem::add_to(CLI::App& app, std::string_view default_shape) {
   default_shape_ = default_shape;
   variant.add_to(app);
   const std::string otherwise = default_shape.empty() ? "" : fmt::format("; default {}", default_shape);
-  CLI::Option* const option = add_text(app, "--shape", shape_text, std::string(kShapeForm), fmt::format("Batch, heads, queries, keys, key heads (default: as heads){}", otherwise));
-  if (default_shape.empty()) option->required();
+  const auto add = default_shape.empty() ? add_required_text : add_text;
+  add(app, "--shape", shape_text, std::string(kShapeForm), fmt::format("Batch, heads, queries, keys, key heads (default: as heads){}", otherwise));
   bindings.add_to(app);
   positions.add_to(app);
   seed.add_to(app, "Seed of a gallery entry's own captures (default 0)");

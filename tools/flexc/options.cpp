@@ -112,19 +112,6 @@ std::map<std::string, std::string, std::less<>> parse_bindings(std::string_view 
   return bindings;
 }
 
-CLI::Option* add_text(CLI::App& app, const std::string& name, std::optional<std::string>& target, const std::string& form, const std::string& help) {
-  CLI::Option* option = app.add_option_function<std::string>(name, [&target](const std::string& text) { target = text; }, help);
-  return option->type_name(form);
-}
-
-CLI::Option* add_texts(CLI::App& app, const std::string& name, std::vector<std::string>& target, const std::string& form, const std::string& help) {
-  return app.add_option(name, target, help)->type_name(form)->allow_extra_args(false)->expected(1, CLI::detail::expected_max_vector_size);
-}
-
-CLI::Option* add_switch(CLI::App& app, const std::string& name, bool& target, const std::string& help) {
-  return app.add_flag(name, target, help)->multi_option_policy(CLI::MultiOptionPolicy::Throw)->disable_flag_override();
-}
-
 void VariantOptions::add_to(CLI::App& app) {
   add_text(app, "VARIANT", variant, "", "A .flex file, - for standard input, or the name of a gallery entry");
   add_text(app, "--score", score, "EXPR", "In place of VARIANT: the new score, an expression over score b h q_idx kv_idx");

@@ -1,8 +1,6 @@
 // Options that several verbs share, and the parsing of their values. All of it is checked before any work begins.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -12,6 +10,7 @@
 
 #include "flexc/dtype.h"
 #include "flexc/flexc.h"
+#include "tools/flexc/command_line.h"
 
 namespace flexc::cli {
 
@@ -22,12 +21,6 @@ std::vector<std::int64_t> parse_integers(std::string_view option, std::string_vi
 double parse_number(std::string_view option, std::string_view text);
 /// NAME=X, each name once.
 std::map<std::string, std::string, std::less<>> parse_bindings(std::string_view option, const std::vector<std::string>& texts);
-
-/// An option that takes one value, as text, at most once; absent where it was not given.
-CLI::Option* add_text(CLI::App& app, const std::string& name, std::optional<std::string>& target, const std::string& form, const std::string& help);
-/// An option that may be repeated, one value each.
-CLI::Option* add_texts(CLI::App& app, const std::string& name, std::vector<std::string>& target, const std::string& form, const std::string& help);
-CLI::Option* add_switch(CLI::App& app, const std::string& name, bool& target, const std::string& help);
 
 /// VARIANT, or --score and --mask; --const.
 struct VariantOptions {

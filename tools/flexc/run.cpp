@@ -64,7 +64,7 @@ std::string line_of(std::string_view name, const TensorView& tensor) {
 class RunVerb final : public Verb {
  public:
   explicit RunVerb(CLI::App& parent) {
-    app = parent.add_subcommand("run", "Run attention with a variant");
+    app = add_verb(parent, "run", "Run attention with a variant");
     variant_.add_to(*app);
     add_text(*app, "--q", q_, "F", "Queries [B, H, Q, D]: FILE.npy or FILE.safetensors:TENSOR");
     add_text(*app, "--k", k_, "F", "Keys [B or 1, HKV, KV, D]");
@@ -82,7 +82,7 @@ class RunVerb final : public Verb {
     add_text(*app, "--lse", lse_, "F.npy", "Write the log-sum-exp of each row");
     add_text(*app, "--max-scores", max_scores_, "F.npy", "Write the largest kept score of each row");
     add_switch(*app, "--json", json_, "Print the summary as JSON");
-    app->footer(
+    add_footer(*app,
         "Without --out, --lse and --max-scores a summary is printed.\n\n"
         "Examples:\n"
         "  flexc run causal --random 1,8,8,512,512,64,64\n"

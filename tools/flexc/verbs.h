@@ -1,9 +1,9 @@
 // The verbs: each adds itself to the parser, and runs once the command line has been parsed.
 #pragma once
 
-#include <CLI/CLI.hpp>
-
 #include <memory>
+
+#include "tools/flexc/command_line.h"
 
 namespace flexc::cli {
 

@@ -29,13 +29,13 @@ def main():
     print("# A GPU session of flexc\n")
     if rehearsal:
         print("**REHEARSAL: a stand-in driver and the host model; nothing here was measured on a GPU.**\n")
-    micro, cases = [x for x in found if "micro" in x], [x for x in found if "case" in x]
-    print(f"Micro-tests: {sum(x['ok'] for x in micro)} of {len(micro)} as the host model. Cases: {sum(x['ok'] for x in cases)} of {len(cases)} within both rules, two runs bitwise equal.\n")
-    if any(not x["ok"] for x in micro + cases):
+    micro, cases, masks = [x for x in found if "micro" in x], [x for x in found if "case" in x], [x for x in found if "mask" in x]
+    print(f"Micro-tests: {sum(x['ok'] for x in micro)} of {len(micro)} as the host model. Cases: {sum(x['ok'] for x in cases)} of {len(cases)} within both rules, two runs bitwise equal. Masks of captures on the GPU: {sum(x['ok'] for x in masks)} of {len(masks)} as the host's.\n")
+    if any(not x["ok"] for x in micro + cases + masks):
         print("| differs | what |\n| --- | --- |")
-        for x in micro + cases:
+        for x in micro + cases + masks:
             if not x["ok"]:
-                print(f"| {x.get('micro', x.get('case'))} | {json.dumps({k: v for k, v in x.items() if k not in ('ok', 'micro', 'case')})} |")
+                print(f"| {x.get('micro', x.get('case', x.get('mask')))} | {json.dumps({k: v for k, v in x.items() if k not in ('ok', 'micro', 'case', 'mask')})} |")
         print()
     benches = [x for x in found if "bench" in x and "median_ms" in x]
     if benches and not rehearsal:

@@ -1,5 +1,5 @@
 // flexc_gpu_runner: runs a kit on a machine with a GPU. It needs libc and the CUDA driver, and nothing else.
-//   runner probe | micro KIT | case KIT NAME | bench KIT NAME B,H,HKV,Q,KV [REPEATS]
+//   runner probe | micro KIT | case KIT NAME | mask KIT NAME | bench KIT NAME B,H,HKV,Q,KV [REPEATS]
 // Prints one JSON object a line. Exit status: 0 all is as expected, 1 something differs, 2 usage, 3 no GPU or no driver.
 #include <algorithm>
 #include <cmath>
@@ -13,6 +13,7 @@
 #include "flexc/random.h"
 #include "runtime/cuda/driver.h"
 #include "tools/gpu_kit/case_file.h"
+#include "tools/gpu_kit/mask_case.h"
 #include "tools/gpu_kit/micro_arguments.h"
 
 namespace {
@@ -244,14 +245,15 @@ std::vector<std::int64_t> numbers(const std::string& list) {
 int main(int count, char** words) {
   const std::vector<std::string> arguments(words + 1, words + count);
   const std::string verb = arguments.empty() ? "" : arguments[0];
-  const bool known = (verb == "probe" && count == 2) || (verb == "micro" && count == 3) || (verb == "case" && count == 4) || (verb == "bench" && (count == 5 || count == 6));
+  const bool known = (verb == "probe" && count == 2) || (verb == "micro" && count == 3) || ((verb == "case" || verb == "mask") && count == 4) || (verb == "bench" && (count == 5 || count == 6));
   if (!known) {
-    std::cerr << "usage: flexc_gpu_runner probe | micro KIT | case KIT NAME | bench KIT NAME B,H,HKV,Q,KV [REPEATS]\n";
+    std::cerr << "usage: flexc_gpu_runner probe | micro KIT | case KIT NAME | mask KIT NAME | bench KIT NAME B,H,HKV,Q,KV [REPEATS]\n";
     return kExitUsage;
   }
   const Gpu gpu;
   if (verb == "micro") return run_micro(gpu, arguments[1]);
   if (verb == "case") return run_case(gpu, arguments[1], arguments[2]);
+  if (verb == "mask") return take(kit::run_mask(gpu.driver, arguments[1], arguments[2])) ? 0 : kExitDiffers;
   if (verb == "bench") {
     const auto shape = numbers(arguments[3]);
     if (shape.size() != 5) give_up({ErrorKind::Usage, "a shape is B,H,HKV,Q,KV"});

@@ -18,15 +18,18 @@
 #include "compiler/host/hopper_forms.h"
 #include "compiler/host/ir_library.h"
 #include "compiler/host/model_kernel.h"
+#include "compiler/host/tile_programs.h"
 #include "compiler/host/variant_impl.h"
 #include "flexc/dsl/evaluate.h"
 #include "flexc/gallery.h"
 #include "flexc/random.h"
 #include "runtime/cuda/device_templates.h"
 #include "runtime/cuda/nvrtc.h"
+#include "runtime/cuda/tile_kernels.h"
 #include "templates/model/forward_plan.h"
 #include "templates/model/simulator.h"
 #include "tools/gpu_kit/case_file.h"
+#include "tools/gpu_kit/mask_case.h"
 #include "tools/gpu_kit/micro_arguments.h"
 
 namespace {
@@ -35,6 +38,8 @@ using namespace flexc;
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kSeed = 5;
+constexpr std::int64_t kMaskLength = 4096;
+constexpr const char* kMaskEntry = "document";  // in every kit: a mask that reads a capture at positions
 constexpr std::int64_t kBatch = 1, kHeads = 2, kKvHeads = 1, kQLen = 139, kKvLen = 219;  // the whole gallery fits into the kit
 // ANCHORS: twice the error of an eager computation in the same dtype, three times with softcap; 1.1 times its mean error.
 constexpr double kFactor = 2, kSoftcapFactor = 3, kMeanFactor = 1.1, kLseError = 1e-3;
@@ -164,6 +169,57 @@ void write_case(const Options& options, const GalleryEntry& entry, std::int64_t 
   write(*options.model / (made.name + ".cubin"), code.cubin.data(), code.cubin.size());
 }
 
+/// The kernels of block masks, which all variants share.
+void write_tile_kernels(const Options& options) {
+  const auto code = take(runtime::compile_tile_kernels());
+  const std::vector<std::byte>* const cubins[] = {&code->summaries, &code->verdicts, &code->pairs};
+  for (std::size_t i = 0; i < runtime::kTileKernels.size(); ++i) {
+    const std::string name = runtime::kTileKernels[i].name;
+    write(options.kit / "cubins" / (name + ".cubin"), cubins[i]->data(), cubins[i]->size());
+    if (!options.model) continue;
+    const char* const arguments[] = {"SummaryWork", "VerdictArguments", "PairArguments"};
+    std::vector<SourceFile> files = model_sources();
+    files.push_back({"tile.cpp", text_of(runtime::kTileKernels[i]) +
+                                     fmt::format("extern \"C\" void flexc_model_entry_{0}(flexc::model::Machine* machine, void* argument) {{\n  flexc::model::machine = machine;\n"
+                                                 "  {0}(*static_cast<const flexc::tile::{1}*>(argument));\n}}\n",
+                                                 name, arguments[i])});
+    fs::create_directories(*options.model);
+    take(compile_and_load(files, "tile.cpp", (*options.model / (name + ".so")).string()));
+    write(*options.model / (name + ".cubin"), cubins[i]->data(), cubins[i]->size());
+  }
+}
+
+/// The mask of a gallery entry, to be built on the GPU from captures there. Nothing for an entry without a mask_mod.
+void write_mask(const Options& options, const GalleryEntry& entry) {
+  const Variant variant = *Variant::parse(entry.text, {.name = std::string(entry.name)});
+  const auto impl = VariantAccess::share(variant);
+  const dsl::NormalForm& form = *impl->form;
+  if (!form.mask) return;
+  kit::MaskCase made;
+  made.name = entry.name;
+  made.program = take(tile::deserialize(take(tile_program_bytes(form))));
+  made.frame.batches = kBatch, made.frame.heads = kHeads, made.frame.q_len = made.frame.kv_len = kMaskLength;
+  Captures captures;
+  std::vector<Tensor> tensors;
+  for (const Variant::Capture& capture : variant.captures()) {
+    auto tensor = make_capture(entry.name, capture.name, capture.dims, {kBatch, kHeads, kKvHeads, kMaskLength, kMaskLength, {}}, kSeed);
+    if (!tensor) give_up({ErrorKind::Internal, fmt::format("{}: nothing makes the capture {}", entry.name, capture.name)});
+    captures.set(capture.name, tensors.emplace_back(std::move(*tensor)).view());
+  }
+  const auto environment = take(bind(form, captures, {kBatch, kHeads, kKvHeads, kMaskLength, kMaskLength}));
+  made.launch.fresh_dims = take(dsl::bind_dims(form, environment));
+  made.launch.symbols = {kBatch, kHeads, kKvHeads, kMaskLength, kMaskLength};
+  for (const auto& param : environment.params) made.launch.params.push_back({param.integer, param.real});
+  for (std::size_t i = 0; i < environment.captures.size(); ++i) {
+    const TensorView& view = environment.captures[i];
+    const bool is_read = std::ranges::any_of(made.program.instructions, [&](const tile::Instruction& each) { return tile::operands_of(each.op) == "*" && each.imm == static_cast<std::int64_t>(i); });
+    kit::CaseCapture capture{is_read ? fmt::format("captures/mask_{}_{}.bin", made.name, i) : "", view.dtype, view.shape};
+    if (is_read) write(options.kit / capture.file, view.data, static_cast<std::size_t>(view.element_count()) * size_of(view.dtype));
+    made.captures.push_back(std::move(capture));
+  }
+  write(options.kit / "masks" / (made.name + ".json"), to_json(made).dump() + "\n");
+}
+
 /// The micro-tests: machine code, and the words that the host model gives.
 void write_micro(const Options& options) {
   const std::string text = read(options.micro);
@@ -229,9 +285,12 @@ int main(int count, char** words) {
     } else give_up({ErrorKind::Usage, "unknown option " + option});
   }
   write_micro(options);
+  write_tile_kernels(options);
+  if (std::ranges::find(options.entries, kMaskEntry) == options.entries.end()) write_mask(options, *find_gallery_entry(kMaskEntry));
   for (const std::string& name : options.entries) {
     const GalleryEntry* entry = find_gallery_entry(name);
     if (entry == nullptr) give_up({ErrorKind::Usage, "no gallery entry " + name});
+    write_mask(options, *entry);
     for (const std::int64_t head_dim : options.head_dims) {
       write_case(options, *entry, head_dim, false);
       // The tiles between which a GPU has to decide (docs/gpu_questions.md).

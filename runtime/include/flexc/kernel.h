@@ -114,7 +114,7 @@ class Kernel {
   /// `stream` is a CUstream on CUDA; elsewhere it is ignored and the call is synchronous.
   virtual Result<void> run(const RunArguments& arguments, void* stream = nullptr) const = 0;
   /// Which tiles are empty, partial and full for these captures. A mask is a value: captures that changed need a new one. Engines keep
-  /// masks by a digest of what the mask_mod reads (docs/cache.md).
+  /// masks by a digest of what the mask_mod reads (docs/cache.md). On CUDA captures may be in the GPU's memory, where they stay (docs/contracts.md).
   virtual Result<BlockMask> block_mask(const MaskShape& shape, const Captures& captures, MaskReport* report = nullptr) const = 0;
   virtual Device device() const = 0;
   /// What RunArguments::workspace has to hold for a call of these shapes; 0 where none is needed.

@@ -57,6 +57,8 @@ struct Driver {
   std::vector<std::unique_ptr<Function>> functions;
   std::map<std::uint64_t, Block> memory;
   void (*kernel)(void*, void*) = nullptr;
+  std::map<std::string, void (*)(void*, void*)> entries;
+  std::vector<std::pair<std::uint64_t, std::uint64_t>> copied_out;  // begin and end
   char stream = 0, context = 0;
 
   void violate(const std::string& what) { violations += what + "\n"; }
@@ -189,6 +191,7 @@ void flexc_fake_reset() {
   Driver& d = driver();
   d.calls.clear(), d.violations.clear(), d.failures.clear();
   d.major = 9, d.minor = 0, d.kernel = nullptr;
+  d.entries.clear(), d.copied_out.clear();
   std::erase_if(d.memory, [](const auto& entry) { return entry.second.of_stream; });
 }
 void flexc_fake_fail(const char* function, int number, int status) { driver().failures.push_back({function, number, status}); }
@@ -202,6 +205,14 @@ FlexcFakeHeld flexc_fake_held() {
 }
 void flexc_fake_capability(int major, int minor) { driver().major = major, driver().minor = minor; }
 void flexc_fake_kernel(void (*entry)(void*, void*)) { driver().kernel = entry; }
+void flexc_fake_entry(const char* kernel, void (*entry)(void*, void*)) { driver().entries[kernel] = entry; }
+std::size_t flexc_fake_copied_out(const void* address, std::size_t bytes) {
+  const auto begin = reinterpret_cast<std::uint64_t>(address), end = begin + bytes;
+  std::size_t copied = 0;
+  for (const auto& [first, last] : driver().copied_out)
+    if (first < end && begin < last) copied += std::min(last, end) - std::max(first, begin);
+  return copied;
+}
 void* flexc_fake_stream() { return &driver().stream; }
 
 int cuInit(unsigned flags) {
@@ -356,6 +367,7 @@ int cuMemcpyDtoH_v2(void* to, std::uint64_t from, std::size_t bytes) {
   FLEXC_ENTER("cuMemcpyDtoH_v2");
   if (!driver().holds(from, bytes)) return refuse("cuMemcpyDtoH: not the GPU's memory");
   std::memcpy(to, reinterpret_cast<const void*>(from), bytes);
+  driver().copied_out.emplace_back(from, from + bytes);
   return 0;
 }
 int cuMemsetD32Async(std::uint64_t address, unsigned value, std::size_t words, void* stream) {
@@ -420,8 +432,11 @@ int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned gr
   if (static_cast<int>(smem) != launched->smem) return refuse("cuLaunchKernel: other shared memory than cuFuncSetAttribute was told");
   const std::vector<unsigned>& sizes = launched->module->parameters;
   void* const model = launched->module->model;
-  if (sizes.size() == 1) {  // one of the micro-tests
-    void* const entry = model != nullptr ? dlsym(model, ("flexc_model_entry_" + launched->name).c_str()) : nullptr;
+  if (sizes.size() == 1) {  // one of the micro-tests, or a kernel of block masks
+    const auto known = driver().entries.find(launched->name);
+    void* const entry = known != driver().entries.end() ? reinterpret_cast<void*>(known->second)
+                        : model != nullptr             ? dlsym(model, ("flexc_model_entry_" + launched->name).c_str())
+                                                       : nullptr;
     std::vector<flexc_tensor_map> call((sizes[0] + sizeof(flexc_tensor_map) - 1) / sizeof(flexc_tensor_map));
     std::memcpy(call.data(), arguments[0], sizes[0]);
     return entry != nullptr ? run_model(entry, call.data(), grid_x, block_x, smem) : 0;

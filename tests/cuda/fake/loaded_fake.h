@@ -26,6 +26,8 @@ struct Fake {
   std::string violations() const { return find<decltype(flexc_fake_violations)>("flexc_fake_violations")(); }
   void capability(int major, int minor) const { find<decltype(flexc_fake_capability)>("flexc_fake_capability")(major, minor); }
   void kernel(void* entry) const { find<decltype(flexc_fake_kernel)>("flexc_fake_kernel")(reinterpret_cast<void (*)(void*, void*)>(entry)); }
+  void entry(const char* kernel, void* entry) const { find<decltype(flexc_fake_entry)>("flexc_fake_entry")(kernel, reinterpret_cast<void (*)(void*, void*)>(entry)); }
+  std::size_t copied_out(const void* address, std::size_t bytes) const { return find<decltype(flexc_fake_copied_out)>("flexc_fake_copied_out")(address, bytes); }
   void* stream() const { return find<decltype(flexc_fake_stream)>("flexc_fake_stream")(); }
   /// What is held, as text: "" for nothing.
   std::string held() const {
