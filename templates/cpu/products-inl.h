@@ -93,24 +93,24 @@ HWY_NOINLINE void multiply_pv(const float* HWY_RESTRICT p, std::size_t s_stride,
     a[row] = b[row] = hn::Mul(factor, hn::Load(d, o0 + static_cast<std::size_t>(row) * o_stride));
     if constexpr (kVectors == 2) b[row] = hn::Mul(factor, hn::Load(d, o1 + static_cast<std::size_t>(row) * o_stride));
   }
-  const float* rows[kRows];
-#pragma GCC unroll 8
-  for (int row = 0; row < kRows; ++row) rows[row] = p + static_cast<std::size_t>(row) * s_stride;
+  // Two pointers and three steps, not eight pointers: those would be more than there are registers.
+  const std::size_t steps[kBlockRows] = {0, s_stride, 2 * s_stride, 3 * s_stride};
   for (const Run* run = runs; run != runs + run_count; ++run) {
-    const auto end = static_cast<std::size_t>(run->end);
+    const float *p0 = p + run->first, *p4 = p0 + kBlockRows * s_stride, *const end = p + run->end;
+    const float *v = v0 + run->first * kPanel, *w = v1 + run->first * kPanel;
 #pragma GCC unroll 4
-    for (auto i = static_cast<std::size_t>(run->first); i < end; ++i) {
-      Vector v = hn::Load(d, v0 + i * kPanel), w = v;
-      pin(v);
+    for (; p0 != end; ++p0, ++p4, v += kPanel, w += kPanel) {
+      Vector x = hn::Load(d, v), y = x;
+      pin(x);
       if constexpr (kVectors == 2) {
-        w = hn::Load(d, v1 + i * kPanel);
-        pin(w);
+        y = hn::Load(d, w);
+        pin(y);
       }
 #pragma GCC unroll 8
       for (int row = 0; row < kRows; ++row) {
-        const Vector weight = hn::Set(d, rows[row][i]);
-        a[row] = hn::MulAdd(v, weight, a[row]);
-        if constexpr (kVectors == 2) b[row] = hn::MulAdd(w, weight, b[row]);
+        const Vector weight = hn::Set(d, (row < kBlockRows ? p0 : p4)[steps[row % kBlockRows]]);
+        a[row] = hn::MulAdd(x, weight, a[row]);
+        if constexpr (kVectors == 2) b[row] = hn::MulAdd(y, weight, b[row]);
       }
     }
   }
