@@ -5,8 +5,10 @@
     tools/bench_suite.py judge RESULTS.json                    exit 0: every limit is kept, 1: not, 3: nothing to judge
     tools/bench_suite.py table RESULTS.json                    Markdown
     tools/bench_suite.py plot RESULTS.json -o PREFIX           PREFIX.png and PREFIX.svg; needs matplotlib
+    tools/bench_suite.py roofline RESULTS.json … -o PREFIX     the same of several suites, decode among them
 
-Suites: paper (the seven variants at D 64 and 128), shapes (short sequences, bf16), lengths (cost against the length), decode (one row).
+Suites: paper (the seven variants at D 64 and 128), shapes (short sequences, bf16), lengths (cost against the length), decode (one row),
+mods (dense mods beside noop, masks beside causal), threads (two against one).
 Threads are pinned; every sample of flexc is followed by one of each peer. Shares are of the peak that is measured beside each call, over
 kept pairs, packing included; the share of a row is its upper quartile, ratios are of medians.
 """
@@ -27,11 +29,23 @@ SHARES = {
     "alibi": (0.80, 0.80), "softcap": (0.75, 0.80), "document": (0.73, 0.73),
 }
 FLEX_RATIO, FLEX_MEAN = 2.0, 2.5
+# What a dense mod's own mathematics takes, in the time of a multiply-add of as many lanes: alibi a conversion, a product, a sum; softcap a
+# tanh of eight multiply-adds, four products, two clamps and a division. A score at head dim D takes D for the products and SOFTMAX.
+OWN_COST, SOFTMAX = {"alibi": 3.2, "softcap": 16.4}, 12.6
+MOD_RATIO, MASK_RATIO, DOCUMENT_RATIO = 0.90, 0.90, 0.85
+THREADS_RATIO = 1.9
+# Time as a power of kept pairs, over all lengths of a variant: 1 is linear, and a little less is small calls' fixed cost.
+LEAST_POWER, MOST_POWER = 0.90, 1.05
 SDPA_RATIO = {"noop": 1.1, "causal": 1.5}
 
 
-def case(variant, shape, dtype="f32", **limits):
-    return {"variant": variant, "shape": shape, "dtype": dtype, "limits": limits}
+def case(variant, shape, dtype="f32", threads=None, **limits):
+    return {"variant": variant, "shape": shape, "dtype": dtype, "threads": threads, "limits": limits}
+
+
+def least_rate(variant, head_dim):
+    """The share of noop's rate that a dense mod must have: a tenth less, and its own mathematics, over two products of head_dim each."""
+    return 1 / (1 / MOD_RATIO + OWN_COST[variant] / (2 * head_dim + SOFTMAX))
 
 
 def suite(name):
@@ -51,16 +65,29 @@ def suite(name):
         for variant in ("noop", "causal", "sliding_window", "document"):
             for length in (1024, 2048, 4096, 8192, 16384, 32768, 65536):
                 if variant in ("sliding_window", "document") or length <= 16384:
-                    yield case(variant, f"1,2,2,{length},{length},64,64")
+                    yield case(variant, f"1,2,2,{length},{length},64,64", linear=True)
     elif name == "decode":
         for shape, dtype, share in (("1,8,8,1,65536,64,64", "f32", 0.95), ("1,8,8,1,65536,64,64", "bf16", 0.80), ("1,32,8,1,65536,64,64", "f32", 0.65)):
             yield case("noop", shape, dtype=dtype, read_share=share)
+    elif name == "mods":
+        shape = "1,8,8,4096,4096,64,64"
+        yield case("noop", shape)
+        for variant in OWN_COST:
+            yield case(variant, shape, of="noop", of_ratio=least_rate(variant, 64))
+        yield case("causal", shape)
+        for variant, ratio in (("sliding_window", MASK_RATIO), ("prefix_lm", MASK_RATIO), ("document", DOCUMENT_RATIO)):
+            yield case(variant, shape, of="causal", of_ratio=ratio)
+    elif name == "threads":
+        for variant in ("noop", "causal"):
+            yield case(variant, "1,8,8,4096,4096,64,64", threads=1)
+            yield case(variant, "1,8,8,4096,4096,64,64", threads=2, speedup=THREADS_RATIO)
     else:
-        raise SystemExit(f"bench_suite.py: no suite '{name}' (paper, shapes, lengths, decode)")
+        raise SystemExit(f"bench_suite.py: no suite '{name}' (paper, shapes, lengths, decode, mods, threads)")
 
 
 def title(row):
-    return f"{row['variant']} {row['shape_text']} {row['dtype']}"
+    one = ", 1 thread" if row.get("threads") == 1 else ""
+    return f"{row['variant']} {row['shape_text']} {row['dtype']}{one}"
 
 
 def measure(arguments):
@@ -73,6 +100,8 @@ def measure(arguments):
             continue
         command = [arguments.flexc, "bench", entry["variant"], "--random", entry["shape"], "--dtype", entry["dtype"], "--repeat", str(arguments.repeat), "--pin", "--json"]
         command += OPTIONS.get(entry["variant"], [])
+        if entry["threads"]:
+            command += ["--threads", str(entry["threads"])]
         if arguments.compare:
             command += ["--compare", arguments.compare]
         done = subprocess.run(command, capture_output=True, text=True)
@@ -136,6 +165,46 @@ def judged(row):
     return missed, count
 
 
+def beside(rows):
+    """Judgements of a row by another one of the same suite: what is missed, and each as a text."""
+    missed, texts = [], []
+    for row in rows:
+        limits = row["limits"]
+        if "of" in limits:
+            # By shares of the peak, which is measured beside each call: the two rows are minutes apart.
+            base = next((other for other in rows if other["variant"] == limits["of"] and other["shape_text"] == row["shape_text"]), None)
+            if base is None or not share_of(row) or not share_of(base):
+                continue
+            ratio, limit = share_of(row) / share_of(base), limits["of_ratio"]
+            texts.append(f"{row['variant']} {ratio:.3f} of {limits['of']}'s rate (limit {limit:.3f})")
+        elif "speedup" in limits:
+            base = next((other for other in rows if other["variant"] == row["variant"] and other["threads"] == 1 and other["shape_text"] == row["shape_text"]), None)
+            if base is None:
+                continue
+            ratio, limit = base["median_s"] / row["median_s"], limits["speedup"]
+            texts.append(f"{row['variant']}: {row['threads']} threads {ratio:.2f}x one (limit {limit})")
+        else:
+            continue
+        if ratio < limit:
+            missed.append(texts[-1])
+    for variant in dict.fromkeys(row["variant"] for row in rows if row["limits"].get("linear")):
+        mine = [row for row in rows if row["variant"] == variant]
+        if len(mine) < 3:
+            continue
+        power = power_of([row["kept_pairs"] for row in mine], [row["median_s"] for row in mine])
+        texts.append(f"{variant}: time is kept pairs to the power {power:.3f} (limits {LEAST_POWER}, {MOST_POWER})")
+        if not LEAST_POWER <= power <= MOST_POWER:
+            missed.append(texts[-1])
+    return missed, texts
+
+
+def power_of(xs, ys):
+    """The slope of the least squares line through the logarithms."""
+    xs, ys = [math.log(x) for x in xs], [math.log(y) for y in ys]
+    x, y = sum(xs) / len(xs), sum(ys) / len(ys)
+    return sum((a - x) * (b - y) for a, b in zip(xs, ys)) / sum((a - x) ** 2 for a in xs)
+
+
 def mean_ratio(rows):
     ratios = [peer["ratio"] for peer in (peer_of(row, "flex_attention") for row in rows) if peer]
     return math.exp(sum(map(math.log, ratios)) / len(ratios)) if ratios else None
@@ -147,7 +216,9 @@ def judge(rows):
         texts, judgements = judged(row)
         missed += texts
         count += judgements
-    summary = []
+    others, summary = beside(rows)
+    missed += others
+    count += len(summary)
     for dim in sorted({row["shape"]["D"] for row in rows if row["suite"] == "paper"}):
         mean = mean_ratio([row for row in rows if row["shape"]["D"] == dim])
         if mean is not None:
@@ -209,6 +280,42 @@ def plot(data, prefix):
     return 0
 
 
+def roofline(files, prefix):
+    """GFLOP/s over operations a byte of Q, K, V and out, read or written once."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    rows = [row for data in files for row in data["rows"]]
+    peak = max(row.get("peak_gflops", 0) for row in rows)
+    read = max((row.get("read_bytes_per_s", 0) for row in rows), default=0) / 1e9
+    if not peak or not read:
+        raise SystemExit("bench_suite.py: a roofline needs the measured peak and, from the suite decode, the read bandwidth")
+    figure, axes = plt.subplots(figsize=(8, 5), constrained_layout=True)
+    axes.set_title(f"flexc on {files[0]['cpu']}, {files[0]['date']}", loc="left", fontsize=10)
+    points = {}
+    for row in rows:
+        shape, size = row["shape"], 4 if row["dtype"] == "f32" else 2
+        flops = 2 * (shape["D"] + shape["DV"]) * row["kept_pairs"]
+        moved = size * shape["B"] * (shape["H"] * shape["Q"] + shape["HKV"] * shape["KV"]) * (shape["D"] + shape["DV"])
+        points.setdefault((row["variant"], row["dtype"]), []).append((flops / moved, row["gflops"]))
+    for (variant, dtype), own in points.items():
+        axes.plot(*zip(*sorted(own)), marker="o", linestyle="none", label=f"{variant} {dtype}")
+    ends = [min(point[0] for own in points.values() for point in own) / 2, max(point[0] for own in points.values() for point in own) * 2]
+    knee = peak / read
+    if ends[0] < knee:
+        axes.plot([ends[0], knee], [ends[0] * read, peak], color="grey", label=f"{read:.0f} GB/s read")
+    axes.plot([max(knee, ends[0]), ends[1]], [peak, peak], color="grey", linestyle=":", label=f"{peak:.0f} GFLOP/s of f32 multiply-adds")
+    axes.set(xscale="log", yscale="log", xlabel="operations a byte", ylabel="GFLOP/s over kept pairs")
+    axes.grid(alpha=0.3)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=8)
+    for ending in ("png", "svg"):
+        figure.savefig(f"{prefix}.{ending}", dpi=110)
+    return 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     verbs = parser.add_subparsers(dest="verb", required=True)
@@ -219,14 +326,16 @@ def main():
     verb.add_argument("--compare", metavar="PYTHON")
     verb.add_argument("--repeat", type=int, default=15)
     verb.add_argument("--only", metavar="REGEX")
-    for name in ("judge", "table", "plot"):
+    for name in ("judge", "table", "plot", "roofline"):
         verb = verbs.add_parser(name)
-        verb.add_argument("results")
-        if name == "plot":
+        verb.add_argument("results", nargs="+" if name == "roofline" else None)
+        if name in ("plot", "roofline"):
             verb.add_argument("-o", "--output", required=True)
     arguments = parser.parse_args()
     if arguments.verb == "measure":
         return measure(arguments)
+    if arguments.verb == "roofline":
+        return roofline([json.load(open(name)) for name in arguments.results], arguments.output)
     with open(arguments.results) as file:
         data = json.load(file)
     if arguments.verb == "judge":

@@ -15,6 +15,8 @@ namespace {
 constexpr std::int64_t kUnitsPerThread = 4;
 /// … and if a unit's tiles stay near the core. Otherwise all workers pack together, a wave of units at a time.
 constexpr std::int64_t kOwnUnitBytes = std::int64_t{8} << 20, kWaveBytes = std::int64_t{256} << 20;
+/// A unit's K and V are read ahead as a whole if they are so small that they displace nothing from L2.
+constexpr std::int64_t kAheadBytes = std::int64_t{512} << 10;
 
 std::unexpected<Error> misfit(const std::string& what) { return std::unexpected(Error{ErrorKind::Internal, "attention on the CPU: " + what}); }
 
@@ -62,6 +64,7 @@ struct Worker {
   Workspace workspace;
   AlignedBuffer tiles;
   std::vector<std::int64_t> held;
+  std::int64_t unit = -1;  ///< whose tiles are held
 };
 
 class Call {
@@ -79,7 +82,7 @@ class Call {
       const bool own_units = plan_.units >= kUnitsPerThread * pool_.size() && bytes <= kOwnUnitBytes;
       if (plan_.tasks_per_unit > 1 && !own_units && !plan_.direct) {
         const std::int64_t units = std::clamp<std::int64_t>(kWaveBytes / bytes, 1, plan_.units);
-        if (shared_.allocate(units * bytes)) {
+        if (shared_.allocate_unset(units * bytes)) {
           order_.resize(static_cast<std::size_t>(units * plan_.tasks_per_unit));
           run_waves(units);
           return true;
@@ -88,7 +91,7 @@ class Call {
       }
       const std::int64_t slots = plan_.tasks_per_unit > 1 && own_units && !plan_.direct ? plan_.tiles : 1;
       for (Worker& worker : workers_) {
-        if (!worker.tiles.allocate(slots * (plan_.k_floats + plan_.v_floats) * std::int64_t{sizeof(float)})) return false;
+        if (!worker.tiles.allocate_unset(slots * (plan_.k_floats + plan_.v_floats) * std::int64_t{sizeof(float)})) return false;
         worker.held.resize(static_cast<std::size_t>(slots));
       }
       if ((own_units && !plan_.direct) || plan_.tasks_per_unit == 1)
@@ -102,7 +105,18 @@ class Call {
   }
 
  private:
-  /// Calls body(worker, i) for i = 0 … count - 1, each once, on whichever thread is free.
+  /// Calls body(worker, i, next) for i = 0 … count - 1, each once, on whichever thread is free; `next` is what this worker does next, or
+  /// count.
+  template <class Body>
+  void share_ahead(std::int64_t count, const Body& body) {
+    std::atomic<std::int64_t> first{0};
+    pool_.run([&](int index) {
+      Worker& worker = workers_[static_cast<std::size_t>(index)];
+      const auto take = [&] { return std::min(first.fetch_add(1, std::memory_order_relaxed), count); };
+      for (std::int64_t i = take(), next; i < count; i = next) body(worker, i, next = take());
+      worker.workspace.ahead.follow_nothing();
+    });
+  }
   template <class Body>
   void share(std::int64_t count, const Body& body) {
     std::atomic<std::int64_t> next{0};
@@ -111,15 +125,23 @@ class Call {
     });
   }
 
+  /// Steps of reading ahead that a group takes in a tile: one a panel or two, of which a mask may leave a half.
+  std::int64_t ahead_steps() const { return std::max<std::int64_t>(plan_.tile / kPanel / 4, 1); }
+
   TileSource own_tiles(Worker& worker) {
     std::fill(worker.held.begin(), worker.held.end(), -1);
     worker.workspace.kv_side_tile = -1;
+    return held_tiles(worker);
+  }
+
+  TileSource held_tiles(Worker& worker) {
     return {nullptr, worker.tiles.as<float>(), static_cast<std::int64_t>(worker.held.size()), worker.held.data()};
   }
 
   /// All workers pack the K and V of some units and estimate their tasks, then compute these, the longest of each unit first, so that no
   /// thread is left alone with a long one. Units follow each other: what is packed of one is used while it is near.
   void run_waves(std::int64_t wave) {
+    const std::int64_t steps = ahead_steps();
     const std::int64_t floats = plan_.k_floats + plan_.v_floats, tasks = plan_.tasks_per_unit;
     float* const memory = shared_.as<float>();
     for (std::int64_t first = 0; first < plan_.units; first += wave) {
@@ -132,18 +154,42 @@ class Call {
           order[static_cast<std::size_t>(i - tiles)] = estimate_task(plan_, first + (i - tiles) / tasks, (i - tiles) % tasks, worker.workspace);
       });
       longest_first(order);
-      share(units * tasks, [&](Worker& worker, std::int64_t i) {
+      share_ahead(units * tasks, [&](Worker& worker, std::int64_t i, std::int64_t next) {
         const Task& task = order[static_cast<std::size_t>(i)];
+        if (next < units * tasks)
+          worker.workspace.ahead.follow_task(plan_, order[static_cast<std::size_t>(next)].unit, order[static_cast<std::size_t>(next)].task, kTaskGroups * steps);
+        else
+          worker.workspace.ahead.follow_nothing();
         kernels_.run_task(plan_, task.unit, task.task, worker.workspace, {memory + (task.unit - first) * plan_.tiles * floats, nullptr, 0, nullptr});
       });
     }
   }
 
-  /// A worker takes a whole unit and packs its tiles when it first needs them.
+  /// A worker takes a whole unit and packs its tiles when it first needs them. The last units, one a thread, are taken task by task instead,
+  /// and packed by each who helps: else a thread that was disturbed would be waited for by all others.
   void run_units() {
-    share(plan_.units, [&](Worker& worker, std::int64_t unit) {
-      const TileSource source = own_tiles(worker);
-      for (std::int64_t task = 0; task < plan_.tasks_per_unit; ++task) kernels_.run_task(plan_, unit, task, worker.workspace, source);
+    const std::int64_t shared = std::min<std::int64_t>(pool_.size(), plan_.units), whole = plan_.units - shared, tasks = plan_.tasks_per_unit;
+    const std::int64_t kv_bytes = plan_.call.kv_len * (plan_.call.head_dim + plan_.call.value_dim) * static_cast<std::int64_t>(element_size(plan_));
+    const std::int64_t steps = ahead_steps();
+    const bool is_small = kv_bytes <= kAheadBytes;
+    const auto unit_of = [&](std::int64_t i) { return i < whole ? i : whole + (i - whole) / tasks; };
+    share_ahead(whole + shared * tasks, [&](Worker& worker, std::int64_t i, std::int64_t next) {
+      const std::int64_t unit = unit_of(i);
+      Ahead& ahead = worker.workspace.ahead;
+      ahead.follow_nothing();
+      if (i < whole) {
+        const TileSource source = own_tiles(worker);
+        if (is_small && next < whole + shared * tasks) ahead.follow_unit(plan_, unit_of(next), plan_.groups_per_unit * plan_.tiles * steps);
+        for (std::int64_t task = 0; task < tasks; ++task) {
+          if (!is_small && task + 1 < tasks) ahead.follow_task(plan_, unit, task + 1, kTaskGroups * steps);
+          kernels_.run_task(plan_, unit, task, worker.workspace, source);
+        }
+        return;
+      }
+      const TileSource source = worker.unit == unit ? held_tiles(worker) : own_tiles(worker);
+      worker.unit = unit;
+      // The last rows first: where lengths differ, they mostly are the long ones.
+      kernels_.run_task(plan_, unit, tasks - 1 - (i - whole) % tasks, worker.workspace, source);
     });
   }
 
@@ -156,9 +202,9 @@ class Call {
   /// The pieces of the tasks' keys are shared out, then merged in order. False where memory is missing.
   bool run_splits() {
     const std::int64_t tasks = plan_.units * plan_.tasks_per_unit, piece = plan_.task_rows() * plan_.state_floats();
-    if (!shared_.allocate(tasks * plan_.splits * piece * std::int64_t{sizeof(float)})) return false;
+    if (!shared_.allocate_unset(tasks * plan_.splits * piece * std::int64_t{sizeof(float)})) return false;
     for (Worker& worker : workers_) {
-      if (!worker.tiles.allocate((plan_.k_floats + plan_.v_floats) * std::int64_t{sizeof(float)})) return false;
+      if (!worker.tiles.allocate_unset((plan_.k_floats + plan_.v_floats) * std::int64_t{sizeof(float)})) return false;
       worker.held.resize(1);
     }
     float* const states = shared_.as<float>();

@@ -42,52 +42,94 @@ inline PackedTile packed_tile(const Plan& plan, Workspace& workspace, const Tile
 }
 
 /// S = Q K for the active panels. Both blocks of rows take a panel while it is in L1. What lies in S elsewhere is never looked at.
-inline void products_qk(const Plan& plan, const Group& group, const TileColumns& columns, const float* k, float* s) {
+inline void products_qk(const Plan& plan, const Group& group, const TileColumns& columns, const float* k, float* s, Ahead& ahead) {
   const auto width = static_cast<std::size_t>(plan.call.head_dim), stride = static_cast<std::size_t>(plan.s_stride);
   const auto s_block = static_cast<std::size_t>(kBlockRows) * stride, q_block = static_cast<std::size_t>(kBlockRows) * width;
-  constexpr int kPanelsAtOnce = kLanes == static_cast<std::size_t>(kPanel) ? 2 : 1;
+  const auto k_at = [&](int panel) { return k + static_cast<std::size_t>(panel * kPanel) * width; };
   for (PanelSet rest = columns.active[0] | columns.active[1]; rest != 0;) {
     const int first = std::countr_zero(rest);
     rest &= rest - 1;
-    PanelSet taken = PanelSet{1} << first;
-    int second = first;
-    if (kPanelsAtOnce == 2 && rest != 0) {
-      second = std::countr_zero(rest);
-      rest &= rest - 1;
-      taken |= PanelSet{1} << second;
-    }
-    const auto k_at = [&](int panel) { return k + static_cast<std::size_t>(panel * kPanel) * width; };
-    for (std::size_t block = 0; block < static_cast<std::size_t>(kBlocks); ++block) {
-      const PanelSet mine = columns.active[block] & taken;
-      if (mine == 0) continue;
-      const float* q = group.q + block * q_block;
-      float* const s_row = s + block * s_block;
-      // Next to a diagonal the block may need one of the two alone.
-      const int only = (mine >> first & 1) != 0 ? first : second;
-      if constexpr (kPanelsAtOnce == 2) {
-        if (second != first && mine == taken)
-          multiply_qk<2>(q, k_at(first), k_at(second), width, s_row + first * kPanel, s_row + second * kPanel, stride);
+    ahead.step(plan);
+    if constexpr (kBothBlocks) {  // two panels of one vector each
+      PanelSet taken = PanelSet{1} << first;
+      int second = first;
+      if (rest != 0) {
+        second = std::countr_zero(rest);
+        rest &= rest - 1;
+        taken |= PanelSet{1} << second;
+      }
+      const PanelSet mine[kBlocks] = {columns.active[0] & taken, columns.active[1] & taken};
+      // Next to a diagonal a block may need one of the two alone.
+      const auto multiply = [&]<int kRows>(PanelSet panels, std::size_t block) {
+        const float* const q = group.q + block * q_block;
+        float* const s_row = s + block * s_block;
+        const int only = (panels >> first & 1) != 0 ? first : second;
+        if (second != first && panels == taken)
+          multiply_qk_chunks<kRows, 2>(q, q_block, k_at(first), k_at(second), width, s_row + first * kPanel, s_row + second * kPanel, stride);
         else
-          multiply_qk<1>(q, k_at(only), k_at(only), width, s_row + only * kPanel, s_row + only * kPanel, stride);
-      } else {
+          multiply_qk_chunks<kRows, 1>(q, q_block, k_at(only), k_at(only), width, s_row + only * kPanel, s_row + only * kPanel, stride);
+      };
+      if (mine[0] == mine[1]) {
+        multiply.template operator()<kGroupRows>(taken, 0);
+        continue;
+      }
+      for (std::size_t block = 0; block < static_cast<std::size_t>(kBlocks); ++block)
+        if (mine[block] != 0) multiply.template operator()<kBlockRows>(mine[block], block);
+    } else {
+      for (std::size_t block = 0; block < static_cast<std::size_t>(kBlocks); ++block) {
+        if ((columns.active[block] >> first & 1) == 0) continue;
+        float* const s_row = s + block * s_block + first * kPanel;
         for (std::size_t lane = 0; lane < static_cast<std::size_t>(kPanel); lane += 2 * kLanes)
-          multiply_qk<2>(q, k_at(only) + lane, k_at(only) + lane + kLanes, width, s_row + only * kPanel + lane, s_row + only * kPanel + lane + kLanes, stride);
+          multiply_qk_chunks<kBlockRows, 2>(group.q + block * q_block, q_block, k_at(first) + lane, k_at(first) + lane + kLanes, width, s_row + lane,
+                                            s_row + lane + kLanes, stride);
       }
     }
   }
 }
 
-/// O = O alpha + P V for a block of rows.
-inline void products_pv(const Plan& plan, const float* p, const float* v, const Run* runs, int run_count, const float* alpha, float* o) {
+/// O = O alpha + P V for kRows rows over runs of columns.
+template <int kRows>
+inline void multiply_values(const Plan& plan, const float* p, const float* v, const Run* runs, int run_count, const float* alpha, float* o) {
   const auto stride = static_cast<std::size_t>(plan.s_stride), width = static_cast<std::size_t>(plan.value_padded);
   const auto panel_floats = static_cast<std::size_t>(plan.tile * kPanel);
   constexpr std::size_t kStep = 2 * kLanes;
   const auto v_at = [&](std::size_t column) { return v + column / kPanel * panel_floats + column % kPanel; };
   std::size_t column = 0;
   for (; column + kStep <= width; column += kStep)
-    multiply_pv<2>(p, stride, v_at(column), v_at(column + kLanes), runs, run_count, alpha, o + column, o + column + kLanes, width);
+    multiply_pv<kRows, 2>(p, stride, v_at(column), v_at(column + kLanes), runs, run_count, alpha, o + column, o + column + kLanes, width);
   for (; column < width; column += kLanes)
-    multiply_pv<1>(p, stride, v_at(column), v_at(column), runs, run_count, alpha, o + column, o + column, width);
+    multiply_pv<kRows, 1>(p, stride, v_at(column), v_at(column), runs, run_count, alpha, o + column, o + column, width);
+}
+
+/// O = O alpha + P V for a group, each block over its own runs of columns; a block without runs is left alone. What both need they do together.
+inline void products_pv(const Plan& plan, const float* p, const float* v, const BlockRuns (&runs)[kBlocks], const float* alpha, float* o) {
+  const auto one_block = [&](int block, const Run* its_runs, int count, const float* its_alpha) {
+    multiply_values<kBlockRows>(plan, p + block * kBlockRows * plan.s_stride, v, its_runs, count, its_alpha, o + block * kBlockRows * plan.value_padded);
+  };
+  if constexpr (kBothBlocks) {
+    PhaseList phases;
+    if (phases.find(runs[0], runs[1])) {
+      // A block's old outputs are scaled in its first phase.
+      alignas(64) static constexpr float kOnes[kGroupRows] = {1, 1, 1, 1, 1, 1, 1, 1};
+      unsigned scaled = 0;
+      for (int i = 0; i < phases.count; ++i) {
+        const Phase& phase = phases.phases[static_cast<std::size_t>(i)];
+        const Run* const its_runs = phases.runs.data() + phase.first;
+        if (phase.blocks != 3) {
+          const int block = phase.blocks == 1 ? 0 : 1;
+          one_block(block, its_runs, phase.count, (scaled & phase.blocks) != 0 ? kOnes : alpha + block * kBlockRows);
+        } else {
+          alignas(64) float factors[kGroupRows];
+          for (int row = 0; row < kGroupRows; ++row) factors[row] = (scaled >> (row / kBlockRows) & 1) != 0 ? 1.0f : alpha[row];
+          multiply_values<kGroupRows>(plan, p, v, its_runs, phase.count, factors, o);
+        }
+        scaled |= phase.blocks;
+      }
+      return;
+    }
+  }
+  for (int block = 0; block < kBlocks; ++block)
+    if (runs[block].count != 0) one_block(block, runs[block].runs.data(), runs[block].count, alpha + block * kBlockRows);
 }
 
 /// The careful path's look at a row of finished scores: notes NaN and +inf, and takes scores of -inf out of `keep`.
@@ -117,74 +159,74 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
       direct_qk<decltype(element)>(plan, workspace.pack_rows, group, columns.active[0] | columns.active[1], tile, s);
     });
   else
-    products_qk(plan, group, columns, packed.k, s);
+    products_qk(plan, group, columns, packed.k, s, workspace.ahead);
   const int rows_computed = plan.direct ? group.place.rows : static_cast<int>(kGroupRows);
 
-  std::array<Run, kMaxPanels> runs[kBlocks];
-  int run_count[kBlocks];
+  BlockRuns runs[kBlocks];
   for (int block = 0; block < kBlocks; ++block) {
-    run_count[block] = runs_of(columns.active[block], runs[block]);
+    runs[block].count = runs_of(columns.active[block], runs[block].runs);
     if (plan.s_factor == 1.0f) continue;
     for (int row = block * kBlockRows; row < std::min<int>((block + 1) * kBlockRows, rows_computed); ++row)
-      multiply_scores(s + row * plan.s_stride, runs[block].data(), run_count[block], plan.s_factor);
+      multiply_scores(s + row * plan.s_stride, runs[block].runs.data(), runs[block].count, plan.s_factor);
   }
   const bool is_affine = plan.module.score_class == FLEXC_SCORE_AFFINE;
   if (plan.module.score_class == FLEXC_SCORE_GENERAL) rewrite_scores(plan, workspace, group, tile);
 
+  // All maxima first, then all factors, then all exponentials: none waits for another's end.
+  alignas(64) float tops[kPanel], row_terms[kGroupRows] = {}, shifts[kPanel], alpha[kPanel];
+  std::fill(tops, tops + kPanel, kMinusInfinity);
   for (int block = 0; block < kBlocks; ++block) {
     if (columns.active[block] == 0) continue;
     RowPanels panels;
     panels.full_run_count = runs_of(columns.active[block] & columns.full[block], panels.full_runs);
     panels.masked = columns.active[block] & ~columns.full[block];
-    float alpha[kBlockRows];
-    const int block_rows = std::clamp<int>(rows_computed - block * kBlockRows, 0, kBlockRows);
-    for (int i = 0; i < block_rows; ++i) {
-      const int row = block * kBlockRows + i;
+    for (int row = block * kBlockRows; row < std::min<int>((block + 1) * kBlockRows, rows_computed); ++row) {
       float* const scores = s + row * plan.s_stride;
-      flexc_row_affine affine{1, 0, 0};
-      float top;
       if (is_affine) {
         // Rows beyond the last one have no position: they take the last one's numbers, and are thrown away.
         // Counted from the row's first kept column, no term is much larger than the largest kept score: from the tile's first one,
         // a window far into the tile would be the small difference of two large numbers.
         const int origin = first_kept(columns.keep[row]);
-        affine = affine_of(plan, workspace, group, tile, std::min(row, group.place.rows - 1), origin);
+        const flexc_row_affine affine = affine_of(plan, workspace, group, tile, std::min(row, group.place.rows - 1), origin);
         if (is_usable(affine, plan.tile) || !plan.module.score_row) {
-          top = finish_scores<true>(scores, panels, columns.keep[row], {affine.factor, affine.slope, static_cast<float>(origin)}) + affine.row;
+          tops[row] = finish_scores<true>(scores, panels, columns.keep[row], {affine.factor, affine.slope, static_cast<float>(origin)}) + affine.row;
+          row_terms[row] = affine.row;
         } else {
-          affine = {1, 0, 0};
-          multiply_scores(scores, runs[block].data(), run_count[block], plan.launch.scale);
+          multiply_scores(scores, runs[block].runs.data(), runs[block].count, plan.launch.scale);
           if (row < group.place.rows) rewrite_row(plan, workspace, group, tile, row);
-          top = finish_scores<false>(scores, panels, columns.keep[row], {});
+          tops[row] = finish_scores<false>(scores, panels, columns.keep[row], {});
         }
       } else {
-        top = finish_scores<false>(scores, panels, columns.keep[row], {});
+        tops[row] = finish_scores<false>(scores, panels, columns.keep[row], {});
       }
       if (careful) inspect_scores(scores, group, row, columns.keep[row]);
-      const float old_top = group.top[row];
-      const float new_top = top > old_top ? top : old_top;
-      const float base = new_top == kMinusInfinity ? 0.0f : new_top;
-      alpha[i] = exp2_of_scalar(old_top - base);
-      group.top[row] = new_top;
-      exponentials(scores, runs[block].data(), run_count[block], base - affine.row, alpha[i], group.sums + row * kPanel);
-    }
-    const float* p = s + block * kBlockRows * plan.s_stride;
-    float* o = group.o + block * kBlockRows * plan.value_padded;
-    if (careful) {
-      for (int i = 0; i < block_rows; ++i)
-        multiply_pv_carefully(p + i * plan.s_stride, packed.v, static_cast<std::size_t>(plan.tile * kPanel), columns.keep[block * kBlockRows + i],
-                              alpha[i], o + i * plan.value_padded, static_cast<std::size_t>(plan.value_padded));
-    } else {
-      trim_runs(columns.any[block], runs[block], run_count[block]);
-      if (plan.direct)
-        with_element(plan.call.dtype, [&](auto element) {
-          for (int i = 0; i < block_rows; ++i)
-            direct_pv<decltype(element)>(plan, group.place, tile, p + i * plan.s_stride, runs[block].data(), run_count[block], alpha[i], o + i * plan.value_padded);
-        });
-      else
-        products_pv(plan, p, packed.v, runs[block].data(), run_count[block], alpha, o);
     }
   }
+  raise_tops(tops, group.top, shifts, alpha);
+  for (int block = 0; block < kBlocks; ++block) {
+    if (columns.active[block] == 0) continue;
+    for (int row = block * kBlockRows; row < std::min<int>((block + 1) * kBlockRows, rows_computed); ++row)
+      exponentials(s + row * plan.s_stride, runs[block].runs.data(), runs[block].count, shifts[row] - row_terms[row], alpha[row], group.sums + row * kPanel);
+  }
+  if (careful) {
+    for (int row = 0; row < rows_computed; ++row)
+      if (columns.active[row / kBlockRows] != 0)
+        multiply_pv_carefully(s + row * plan.s_stride, packed.v, static_cast<std::size_t>(plan.tile * kPanel), columns.keep[row], alpha[row],
+                              group.o + row * plan.value_padded, static_cast<std::size_t>(plan.value_padded));
+    return;
+  }
+  for (int block = 0; block < kBlocks; ++block) trim_runs(columns.any[block], runs[block].runs, runs[block].count);
+  if (!plan.direct) {
+    products_pv(plan, s, packed.v, runs, alpha, group.o);
+    return;
+  }
+  with_element(plan.call.dtype, [&](auto element) {
+    for (int row = 0; row < rows_computed; ++row) {
+      const BlockRuns& own = runs[row / kBlockRows];
+      if (own.count != 0)
+        direct_pv<decltype(element)>(plan, group.place, tile, s + row * plan.s_stride, own.runs.data(), own.count, alpha[row], group.o + row * plan.value_padded);
+    }
+  });
 }
 
 /// Whether some sum or output of the group is not finite. In a product 0 * NaN is NaN, so what was removed may have leaked.

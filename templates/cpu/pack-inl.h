@@ -78,22 +78,71 @@ HWY_INLINE void pack_rows(const Plan& plan, const RowAt& row_at, std::int64_t fi
   transpose_rows(rows, width, factor, step, to);
 }
 
-/// K of a tile → [panel][head_dim][16].
+#if HWY_TARGET != HWY_SCALAR
+/// The elements i … i + 3 of every fourth row, from the first one on: a vector of blocks of four lanes.
+template <class D>
+HWY_INLINE hn::Vec<D> every_fourth(D d, const float* const* rows, std::int64_t i) {
+  if constexpr (hn::MaxLanes(d) == 4) {
+    return hn::LoadU(d, rows[0] + i);
+  } else {
+    const hn::Half<D> half;
+    return hn::Combine(d, every_fourth(half, rows + hn::MaxLanes(half), i), every_fourth(half, rows, i));
+  }
+}
+#endif
+
+/// Sixteen rows → [width][16].
+HWY_INLINE void transpose_panel(const float* const (&rows)[kPanel], std::int64_t width, float* HWY_RESTRICT to) {
+  std::int64_t i = 0;
+#if HWY_TARGET != HWY_SCALAR
+  const Floats d;
+  for (; i + 4 <= width; i += 4)
+    for (std::size_t lane = 0; lane < static_cast<std::size_t>(kPanel); lane += kLanes) {
+      // Each block of four lanes is a 4 x 4 matrix of its own.
+      const Vector a = every_fourth(d, rows + lane, i), b = every_fourth(d, rows + lane + 1, i);
+      const Vector c = every_fourth(d, rows + lane + 2, i), e = every_fourth(d, rows + lane + 3, i);
+      const hn::RepartitionToWide<Floats> wide;
+      const auto ab0 = hn::BitCast(wide, hn::InterleaveLower(d, a, b)), ab1 = hn::BitCast(wide, hn::InterleaveUpper(d, a, b));
+      const auto ce0 = hn::BitCast(wide, hn::InterleaveLower(d, c, e)), ce1 = hn::BitCast(wide, hn::InterleaveUpper(d, c, e));
+      float* const target = to + i * kPanel + static_cast<std::int64_t>(lane);
+      hn::Store(hn::BitCast(d, hn::InterleaveLower(wide, ab0, ce0)), d, target);
+      hn::Store(hn::BitCast(d, hn::InterleaveUpper(wide, ab0, ce0)), d, target + kPanel);
+      hn::Store(hn::BitCast(d, hn::InterleaveLower(wide, ab1, ce1)), d, target + 2 * kPanel);
+      hn::Store(hn::BitCast(d, hn::InterleaveUpper(wide, ab1, ce1)), d, target + 3 * kPanel);
+    }
+#endif
+  for (; i < width; ++i)
+    for (std::int64_t row = 0; row < kPanel; ++row) to[i * kPanel + row] = rows[row][i];
+}
+
+/// K of a tile → [panel][head_dim][16], zeros beyond the last column.
 inline void pack_k(const Plan& plan, std::int64_t b, std::int64_t h, std::int64_t first, std::int64_t count, float* memory, float* to) {
-  const auto row_at = [&](std::int64_t i) { return row_address(plan, plan.call.k, b, h, first + i); };
-  for (std::int64_t column = 0; column < round_up(count, kPanel); column += 4)
-    pack_rows(plan, row_at, column, count, 1.0f, kPanel, memory, to + column / kPanel * kPanel * plan.call.head_dim + column % kPanel);
+  const std::int64_t width = plan.call.head_dim;
+  for (std::int64_t column = 0; column < count; column += kPanel, to += kPanel * width) {
+    const float* rows[kPanel];
+    for (std::int64_t i = 0; i < kPanel; ++i) {
+      float* const own = memory + i * width;
+      rows[i] = column + i < count ? widened_row(plan, row_address(plan, plan.call.k, b, h, first + column + i), width, own) : own;
+      if (column + i >= count) std::fill(own, own + width, 0.0f);
+    }
+    transpose_panel(rows, width, to);
+  }
 }
 
 /// V of a tile → [value panel][tile][16].
-inline void pack_v(const Plan& plan, std::int64_t b, std::int64_t h, std::int64_t first, std::int64_t count, float* HWY_RESTRICT row,
+inline void pack_v(const Plan& plan, std::int64_t b, std::int64_t h, std::int64_t first, std::int64_t count, float* HWY_RESTRICT memory,
                    float* HWY_RESTRICT to) {
-  const std::int64_t width = plan.call.value_dim, panel_floats = plan.tile * kPanel;
-  std::fill(row + width, row + plan.value_padded, 0.0f);
-  for (std::int64_t column = 0; column < count; ++column) {
-    widen_row(plan.call.dtype, row_address(plan, plan.call.v, b, h, first + column), width, row);
-    for (std::int64_t i = 0; i < plan.value_padded; i += kPanel)
-      std::memcpy(to + i / kPanel * panel_floats + column * kPanel, row + i, kPanel * sizeof(float));
+  const Floats d;
+  const std::int64_t width = plan.call.value_dim, whole = width / kPanel * kPanel, panel_floats = plan.tile * kPanel;
+  std::fill(memory + width, memory + plan.value_padded, 0.0f);
+  for (std::int64_t column = 0; column < count; ++column, to += kPanel) {
+    const float* const row = widened_row(plan, row_address(plan, plan.call.v, b, h, first + column), width, memory);
+    for (std::int64_t i = 0; i < whole; i += kPanel)
+      for (std::int64_t lane = 0; lane < kPanel; lane += static_cast<std::int64_t>(kLanes))
+        hn::Store(hn::LoadU(d, row + i + lane), d, to + i / kPanel * panel_floats + lane);
+    if (whole == width) continue;
+    if (row != memory) std::copy(row + whole, row + width, memory + whole);
+    std::copy(memory + whole, memory + plan.value_padded, to + whole / kPanel * panel_floats);
   }
   // Columns that do not exist are never multiplied: products stop at the last kept column.
 }

@@ -31,113 +31,93 @@ HWY_INLINE void pin([[maybe_unused]] Vector& value) {
 /// Up to this head width a product is one sum; beyond, sums of kChunk.
 inline constexpr std::size_t kLongestSum = 128, kChunk = 64;
 
-/// S block = Q block x two vectors of columns. `q` is [head_dim][4]; k0 and k1 step by 16. With kVectors 1, k1 and s1 are not used.
-/// Each product is a sequence of fused additions from d = 0 upwards, so it is the same in every shape of block. Wide heads are summed in
-/// chunks, which are then added: the error of a sequence of n additions grows with n, that of chunks of c with sqrt(n c).
-template <int kVectors>
-HWY_NOINLINE void multiply_qk(const float* HWY_RESTRICT q, const float* HWY_RESTRICT k0, const float* HWY_RESTRICT k1, std::size_t head_dim,
-                              float* HWY_RESTRICT s0, float* HWY_RESTRICT s1, std::size_t s_stride) {
+/// Rows that are multiplied together where both blocks of a group need the same columns: eight with AVX-512, whose 32 registers hold
+/// 16 accumulators and their operands. K and V then come from L2 half as often, and the ends of a loop are half as many.
+inline constexpr bool kBothBlocks = kLanes == static_cast<std::size_t>(kPanel);
+
+/// S = Q x kVectors vectors of columns for `kRows` rows, 4 or 8, over `count` of the head's elements; with `add` that is added to S. `q` is
+/// [count][4], eight rows' second half q_block further; k0 and k1 step by 16. With kVectors 1, k1 and s1 are not used. Each product is a
+/// sequence of fused additions upwards, so it is the same in every shape of block.
+template <int kRows, int kVectors>
+HWY_NOINLINE void multiply_qk(const float* HWY_RESTRICT q, std::size_t q_block, const float* HWY_RESTRICT k0, const float* HWY_RESTRICT k1,
+                              std::size_t count, bool add, float* HWY_RESTRICT s0, float* HWY_RESTRICT s1, std::size_t s_stride) {
   const Floats d;
-  const std::size_t chunk = head_dim <= kLongestSum ? head_dim : kChunk;
-  for (std::size_t first = 0; first < head_dim; first += chunk) {
-    Vector a0 = hn::Zero(d), a1 = a0, a2 = a0, a3 = a0, b0 = a0, b1 = a0, b2 = a0, b3 = a0;
-    const std::size_t end = HWY_MIN(first + chunk, head_dim);
+  Vector a[kRows], b[kRows];
+#pragma GCC unroll 8
+  for (int row = 0; row < kRows; ++row) a[row] = b[row] = hn::Zero(d);
+  const float* const end = q + count * kBlockRows;
 #pragma GCC unroll 4
-    for (std::size_t i = first; i < end; ++i) {
-      Vector a = hn::Load(d, k0 + i * kPanel), b = a;
-      pin(a);
-      if constexpr (kVectors == 2) {
-        b = hn::Load(d, k1 + i * kPanel);
-        pin(b);
-      }
-      const Vector q0 = hn::Set(d, q[i * kBlockRows]), q1 = hn::Set(d, q[i * kBlockRows + 1]);
-      const Vector q2 = hn::Set(d, q[i * kBlockRows + 2]), q3 = hn::Set(d, q[i * kBlockRows + 3]);
-      a0 = hn::MulAdd(a, q0, a0);
-      a1 = hn::MulAdd(a, q1, a1);
-      a2 = hn::MulAdd(a, q2, a2);
-      a3 = hn::MulAdd(a, q3, a3);
-      if constexpr (kVectors == 2) {
-        b0 = hn::MulAdd(b, q0, b0);
-        b1 = hn::MulAdd(b, q1, b1);
-        b2 = hn::MulAdd(b, q2, b2);
-        b3 = hn::MulAdd(b, q3, b3);
-      }
-    }
-    if (first != 0) {
-      a0 = hn::Add(hn::Load(d, s0), a0);
-      a1 = hn::Add(hn::Load(d, s0 + s_stride), a1);
-      a2 = hn::Add(hn::Load(d, s0 + 2 * s_stride), a2);
-      a3 = hn::Add(hn::Load(d, s0 + 3 * s_stride), a3);
-      if constexpr (kVectors == 2) {
-        b0 = hn::Add(hn::Load(d, s1), b0);
-        b1 = hn::Add(hn::Load(d, s1 + s_stride), b1);
-        b2 = hn::Add(hn::Load(d, s1 + 2 * s_stride), b2);
-        b3 = hn::Add(hn::Load(d, s1 + 3 * s_stride), b3);
-      }
-    }
-    hn::Store(a0, d, s0);
-    hn::Store(a1, d, s0 + s_stride);
-    hn::Store(a2, d, s0 + 2 * s_stride);
-    hn::Store(a3, d, s0 + 3 * s_stride);
+  for (; q != end; q += kBlockRows, k0 += kPanel, k1 += kPanel) {
+    Vector k = hn::Load(d, k0), l = k;
+    pin(k);
     if constexpr (kVectors == 2) {
-      hn::Store(b0, d, s1);
-      hn::Store(b1, d, s1 + s_stride);
-      hn::Store(b2, d, s1 + 2 * s_stride);
-      hn::Store(b3, d, s1 + 3 * s_stride);
+      l = hn::Load(d, k1);
+      pin(l);
     }
+#pragma GCC unroll 8
+    for (int row = 0; row < kRows; ++row) {
+      const Vector query = hn::Set(d, row < kBlockRows ? q[row] : q[q_block + static_cast<std::size_t>(row - kBlockRows)]);
+      a[row] = hn::MulAdd(k, query, a[row]);
+      if constexpr (kVectors == 2) b[row] = hn::MulAdd(l, query, b[row]);
+    }
+  }
+#pragma GCC unroll 8
+  for (int row = 0; row < kRows; ++row, s0 += s_stride, s1 += s_stride) {
+    hn::Store(add ? hn::Add(hn::Load(d, s0), a[row]) : a[row], d, s0);
+    if constexpr (kVectors == 2) hn::Store(add ? hn::Add(hn::Load(d, s1), b[row]) : b[row], d, s1);
   }
 }
 
-/// O block = O block * alpha + P block x V, over runs of columns. `p` has rows s_stride apart, v0 and v1 step by 16, o0 and o1 have rows
+/// The same for the whole head. Wide heads are summed in chunks, which are then added: the error of a sequence of n additions grows with n,
+/// that of chunks of c with sqrt(n c).
+template <int kRows, int kVectors>
+HWY_INLINE void multiply_qk_chunks(const float* q, std::size_t q_block, const float* k0, const float* k1, std::size_t head_dim, float* s0, float* s1,
+                                   std::size_t s_stride) {
+  const std::size_t chunk = head_dim <= kLongestSum ? head_dim : kChunk;
+  for (std::size_t first = 0; first < head_dim; first += chunk)
+    multiply_qk<kRows, kVectors>(q + first * kBlockRows, q_block, k0 + first * kPanel, k1 + first * kPanel, HWY_MIN(chunk, head_dim - first),
+                                 first != 0, s0, s1, s_stride);
+}
+
+/// O = O * alpha + P x V for kRows rows, over runs of columns. `p` has rows s_stride apart, v0 and v1 step by 16, o0 and o1 have rows
 /// o_stride apart.
-template <int kVectors>
+template <int kRows, int kVectors>
 HWY_NOINLINE void multiply_pv(const float* HWY_RESTRICT p, std::size_t s_stride, const float* HWY_RESTRICT v0, const float* HWY_RESTRICT v1,
                               const Run* runs, int run_count, const float* HWY_RESTRICT alpha, float* HWY_RESTRICT o0, float* HWY_RESTRICT o1,
                               std::size_t o_stride) {
   const Floats d;
-  const Vector f0 = hn::Set(d, alpha[0]), f1 = hn::Set(d, alpha[1]), f2 = hn::Set(d, alpha[2]), f3 = hn::Set(d, alpha[3]);
-  Vector a0 = hn::Mul(f0, hn::Load(d, o0)), a1 = hn::Mul(f1, hn::Load(d, o0 + o_stride));
-  Vector a2 = hn::Mul(f2, hn::Load(d, o0 + 2 * o_stride)), a3 = hn::Mul(f3, hn::Load(d, o0 + 3 * o_stride));
-  Vector b0 = a0, b1 = a0, b2 = a0, b3 = a0;
-  if constexpr (kVectors == 2) {
-    b0 = hn::Mul(f0, hn::Load(d, o1));
-    b1 = hn::Mul(f1, hn::Load(d, o1 + o_stride));
-    b2 = hn::Mul(f2, hn::Load(d, o1 + 2 * o_stride));
-    b3 = hn::Mul(f3, hn::Load(d, o1 + 3 * o_stride));
+  Vector a[kRows], b[kRows];
+#pragma GCC unroll 8
+  for (int row = 0; row < kRows; ++row) {
+    const Vector factor = hn::Set(d, alpha[row]);
+    a[row] = b[row] = hn::Mul(factor, hn::Load(d, o0 + static_cast<std::size_t>(row) * o_stride));
+    if constexpr (kVectors == 2) b[row] = hn::Mul(factor, hn::Load(d, o1 + static_cast<std::size_t>(row) * o_stride));
   }
-  const float *p0 = p, *p1 = p + s_stride, *p2 = p + 2 * s_stride, *p3 = p + 3 * s_stride;
+  // Two pointers and three steps, not eight pointers: those would be more than there are registers.
+  const std::size_t steps[kBlockRows] = {0, s_stride, 2 * s_stride, 3 * s_stride};
   for (const Run* run = runs; run != runs + run_count; ++run) {
-    const auto end = static_cast<std::size_t>(run->end);
+    const float *p0 = p + run->first, *p4 = p0 + kBlockRows * s_stride, *const end = p + run->end;
+    const float *v = v0 + run->first * kPanel, *w = v1 + run->first * kPanel;
 #pragma GCC unroll 4
-    for (auto i = static_cast<std::size_t>(run->first); i < end; ++i) {
-      Vector a = hn::Load(d, v0 + i * kPanel), b = a;
-      pin(a);
+    for (; p0 != end; ++p0, ++p4, v += kPanel, w += kPanel) {
+      Vector x = hn::Load(d, v), y = x;
+      pin(x);
       if constexpr (kVectors == 2) {
-        b = hn::Load(d, v1 + i * kPanel);
-        pin(b);
+        y = hn::Load(d, w);
+        pin(y);
       }
-      const Vector w0 = hn::Set(d, p0[i]), w1 = hn::Set(d, p1[i]), w2 = hn::Set(d, p2[i]), w3 = hn::Set(d, p3[i]);
-      a0 = hn::MulAdd(a, w0, a0);
-      a1 = hn::MulAdd(a, w1, a1);
-      a2 = hn::MulAdd(a, w2, a2);
-      a3 = hn::MulAdd(a, w3, a3);
-      if constexpr (kVectors == 2) {
-        b0 = hn::MulAdd(b, w0, b0);
-        b1 = hn::MulAdd(b, w1, b1);
-        b2 = hn::MulAdd(b, w2, b2);
-        b3 = hn::MulAdd(b, w3, b3);
+#pragma GCC unroll 8
+      for (int row = 0; row < kRows; ++row) {
+        const Vector weight = hn::Set(d, (row < kBlockRows ? p0 : p4)[steps[row % kBlockRows]]);
+        a[row] = hn::MulAdd(x, weight, a[row]);
+        if constexpr (kVectors == 2) b[row] = hn::MulAdd(y, weight, b[row]);
       }
     }
   }
-  hn::Store(a0, d, o0);
-  hn::Store(a1, d, o0 + o_stride);
-  hn::Store(a2, d, o0 + 2 * o_stride);
-  hn::Store(a3, d, o0 + 3 * o_stride);
-  if constexpr (kVectors == 2) {
-    hn::Store(b0, d, o1);
-    hn::Store(b1, d, o1 + o_stride);
-    hn::Store(b2, d, o1 + 2 * o_stride);
-    hn::Store(b3, d, o1 + 3 * o_stride);
+#pragma GCC unroll 8
+  for (int row = 0; row < kRows; ++row) {
+    hn::Store(a[row], d, o0 + static_cast<std::size_t>(row) * o_stride);
+    if constexpr (kVectors == 2) hn::Store(b[row], d, o1 + static_cast<std::size_t>(row) * o_stride);
   }
 }
 

@@ -7,6 +7,7 @@
 #define FLEXC_CPU_SOFTMAX_INL_H_
 #endif
 
+#include <algorithm>
 #include <limits>
 
 #include "templates/cpu/products-inl.h"
@@ -141,6 +142,25 @@ HWY_NOINLINE inline void exponentials(float* HWY_RESTRICT s, const Run* runs, in
 
 /// 2^t for one number.
 HWY_INLINE float exp2_of_scalar(float t) { return hn::GetLane(exp2_of(hn::Set(Floats(), t))); }
+
+/// With the maxima of a tile (-inf where a row has none): raises the rows' maxima so far, `top` [kGroupRows]; `base` is what scores are
+/// counted from, and alpha what the row's older sums are multiplied by. tops, base and alpha are [kPanel], aligned.
+HWY_NOINLINE inline void raise_tops(const float* HWY_RESTRICT tops, float* HWY_RESTRICT top, float* HWY_RESTRICT base, float* HWY_RESTRICT alpha) {
+  const Floats d;
+  const Vector minus_infinity = hn::Set(d, -std::numeric_limits<float>::infinity());
+  alignas(64) float old[kPanel];
+  std::fill(old, old + kPanel, -std::numeric_limits<float>::infinity());
+  std::copy(top, top + kGroupRows, old);
+  for (std::size_t i = 0; i < static_cast<std::size_t>(kGroupRows); i += kLanes) {
+    const Vector before = hn::Load(d, old + i), now = hn::Load(d, tops + i);
+    const Vector raised = hn::IfThenElse(hn::Gt(now, before), now, before);
+    const Vector from = hn::IfThenElse(hn::Eq(raised, minus_infinity), hn::Zero(d), raised);
+    hn::Store(raised, d, old + i);
+    hn::Store(from, d, base + i);
+    hn::Store(exp2_of(hn::Sub(before, from)), d, alpha + i);
+  }
+  std::copy(old, old + kGroupRows, top);
+}
 
 /// Whether all of them are finite; `count` is a multiple of 16.
 HWY_NOINLINE inline bool all_finite(const float* values, std::int64_t count) {

@@ -41,8 +41,9 @@ PanelKinds panel_kinds(const BlockMask& mask, std::int64_t b, std::int64_t h, st
 void keep_panels(PanelSet panels, std::int64_t count, int rows, TileColumns& columns) {
   KeepWords words{};
   for (std::size_t i = 0; i < kKeepWords; ++i) {
-    for (int p = 0; p < kPanelsPerWord; ++p)
-      if (panels >> (i * kPanelsPerWord + static_cast<std::size_t>(p)) & 1) words[i] |= std::uint64_t{0xFFFF} << (p * kPanel);
+    // Each of the four bits goes to the start of its 16, and is then spread over them.
+    const std::uint64_t four = panels >> (i * kPanelsPerWord) & 0xF;
+    words[i] = ((four & 1) | (four & 2) << 15 | (four & 4) << 30 | (four & 8) << 45) * 0xFFFF;
     const std::int64_t left = count - static_cast<std::int64_t>(i) * 64;
     if (left < 64) words[i] &= left <= 0 ? 0 : (std::uint64_t{1} << left) - 1;
   }
@@ -79,6 +80,43 @@ void summarise(int rows, int first_word, int end_word, TileColumns& columns) {
         if ((all >> (p * kPanel) & kOnes) == kOnes) columns.full[block] |= panel;
       }
     }
+  }
+}
+
+bool PhaseList::add(unsigned blocks, Run run) {
+  if (count == 0 || phases[static_cast<std::size_t>(count - 1)].blocks != blocks) {
+    if (count == kMost) return false;
+    phases[static_cast<std::size_t>(count++)] = {blocks, run_count, 0};
+  }
+  runs[static_cast<std::size_t>(run_count++)] = run;
+  ++phases[static_cast<std::size_t>(count - 1)].count;
+  return true;
+}
+
+bool PhaseList::find(const BlockRuns& a, const BlockRuns& b) {
+  count = run_count = 0;
+  int next_a = 0, next_b = 0;
+  Run left_a, left_b;
+  for (;;) {
+    if (left_a.first >= left_a.end && next_a < a.count) left_a = a.runs[static_cast<std::size_t>(next_a++)];
+    if (left_b.first >= left_b.end && next_b < b.count) left_b = b.runs[static_cast<std::size_t>(next_b++)];
+    const bool some_a = left_a.first < left_a.end, some_b = left_b.first < left_b.end;
+    if (!some_a && !some_b) return true;
+    bool fits;
+    if (some_a && (!some_b || left_a.first < left_b.first)) {
+      const std::int32_t end = some_b ? std::min(left_a.end, left_b.first) : left_a.end;
+      fits = add(1, {left_a.first, end});
+      left_a.first = end;
+    } else if (some_b && (!some_a || left_b.first < left_a.first)) {
+      const std::int32_t end = some_a ? std::min(left_b.end, left_a.first) : left_b.end;
+      fits = add(2, {left_b.first, end});
+      left_b.first = end;
+    } else {
+      const std::int32_t end = std::min(left_a.end, left_b.end);
+      fits = add(3, {left_a.first, end});
+      left_a.first = left_b.first = end;
+    }
+    if (!fits) return false;
   }
 }
 

@@ -92,4 +92,31 @@ inline void trim_runs(const KeepWords& any, std::array<Run, kMaxPanels>& runs, i
   }
 }
 
+/// The runs of a block of rows.
+struct BlockRuns {
+  std::array<Run, kMaxPanels> runs;
+  int count = 0;
+};
+
+/// Columns that go through P V together: of the first block of rows (1), the second (2), or both (3).
+struct Phase {
+  unsigned blocks = 0;
+  int first = 0, count = 0;  ///< runs
+};
+
+/// Two blocks' runs of columns cut where the blocks part. The columns of each block stay in order.
+struct PhaseList {
+  static constexpr int kMost = 6;  ///< beyond, the blocks have little in common
+  std::array<Phase, kMost> phases;
+  int count = 0;
+  std::array<Run, 4 * kMaxPanels> runs;
+  int run_count = 0;
+
+  /// False where there would be too many phases.
+  bool find(const BlockRuns& a, const BlockRuns& b);
+
+ private:
+  bool add(unsigned blocks, Run run);
+};
+
 }  // namespace flexc::cpu

@@ -10,9 +10,14 @@ namespace flexc::cpu {
 void AlignedBuffer::Free::operator()(std::byte* memory) const { std::free(memory); }
 
 bool AlignedBuffer::allocate(std::int64_t bytes) {
+  if (!allocate_unset(bytes)) return false;
+  std::memset(memory_.get(), 0, static_cast<std::size_t>(round_up(std::max<std::int64_t>(bytes, 1), FLEXC_ROW_ALIGNMENT)));
+  return true;
+}
+
+bool AlignedBuffer::allocate_unset(std::int64_t bytes) {
   const std::int64_t size = round_up(std::max<std::int64_t>(bytes, 1), FLEXC_ROW_ALIGNMENT);
   memory_.reset(static_cast<std::byte*>(std::aligned_alloc(FLEXC_ROW_ALIGNMENT, static_cast<std::size_t>(size))));
-  if (memory_) std::memset(memory_.get(), 0, static_cast<std::size_t>(size));
   return memory_ != nullptr;
 }
 
@@ -26,7 +31,7 @@ bool Workspace::allocate(const Plan& plan) {
   const std::int64_t kv_bytes = std::int64_t{plan.module.kv_side_slots} * plan.tile * 8;
   if (!s.allocate(kGroupRows * plan.s_stride * kFloat) || !group_memory_.allocate(count * (q_floats + o_floats + sum_floats) * kFloat) ||
       !level_memory_.allocate(kv_bytes + count * (head_bytes + row_bytes)) ||
-      !pack_memory_.allocate(kBlockRows * std::max(padded, plan.value_padded) * kFloat))
+      !pack_memory_.allocate(kPanel * std::max(padded, plan.value_padded) * kFloat))
     return false;
   try {
     groups.resize(static_cast<std::size_t>(count));

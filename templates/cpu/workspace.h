@@ -5,15 +5,18 @@
 #include <memory>
 #include <vector>
 
+#include "templates/cpu/ahead.h"
 #include "templates/cpu/bands.h"
 
 namespace flexc::cpu {
 
-/// Zeroed memory in whole cache lines, aligned to FLEXC_ROW_ALIGNMENT.
+/// Memory in whole cache lines, aligned to FLEXC_ROW_ALIGNMENT.
 class AlignedBuffer {
  public:
-  /// False where there is no memory.
+  /// Zeroed; false where there is no memory.
   bool allocate(std::int64_t bytes);
+  /// The same with whatever is there: for packed tiles, of which nothing is read that was not written.
+  bool allocate_unset(std::int64_t bytes);
   template <class T>
   T* as() const {
     return reinterpret_cast<T*>(memory_.get());
@@ -46,9 +49,10 @@ struct Workspace {
   AlignedBuffer s;  ///< [row][s_stride]: scores, then weights
   std::vector<Group> groups;
   TileColumns columns;
+  Ahead ahead;
   std::byte* kv_side = nullptr;                                    ///< [slot][tile]
   std::int64_t kv_side_b = -1, kv_side_h = -1, kv_side_tile = -1;  ///< what it was filled for
-  float* pack_rows = nullptr;                                      ///< [4][max(head_dim in whole panels, value_padded)]: rows, widened
+  float* pack_rows = nullptr;                                      ///< [16][max(head_dim in whole panels, value_padded)]: rows, widened
 
  private:
   AlignedBuffer group_memory_, level_memory_, pack_memory_;

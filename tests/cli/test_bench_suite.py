@@ -15,8 +15,8 @@ def row(variant="causal", share=0.84, flex=3.0, sdpa=2.0, dim=64, limits=None, *
         "variant": variant, "shape": {"Q": 8, "D": dim, "DV": dim}, "shape_text": f"1,1,1,8,8,{dim},{dim}", "dtype": "f32", "suite": "paper", "gflops": 1.0, "median_s": 1e-3,
         "kept_pairs": 36, "peak_share": share, "peak_share_quartiles": [share, share],
         "limits": {"share": 0.83, "flex_attention": 2.0, "sdpa": 1.5} if limits is None else limits,
-        "peers": [{"name": "flex_attention", "ratio": flex, "median_s": flex * 1e-3}, {"name": "sdpa", "ratio": sdpa, "median_s": sdpa * 1e-3}], **more,
-    }
+        "peers": [{"name": "flex_attention", "ratio": flex, "median_s": flex * 1e-3}, {"name": "sdpa", "ratio": sdpa, "median_s": sdpa * 1e-3}],
+    } | more
 
 
 def main():
@@ -32,6 +32,14 @@ def main():
 
         alone = {"peers": []}
         decode = {"peers": [], "read_bytes_per_s": 30e9, "limits": {"read_share": 0.95}}
+        mod = {"of": "noop", "of_ratio": 0.88}
+
+        def threads(one, two):
+            return [row(limits={}, threads=1, **{**alone, "median_s": one}), row(limits={"speedup": 1.9}, threads=2, **{**alone, "median_s": two})]
+
+        def lengths(power):
+            return [row(limits={"linear": True}, **{**alone, "kept_pairs": n, "median_s": 1e-9 * n**power}) for n in (1000, 4000, 16000, 64000)]
+
         cases = [
             ("all kept", 0, [row()], "3.00x FlexAttention"),
             ("a ratio below its limit, the share enough", 0, [row(flex=1.9), row(flex=4)], "within"),
@@ -43,6 +51,12 @@ def main():
             ("a share without peers, missed", 1, [row(share=0.7, **alone)], "70.0 % of peak"),
             ("bandwidth", 0, [row(kv_bytes_per_s=29e9, **decode)], "within"),
             ("bandwidth, missed", 1, [row(kv_bytes_per_s=20e9, **decode)], "66.7 %"),
+            ("a mod beside noop", 0, [row("noop", share=0.8, limits={}, **alone), row("alibi", share=0.75, limits=mod, **alone)], "alibi 0.938 of noop's"),
+            ("a mod too slow", 1, [row("noop", share=0.8, limits={}, **alone), row("alibi", share=0.6, limits=mod, **alone)], "alibi 0.750 of noop's"),
+            ("two threads", 0, threads(1.0e-3, 0.52e-3), "1.92x one"),
+            ("two threads too slow", 1, threads(1.0e-3, 0.6e-3), "1.67x one"),
+            ("linear", 0, lengths(1.0), "power 1.000"),
+            ("quadratic in the length where pairs are not", 1, lengths(2.0), "power 2.000"),
             ("nothing to judge", 3, [row(limits={}, **alone)], "nothing to judge"),
         ]
         for what, status, rows, words in cases:

@@ -5,7 +5,9 @@
 #include <condition_variable>
 #include <mutex>
 #include <numeric>
+#include <random>
 #include <thread>
+#include <vector>
 
 #include "templates/cpu/tile_columns.h"
 #include "tests/cpu/problem.h"
@@ -135,6 +137,44 @@ TEST_CASE("rows do not depend on how many come with them") {
   const Result few = some.run();
   CHECK(std::equal(few.out.begin(), few.out.end(), many.out.begin() + kFirst * 24));
   CHECK(std::equal(few.lse.begin(), few.lse.end() - 1, many.lse.begin() + kFirst));
+}
+
+TEST_CASE("two blocks' runs of columns are cut where the blocks part") {
+  std::mt19937 random(7);
+  int found = 0;
+  for (int round = 0; round < 2000; ++round) {
+    cpu::BlockRuns blocks[2];
+    for (cpu::BlockRuns& block : blocks) {
+      std::int32_t column = 0;
+      for (auto left = random() % 4; left > 0; --left) {
+        const auto first = column + static_cast<std::int32_t>(random() % 20), end = first + 1 + static_cast<std::int32_t>(random() % 40);
+        block.runs[static_cast<std::size_t>(block.count++)] = {first, end};
+        column = end + 1;
+      }
+    }
+    if (round % 3 == 0) blocks[1] = blocks[0];
+    cpu::PhaseList list;
+    if (!list.find(blocks[0], blocks[1])) continue;
+    ++found;
+    std::vector<int> expected[2], columns[2];
+    for (int block = 0; block < 2; ++block)
+      for (int i = 0; i < blocks[block].count; ++i)
+        for (int column = blocks[block].runs[i].first; column < blocks[block].runs[i].end; ++column) expected[block].push_back(column);
+    unsigned last = 0;
+    for (int i = 0; i < list.count; ++i) {
+      const cpu::Phase& phase = list.phases[static_cast<std::size_t>(i)];
+      REQUIRE(phase.blocks != last);  // neighbours differ, else they would be one
+      last = phase.blocks;
+      for (int run = phase.first; run < phase.first + phase.count; ++run)
+        for (int column = list.runs[run].first; column < list.runs[run].end; ++column)
+          for (unsigned block = 0; block < 2; ++block)
+            if ((phase.blocks >> block & 1) != 0) columns[block].push_back(column);
+    }
+    REQUIRE(columns[0] == expected[0]);
+    REQUIRE(columns[1] == expected[1]);
+    if (round % 3 == 0) REQUIRE(list.count <= 1);
+  }
+  REQUIRE(found > 1000);
 }
 
 }  // namespace flexc::cpu_test
