@@ -11,6 +11,7 @@
 #if defined(__GLIBC__)
 #include <malloc.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #endif
 
@@ -74,17 +75,21 @@ Result<CompiledLadder> compile_ladder(const runtime::Nvrtc& nvrtc, std::span<con
 }
 
 /// Gives the child's allocations one heap on huge pages, reserved at once: NVRTC then takes 3,300 page faults for a kernel instead of 13,000, and the end of
-/// the process is quicker. A request: where it is not granted, allocations come as ever.
+/// the process is quicker. A request: where it is not granted, allocations come as ever. A tight limit on memory is left to what is needed.
 void reserve_heap() {
 #if defined(__GLIBC__) && defined(MADV_HUGEPAGE)
-  constexpr int kHeapBytes = 256 << 20, kMostInHeap = 32 << 20, kNeverTrimmed = 1 << 30;
+  constexpr int kHeapBytes = 128 << 20, kOrdinaryPad = 1 << 20, kMostInHeap = 32 << 20, kNeverTrimmed = 1 << 30;
+  constexpr rlim_t kAmple = rlim_t{4} << 30;
   constexpr std::uintptr_t kPage = 4096;
+  rlimit most{};
+  if (getrlimit(RLIMIT_AS, &most) != 0 || most.rlim_cur < kAmple) return;
   if (mallopt(M_TOP_PAD, kHeapBytes) == 0 || mallopt(M_MMAP_THRESHOLD, kMostInHeap) == 0 || mallopt(M_TRIM_THRESHOLD, kNeverTrimmed) == 0) return;
-  void* const first = std::malloc(1 << 20);
+  void* const first = std::malloc(kOrdinaryPad);
   const auto begin = (reinterpret_cast<std::uintptr_t>(first) + kPage - 1) / kPage * kPage, end = reinterpret_cast<std::uintptr_t>(sbrk(0));
   // Not where the block came from elsewhere than the program's break: such memory lies above it.
   if (first != nullptr && begin < end) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
   std::free(first);
+  mallopt(M_TOP_PAD, kOrdinaryPad);
 #endif
 }
 
