@@ -5,6 +5,8 @@
 #include "compiler/host/cuda_files.h"
 #include "compiler/host/ir_library.h"
 #include "compiler/host/nvrtc_worker.h"
+#include "runtime/kernel/hopper_call.h"
+#include "templates/hopper/tile.h"
 
 namespace flexc {
 namespace {
@@ -16,7 +18,7 @@ Result<compiler::CudaKernels> emit_ladder(const dsl::NormalForm& form, const Cud
   options.gallery_name = request.gallery_name;
   options.member = request.member;
   options.forms = request.forms;
-  return (*functions)->emit_cuda_kernels(form, options, request.dtype, static_cast<unsigned>(request.head_dim), static_cast<unsigned>(request.head_dim));
+  return (*functions)->emit_cuda_kernels(form, options, request.dtype, tile_head_dim(request), tile_value_dim(request));
 }
 
 /// An edited text takes the ladder's place. Which tile it is for, its own comment says.
@@ -32,11 +34,18 @@ Result<void> replace_ladder(compiler::CudaKernels& ladder, std::string text) {
 
 }  // namespace
 
+unsigned tile_head_dim(const CudaKernelRequest& request) { return device::whole_panels(static_cast<unsigned>(request.head_dim)); }
+
+unsigned tile_value_dim(const CudaKernelRequest& request) {
+  return device::whole_panels(static_cast<unsigned>(request.value_dim != 0 ? request.value_dim : request.head_dim));
+}
+
 Result<void> check_cuda_template(const CudaKernelRequest& request) {
   if (request.dtype != bf16 && request.dtype != f16)
     return std::unexpected(Error{ErrorKind::Environment, fmt::format("CUDA kernels of dtype {}: this build has templates for bf16 and f16", name_of(request.dtype))});
-  if (request.head_dim != 64 && request.head_dim != 128 && request.head_dim != 256)
-    return std::unexpected(Error{ErrorKind::Environment, fmt::format("CUDA kernels of head dim {}: this build has templates for 64, 128 and 256", request.head_dim)});
+  for (const std::int64_t dim : {request.head_dim, request.value_dim != 0 ? request.value_dim : request.head_dim})
+    if (dim < 1 || dim > kMostHopperHeadDim)
+      return std::unexpected(Error{ErrorKind::Environment, fmt::format("CUDA kernels of head dim {}: this build has templates for 1 to {}", dim, kMostHopperHeadDim)});
   return {};
 }
 

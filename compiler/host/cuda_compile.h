@@ -18,7 +18,8 @@ namespace flexc {
 /// What tells one kernel of a variant from another: every field is in its key, but `in_child` and `gallery_name`, which change no instruction.
 struct CudaKernelRequest {
   DType dtype = bf16;
-  std::int64_t head_dim = 64;  ///< D = DV
+  std::int64_t head_dim = 64;
+  std::int64_t value_dim = 0;  ///< 0: as head_dim
   compiler::Member member = compiler::Member::Narrow;
   compiler::HopperForms forms = {};  ///< hopper_forms.h
   bool in_child = false;          ///< NVRTC in a process of its own, with limits on time and memory
@@ -32,6 +33,10 @@ struct CudaKernelCode : HopperCode {
   unsigned spill_bytes = 0;
   std::string nvrtc;  ///< the file that compiled it; empty for a kernel from the cache
 };
+
+/// The columns of Q, K and of V, O in the request's tile. Requests with the same two have the same kernel.
+unsigned tile_head_dim(const CudaKernelRequest& request);
+unsigned tile_value_dim(const CudaKernelRequest& request);
 
 /// Environment for a dtype or head dim that no CUDA template takes.
 Result<void> check_cuda_template(const CudaKernelRequest& request);

@@ -93,7 +93,7 @@ std::string cuda_toolchain_line() {
 
 std::string cuda_key(const dsl::NormalForm& form, const CudaKernelRequest& request) {
   return fmt::format("schema: {}\nflexc: {}\n{}templates: {}\narch: {}\noptions:{}\nforms: {}\ndtype: {}\nhead dim: {}\nvalue dim: {}\nmember: {}\nnormal form:\n{}",
-                     kKeySchema, version(), compiler_lines(), hash_of_templates(), runtime::CudaProgram().architecture, nvrtc_option_text(), to_string(request.forms), name_of(request.dtype), request.head_dim, request.head_dim,
+                     kKeySchema, version(), compiler_lines(), hash_of_templates(), runtime::CudaProgram().architecture, nvrtc_option_text(), to_string(request.forms), name_of(request.dtype), tile_head_dim(request), tile_value_dim(request),
                      request.member == compiler::Member::Narrow ? "narrow" : "wide", form.text);
 }
 

@@ -12,7 +12,8 @@
 namespace flexc {
 
 std::string cuda_file_stem(const dsl::NormalForm& form, const CudaKernelRequest& request) {
-  return fmt::format("{:016x}{:016x}.{}.d{}{}", form.hash[0], form.hash[1], name_of(request.dtype), request.head_dim, request.member == compiler::Member::Wide ? ".wide" : "");
+  const unsigned d = tile_head_dim(request), dv = tile_value_dim(request);
+  return fmt::format("{:016x}{:016x}.{}.d{}{}{}", form.hash[0], form.hash[1], name_of(request.dtype), d, dv == d ? "" : fmt::format("v{}", dv), request.member == compiler::Member::Wide ? ".wide" : "");
 }
 
 Result<void> dump_cuda_kernel(const std::string& directory, const dsl::NormalForm& form, const CudaKernelRequest& request, const CudaKernelCode& code) {

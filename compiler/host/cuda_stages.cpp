@@ -22,7 +22,7 @@ EmittedKernel figures_of(const CudaKernelCode& code) {
 Result<EmittedKernel> emit_cuda_stage(const dsl::NormalForm& form, std::string_view stage, const EmitOptions& options) {
   const auto forms = hopper_forms_from_environment(options.dtype);
   if (!forms) return std::unexpected(forms.error());
-  const CudaKernelRequest request{.dtype = options.dtype, .head_dim = options.head_dim, .forms = *forms, .in_child = options.in_child, .gallery_name = options.gallery_name};
+  const CudaKernelRequest request{.dtype = options.dtype, .head_dim = options.head_dim, .value_dim = options.value_dim, .forms = *forms, .in_child = options.in_child, .gallery_name = options.gallery_name};
   if (stage == "cuda" || stage == "ptx") {
     auto code = stage == "cuda" ? emit_cuda_kernel(form, request) : compile_cuda_kernel(form, request);
     if (!code) return std::unexpected(code.error());

@@ -81,7 +81,7 @@ std::expected<std::shared_ptr<const Kernel>, CompileError> Engine::compile(const
     return half.kernels.get_or_make(key, [&] { return half.make(typed, options, kind); });
   };
   if (options.device.kind != Device::Kind::Auto) return compile_for(options.device.kind);
-  const bool fits_hopper = check_hopper_options("", options, HopperDims::Compiled).has_value();
+  const bool fits_hopper = suits_hopper(options);
   if (fits_hopper && half.has_gpu())
     if (auto kernel = compile_for(Device::Kind::Cuda); kernel || kernel.error().error.kind != ErrorKind::Environment) return kernel;
   // Without a GPU kernel, automatic is the CPU, and the oracle where the CPU back end cannot run.

@@ -239,7 +239,7 @@ Result<std::shared_ptr<const LoadedObject>> compile_for_model(const compiler::cu
 }
 
 Result<std::shared_ptr<const Kernel>> make_model_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::shared_ptr<runtime::MaskCache> masks) {
-  if (auto status = check_hopper_options(kDevice, options, HopperDims::Padded); !status) return std::unexpected(status.error());
+  if (auto status = check_hopper_options(kDevice, options); !status) return std::unexpected(status.error());
   const auto forms = hopper_forms_from_environment(options.dtype);
   if (!forms) return std::unexpected(forms.error());
   auto members = ModelMembers::make([form, options, forms = *forms](compiler::Member which) { return load_member(*form, options, forms, which); });

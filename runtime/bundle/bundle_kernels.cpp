@@ -11,6 +11,7 @@
 #include "runtime/io/text.h"
 #include "runtime/kernel/cpu_kernel.h"
 #include "runtime/kernel/gpu_kernel.h"
+#include "runtime/kernel/hopper_call.h"
 #include "runtime/nearest_name.h"
 #include "runtime/tile/program.h"
 
@@ -137,7 +138,7 @@ Result<std::shared_ptr<const Kernel>> Bundle::Impl::kernel(std::string_view name
   }
   switch (request.device.kind) {
     case Device::Kind::Auto:
-      if (find_cuda_member(*variant, request, Member::Narrow) && (!data->contents.for_cpu || has_gpu()))
+      if (find_cuda_member(*variant, request, Member::Narrow) && (!data->contents.for_cpu || (suits_hopper({.dtype = request.dtype, .head_dim = request.head_dim}) && has_gpu())))
         if (auto made = get_or_make(*variant, request, Device::Kind::Cuda); made || !data->contents.for_cpu || made.error().kind != ErrorKind::Environment) return made;
       if (!data->contents.for_cpu) return no_cubin(*variant, request);
       return get_or_make(*variant, request, Device::Kind::Cpu);

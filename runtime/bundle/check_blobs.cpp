@@ -65,7 +65,7 @@ std::optional<std::string> check_cuda_member(const BundleData& bundle, const Bun
   if (!described) return described.error().message;
   const runtime::HopperTile& tile = described->member.tile;
   const bool is_of_dtype = tile.element == (member.dtype == f16 ? device::Element::kF16 : device::Element::kBf16) && (member.dtype == f16 || member.dtype == bf16);
-  if (!is_of_dtype || tile.d != tile.dv || static_cast<std::int64_t>(tile.d) != member.head_dim) return "its tile is for another dtype or head dim";
+  if (!is_of_dtype || tile.d != tile.dv || tile.d != device::whole_panels(static_cast<unsigned>(member.head_dim))) return "its tile is for another dtype or head dim";
   if (!fits(described->member, variant.signature)) return "it reads other captures and params than the variant has";
   if (member.member == Member::Wide && described->manifest.assumptions != runtime::kAssumesNothing) return "a wide member assumes something of its calls";
   const auto is_twin = [&](const BundledCudaMember& other) { return other.machine == member.machine && other.dtype == member.dtype && other.head_dim == member.head_dim; };

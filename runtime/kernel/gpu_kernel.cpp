@@ -48,7 +48,7 @@ Result<void> check_for_tma(std::string_view name, const TensorView& tensor) {
     return failed(ErrorKind::Input, fmt::format("{}: {} is not at a multiple of {} bytes, which TMA needs; copy it", kDevice, name, kTmaAlignment));
   for (std::size_t axis = 0; axis < 3; ++axis)
     if (tensor.shape[axis] > 1 && (tensor.strides[axis] <= 0 || tensor.strides[axis] % kTmaStride != 0))
-      return failed(ErrorKind::Input, fmt::format("{}: {} has the stride {} in dimension {}; TMA needs positive multiples of {} elements; copy it", kDevice, name, tensor.strides[axis], axis, kTmaStride));
+      return failed(ErrorKind::Input, fmt::format("{}: {} has the stride {} in dimension {}; TMA needs positive multiples of {} elements; copy it to where rows have such a stride", kDevice, name, tensor.strides[axis], axis, kTmaStride));
   return {};
 }
 
@@ -191,7 +191,7 @@ class GpuKernel final : public Kernel {
 Result<std::shared_ptr<const Kernel>> make_gpu_kernel(GpuKernelParts parts) {
   auto driver = runtime::CudaDriver::open();
   if (!driver) return failed(driver.error().kind, fmt::format("{}: {}; use device cpu", kDevice, driver.error().message));
-  if (auto status = check_hopper_options(kDevice, parts.options, HopperDims::Compiled); !status) return std::unexpected(status.error());
+  if (auto status = check_hopper_options(kDevice, parts.options); !status) return std::unexpected(status.error());
   auto members = GpuMembers::make([source = std::move(parts.members), driver = *driver](runtime::Member which) { return load_member(driver, source, which); });
   if (!members) return std::unexpected(members.error());
   return std::make_shared<GpuKernel>(std::move(parts), std::move(*driver), std::move(*members));

@@ -13,7 +13,7 @@ namespace flexc {
 namespace {
 
 constexpr std::int64_t kMostLength = std::int64_t{1} << 30;
-constexpr std::int64_t kMostHeadDim = 256;
+constexpr std::int64_t kRowElements = 8;  // of 2 bytes: TMA wants strides of 16 bytes
 constexpr std::int64_t kMostItems = (std::int64_t{1} << 31) - 1;
 constexpr std::int64_t kLeastTileRows = 64;  // bounds the number of items from above
 
@@ -30,16 +30,18 @@ Result<void> check_features(std::string_view device, const RunArguments& argumen
 
 }  // namespace
 
-Result<void> check_hopper_options(std::string_view device, const CompileOptions& options, HopperDims dims) {
+Result<void> check_hopper_options(std::string_view device, const CompileOptions& options) {
   if (options.dtype != bf16 && options.dtype != f16)
     return failed(ErrorKind::Usage, fmt::format("{}: the Hopper kernel takes bf16 and f16, not {}; give --dtype bf16", device, name_of(options.dtype)));
   const std::int64_t value_dim = options.value_dim != 0 ? options.value_dim : options.head_dim;
-  if (options.head_dim > kMostHeadDim || value_dim > kMostHeadDim)
-    return failed(ErrorKind::Input, fmt::format("{}: the Hopper kernel has head dims up to {}, not {} and {}; use device cpu", device, kMostHeadDim, options.head_dim, value_dim));
-  if (dims == HopperDims::Padded) return {};
-  if ((options.head_dim != 64 && options.head_dim != 128 && options.head_dim != 256) || value_dim != options.head_dim)
-    return failed(ErrorKind::Input, fmt::format("{}: the Hopper kernel has head dims 64, 128 and 256, for keys and values alike, not {} and {}; use device cpu", device, options.head_dim, value_dim));
+  if (options.head_dim > kMostHopperHeadDim || value_dim > kMostHopperHeadDim)
+    return failed(ErrorKind::Input, fmt::format("{}: the Hopper kernel has head dims up to {}, not {} and {}; use device cpu", device, kMostHopperHeadDim, options.head_dim, value_dim));
   return {};
+}
+
+bool suits_hopper(const CompileOptions& options) {
+  const std::int64_t value_dim = options.value_dim != 0 ? options.value_dim : options.head_dim;
+  return check_hopper_options("", options) && options.head_dim % kRowElements == 0 && value_dim % kRowElements == 0;
 }
 
 Result<HopperCall> bind_hopper_call(std::string_view device, const runtime::Signature& signature, const CompileOptions& options, const RunArguments& arguments, MemoryKind memory) {

@@ -13,10 +13,12 @@
 
 namespace flexc {
 
-/// Head dims that machine code is made for, or all that the kernel pads to whole panels.
-enum class HopperDims { Compiled, Padded };
+/// D and DV; the kernel pads them to whole panels.
+inline constexpr std::int64_t kMostHopperHeadDim = 256;
 /// Usage for a dtype that the Hopper kernel does not take, Input for head dims. `device` is for messages: "device model".
-Result<void> check_hopper_options(std::string_view device, const CompileOptions& options, HopperDims dims);
+Result<void> check_hopper_options(std::string_view device, const CompileOptions& options);
+/// Whether it takes them, and TMA dense tensors of these head dims: rows are a multiple of 16 bytes apart.
+bool suits_hopper(const CompileOptions& options);
 
 struct HopperCall {
   CallShape shape;

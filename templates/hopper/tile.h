@@ -22,6 +22,9 @@ inline constexpr unsigned kSharedLimit = 232448;  // 227 KiB, the most a CTA may
 enum class Element : int { kBf16, kF16 };
 
 #if !defined(__CUDACC__)  // the generator's and the model's: on the device the steps are in the printed text
+// The columns of a tile for this head dim. What a tensor lacks of them comes as zeros from TMA, and is not stored.
+constexpr unsigned whole_panels(unsigned dim) { return (dim + kPanelColumns - 1) / kPanelColumns * kPanelColumns; }
+
 // Matrix products. Shared-memory descriptors count in units of 16 bytes; steps are added to the whole 64-bit descriptor of the tile's base.
 // S = Q K^T: A is Q, B is K, both K-major: four steps of 16 columns fit into a panel's row. O += P V: A is P in registers, B is V (MN-major,
 // "transposed"): a step is 16 rows of V.

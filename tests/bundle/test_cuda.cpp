@@ -258,7 +258,7 @@ TEST_CASE("automatic is the GPU where it is and the bundle has a cubin, else the
     CHECK(kernel.error().kind == kind);
     return kernel.error().message;
   };
-  const std::string both = bundle_of({{"window", variant_of(kWindow)}}, {.dtypes = {f32, bf16}, .head_dims = {64, 16}}).bytes;
+  const std::string both = bundle_of({{"window", variant_of(kWindow)}}, {.dtypes = {f32, bf16}, .head_dims = {64, 36, 264}}).bytes;
   const bool has_cpu = runtime::detect_cpu_level().has_value();
   {
     const Bundle bundle = loaded(both);
@@ -269,7 +269,9 @@ TEST_CASE("automatic is the GPU where it is and the bundle has a cubin, else the
     if (has_cpu) {
       CHECK(device({.dtype = bf16, .device = Device::cpu()}) == Device::Kind::Cpu);
       CHECK(device({.dtype = f32}) == Device::Kind::Cpu);
-      CHECK(device({.dtype = bf16, .head_dim = 16}) == Device::Kind::Cpu);
+      CHECK(device({.dtype = bf16, .head_dim = 264}) == Device::Kind::Cpu);
+      CHECK(device({.dtype = bf16, .head_dim = 36}) == Device::Kind::Cpu);  // rows of 72 bytes, which TMA cannot step over
+      CHECK(device({.dtype = bf16, .head_dim = 36, .device = Device::cuda()}) == Device::Kind::Cuda);  // they may be further apart
       CHECK(device({.dtype = bf16, .value_dim = 32}) == Device::Kind::Cpu);
     }
     CHECK_THAT(refused(bundle, {.dtype = f32, .device = Device::cuda()}, ErrorKind::Input), Contains("no cubin of 'window' for f32 with head dim 64") && Contains("it has bf16 with head dim 64"));

@@ -10,8 +10,9 @@ namespace flexc::test {
 
 /// A call's tensors on the host, with room for what comes back.
 struct HostCall {
-  Tensor q{bf16, {2, 4, 150, 64}}, k{bf16, {2, 2, 200, 64}}, v{bf16, {1, 2, 200, 64}}, out{bf16, {2, 4, 150, 64}}, lse{f32, {2, 4, 150}}, slopes{f32, {4}};
-  HostCall() {
+  Tensor q, k, v, out, lse{f32, {2, 4, 150}}, slopes{f32, {4}};
+  explicit HostCall(std::int64_t head_dim = 64, std::int64_t value_dim = 64)
+      : q(bf16, {2, 4, 150, head_dim}), k(bf16, {2, 2, 200, head_dim}), v(bf16, {1, 2, 200, value_dim}), out(bf16, {2, 4, 150, value_dim}) {
     fill_normal(q.view(), 1, "q"), fill_normal(k.view(), 1, "k"), fill_normal(v.view(), 1, "v"), fill_normal(slopes.view(), 1, "slopes");
   }
 };

@@ -50,7 +50,7 @@ Result<BlockMask> mask_of(const Kernel& kernel, const HostCall& host) {
 /// Everything that a program does, from the engine to the answer. The first error ends it.
 Result<void> whole_program(HostCall& host, void* stream, const char* text = kVariant, bool with_mask = true) {
   Engine engine(uncached());
-  auto kernel = engine.compile(variant(text), {.dtype = bf16, .head_dim = 64, .device = Device::cuda()});
+  auto kernel = engine.compile(variant(text), {.dtype = bf16, .head_dim = host.q.view().shape[3], .value_dim = host.v.view().shape[3], .device = Device::cuda()});
   if (!kernel) return std::unexpected(kernel.error().error);
   const auto memory = CudaMemory::open();
   if (!memory) return std::unexpected(memory.error());
@@ -65,16 +65,16 @@ Result<void> whole_program(HostCall& host, void* stream, const char* text = kVar
 }
 
 /// The kernel that a GPU would run, compiled for the model.
-std::shared_ptr<const LoadedObject> model_of(const char* text) {
+std::shared_ptr<const LoadedObject> model_of(const char* text, std::int64_t head_dim = 64, std::int64_t value_dim = 64) {
   const auto impl = VariantAccess::share(variant(text));
   REQUIRE(impl->form.has_value());
   const auto functions = ir_functions();
   REQUIRE(functions.has_value());
   compiler::CudaHookOptions narrow;
   narrow.member = compiler::Member::Narrow;
-  const auto kernels = (*functions)->emit_cuda_kernels(*impl->form, narrow, bf16, 64, 64);
+  const auto kernels = (*functions)->emit_cuda_kernels(*impl->form, narrow, bf16, static_cast<unsigned>(head_dim), static_cast<unsigned>(value_dim));
   REQUIRE(kernels.has_value());
-  const auto compiled = compile_cuda_kernel(*impl->form, {.dtype = bf16, .head_dim = 64, .member = compiler::Member::Narrow});
+  const auto compiled = compile_cuda_kernel(*impl->form, {.dtype = bf16, .head_dim = head_dim, .value_dim = value_dim, .member = compiler::Member::Narrow});
   REQUIRE(compiled.has_value());
   REQUIRE(compiled->member.tile == kernels->sources.front().member.tile);
   const auto object = compile_for_model(kernels->sources.front());
@@ -86,11 +86,14 @@ std::shared_ptr<const LoadedObject> model_of(const char* text) {
 
 TEST_CASE("a launch through the stand-in driver, on the host model, gives the host model's bits") {
   if (!has_nvrtc()) return;
+  // The last two are padded to 128 and 64 columns, and to 192 and 128.
+  const auto [head_dim, value_dim] = GENERATE(table<std::int64_t, std::int64_t>({{64, 64}, {96, 40}, {192, 128}}));
+  CAPTURE(head_dim, value_dim);
   fake().reset();
-  const auto object = model_of(kWindow);
+  const auto object = model_of(kWindow, head_dim, value_dim);
   fake().kernel(object->symbol("flexc_model_thread"));
 
-  HostCall on_gpu, on_model;
+  HostCall on_gpu(head_dim, value_dim), on_model(head_dim, value_dim);
   const auto status = whole_program(on_gpu, fake().stream(), kWindow);
   INFO((status ? "" : status.error().message) << fake().violations());
   REQUIRE(status.has_value());
@@ -98,7 +101,7 @@ TEST_CASE("a launch through the stand-in driver, on the host model, gives the ho
   CHECK(fake().held() == "");
 
   Engine engine(uncached());
-  const auto kernel = engine.compile(variant(kWindow), {.dtype = bf16, .head_dim = 64, .device = Device::model()});
+  const auto kernel = engine.compile(variant(kWindow), {.dtype = bf16, .head_dim = head_dim, .value_dim = value_dim, .device = Device::model()});
   REQUIRE(kernel.has_value());
   RunArguments arguments{.q = on_model.q.view(), .k = on_model.k.view(), .v = on_model.v.view(), .out = on_model.out.view(), .lse = on_model.lse.view()};
   arguments.captures.set("slopes", on_model.slopes.view());
@@ -345,7 +348,9 @@ TEST_CASE("automatic takes the GPU where a kernel fits, and only there") {
     Engine engine(uncached());
     CHECK((*engine.compile(variant(), {.dtype = bf16, .head_dim = 64}))->device().kind == Device::Kind::Cuda);
     CHECK((*engine.compile(variant(), {.dtype = f32, .head_dim = 64}))->device().kind != Device::Kind::Cuda);
-    CHECK((*engine.compile(variant(), {.dtype = bf16, .head_dim = 72}))->device().kind != Device::Kind::Cuda);
+    CHECK((*engine.compile(variant(), {.dtype = bf16, .head_dim = 72}))->device().kind == Device::Kind::Cuda);
+    CHECK((*engine.compile(variant(), {.dtype = bf16, .head_dim = 36}))->device().kind != Device::Kind::Cuda);  // rows of 72 bytes, which TMA cannot step over
+    CHECK((*engine.compile(variant(), {.dtype = bf16, .head_dim = 64, .value_dim = 264}))->device().kind != Device::Kind::Cuda);
   }
   fake().capability(10, 0);
   Engine engine(uncached());

@@ -2,7 +2,7 @@
 
 test_matrix.py FLEXC [--all | --negative] [--times N]
 
-The fast set is three kernels; --all is every gallery entry at every head dim, in both dtypes. --times N prints the paper's seven at D 64 and
+The fast set is five kernels; --all is every gallery entry at D = DV = 64, 128 and 256 in both dtypes, and at head dims that are padded or differ in bf16. --times N prints the paper's seven at D 64 and
 128, median and least of N fresh processes, and judges nothing. --negative asks for a compiler that is not there, and for a kernel that no
 template makes: both must be exit 3 and say why. Exit 77 (skipped) without NVRTC.
 """
@@ -17,7 +17,8 @@ import tempfile
 
 SKIPPED = 77
 PAPER = ["noop", "causal", "alibi", "sliding_window", "prefix_lm", "softcap", "document"]
-FAST = [("alibi_causal", "bf16", 64), ("document", "f16", 128), ("softcap", "bf16", 128)]
+FAST = [("alibi_causal", "bf16", 64, 64), ("document", "f16", 128, 128), ("softcap", "bf16", 128, 128), ("causal", "bf16", 96, 40), ("document", "bf16", 192, 128)]
+PADDED = [(96, 96), (192, 192), (192, 128)]
 
 
 def emit(flexc, *options, environment=None):
@@ -26,11 +27,11 @@ def emit(flexc, *options, environment=None):
         return subprocess.run(command, capture_output=True, text=True, check=False, env={**os.environ, "FLEXC_CACHE_DIR": cache, **(environment or {})})
 
 
-def compiled(flexc, variant, dtype, head_dim):
+def compiled(flexc, variant, dtype, head_dim, value_dim):
     """The report of one kernel, or a fault."""
     with tempfile.TemporaryDirectory() as folder:
         cubin = pathlib.Path(folder, "kernel.cubin")
-        result = emit(flexc, variant, "--stage", "cubin", "--dtype", dtype, "--head-dim", str(head_dim), "-o", str(cubin), "--json")
+        result = emit(flexc, variant, "--stage", "cubin", "--dtype", dtype, "--head-dim", str(head_dim), "--value-dim", str(value_dim), "-o", str(cubin), "--json")
         if result.returncode != 0:
             return None, f"exit {result.returncode}: {result.stderr[-600:]}"
         report = json.loads(result.stdout)
@@ -48,7 +49,7 @@ def negative(flexc, has_nvrtc):
     for options, environment, words in (
             (["causal", "--stage", "cubin"], {"FLEXC_NVRTC": "/nowhere/libnvrtc.so"}, "FLEXC_NVRTC"),
             (["causal", "--stage", "sass"], {"FLEXC_NVDISASM": "/nowhere/nvdisasm"}, "nvdisasm" if has_nvrtc else "NVRTC"),
-            (["causal", "--stage", "cuda", "--head-dim", "96"], {}, "head dim 96"),
+            (["causal", "--stage", "cuda", "--head-dim", "264"], {}, "head dim 264"),
             (["causal", "--stage", "cuda", "--dtype", "f32"], {}, "dtype f32")):
         result = emit(flexc, *options, environment=environment)
         if result.returncode != 3 or words not in result.stderr:
@@ -72,20 +73,21 @@ def main():
     if options.times:
         for variant in PAPER:
             for head_dim in (64, 128):
-                times = [compiled(options.flexc, variant, "bf16", head_dim)[0]["compile_s"] for _ in range(options.times)]
+                times = [compiled(options.flexc, variant, "bf16", head_dim, head_dim)[0]["compile_s"] for _ in range(options.times)]
                 print(f"{variant:16} D {head_dim:3}: median {1000 * statistics.median(times):5.0f} ms, least {1000 * min(times):5.0f} ms")
         return None
     cases = FAST
     if options.all:
         names = sorted(path.stem for path in pathlib.Path(os.environ["FLEXC_ROOT"], "dsl", "gallery").glob("*.flex"))
-        cases = [(name, dtype, head_dim) for name in names for head_dim in (64, 128, 256) for dtype in ("bf16", "f16")]
+        cases = [(name, dtype, head_dim, head_dim) for name in names for head_dim in (64, 128, 256) for dtype in ("bf16", "f16")]
+        cases += [(name, "bf16", *dims) for name in names for dims in PADDED]
     faults = []
-    for variant, dtype, head_dim in cases:
-        report, fault = compiled(options.flexc, variant, dtype, head_dim)
+    for variant, dtype, head_dim, value_dim in cases:
+        report, fault = compiled(options.flexc, variant, dtype, head_dim, value_dim)
         if fault:
-            faults.append(f"{variant} {dtype} D {head_dim}: {fault}")
+            faults.append(f"{variant} {dtype} D {head_dim} DV {value_dim}: {fault}")
         else:
-            print(f"{variant} {dtype} D {head_dim}: {report['registers']} registers, {report['smem_bytes']} bytes of shared memory")
+            print(f"{variant} {dtype} D {head_dim} DV {value_dim}: {report['registers']} registers, {report['smem_bytes']} bytes of shared memory")
     print("\n".join(faults) or f"{len(cases)} kernels")
     return sys.exit(1 if faults else 0)
 

@@ -1,14 +1,23 @@
-"""tools/sass_gates.py on small listings: a good loop passes, and each fault that a gate is for is found."""
+"""tools/sass_gate on small listings: a good loop passes, and each fault that a gate or a rule is for is found."""
+import contextlib
+import importlib.machinery
 import importlib.util
+import io
+import json
 import os
 import pathlib
+import sys
 import tempfile
 import unittest
 
 ROOT = pathlib.Path(os.environ.get("FLEXC_ROOT") or pathlib.Path(__file__).resolve().parents[2])
-spec = importlib.util.spec_from_file_location("sass_gates", ROOT / "tools" / "sass_gates.py")
-sass_gates = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(sass_gates)
+sys.path.insert(0, str(ROOT / "tools"))
+import sass_gates  # noqa: E402
+
+loader = importlib.machinery.SourceFileLoader("sass_gate", str(ROOT / "tools" / "sass_gate"))
+spec = importlib.util.spec_from_loader("sass_gate", loader)
+sass_gate = importlib.util.module_from_spec(spec)
+loader.exec_module(sass_gate)
 
 EXPONENTIALS = ["MUFU.EX2 R1, R1"] * 10
 # N = 16, D = 16: one product each. A wait that retries out of line, a mask behind a branch, the two products, and the loop.
@@ -40,9 +49,12 @@ class Gates(unittest.TestCase):
             options = type("Options", (), {"tile": (128, 16, 16, 64), "log": messages, "smem": int(smem)})()
             items = sass_gates.parse(pathlib.Path(sass).read_text())["kernel"]
             report = sass_gates.judge(None, items, options)
-            status = sass_gates.main([sass, "--tile", "128,16,16,64", "--log", messages, "--smem", smem, "--json"])
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                status = sass_gate.main([sass, "--tile", "128,16,16,64", "--log", messages, "--smem", smem, "--json"])
         failed = [name for name, passed, _ in report["gates"] if not passed]
-        self.assertEqual(status, 1 if failed else 0)
+        self.violated = [rule for rule, _, _, holds in json.loads(printed.getvalue())["kernel"]["rules"] if not holds]
+        self.assertEqual(status, 1 if failed or self.violated else 0)
         return report, failed
 
     def test_good_loop_passes(self):
@@ -52,6 +64,40 @@ class Gates(unittest.TestCase):
         self.assertEqual((loop["hgmma"], loop["ex2"], loop["ex2_overlapped"]), (2, 10, 10))
         self.assertEqual(loop["slots"], 1 + 10 + 1 + 2 + 1 + 2 + 1 + 1)  # the shortest path: without the mask, without retries
         self.assertEqual(loop["slots_longest"], loop["slots"] + 2)
+        self.assertEqual({name: path["slots"] for name, path in loop["paths"].items()}, {"full": loop["slots"], "diagonal": loop["slots"] + 2})
+        self.assertEqual(self.violated, [])
+
+    def test_rules(self):
+        """Each rule's limit is met by a loop at the limit and violated by the next one; scores get what their operations may cost, and no more."""
+        def loop(tile, full, diagonal=None, **changes):
+            paths = {name: {"slots": slots, "has_loop": False} for name, slots in (("full", full), ("diagonal", diagonal)) if slots is not None}
+            return {"tile": tile, "paths": paths, "uniform_per_hgmma": 2.5, "clocks_to_first_ex2": 150, "overlap": 1.0, **changes}
+
+        def violated(*arguments, score="identity", **changes):
+            return [rule for rule, _, _, holds in sass_gates.rules(loop(*arguments, **changes), score) if not holds]
+
+        d128, d64, odd = (128, 128, 128, 128), (192, 128, 64, 64), (128, 80, 128, 128)
+        self.assertEqual(violated(d128, 416, 512), [])  # 6.5, and 1.5 more
+        self.assertEqual(violated(d128, 417, 514), ["full", "diagonal"])
+        self.assertEqual(violated(d64, 409), [])  # 6.39 of 6.4
+        self.assertEqual(violated(d64, 410), ["full"])
+        self.assertEqual(violated((128, 112, 192, 192), 494), [])  # 8.77 of FlashAttention-3, and three slots a tile
+        self.assertEqual(violated((128, 112, 192, 192), 495), ["full"])
+        self.assertEqual(violated(odd, 394, 394 + 92), [])  # 4.5 + 1.6 + 3.75, and 2.3 for a mask
+        self.assertEqual(violated(odd, 395, 395 + 93), ["full", "diagonal"])
+        self.assertEqual(violated(d128, 512, score="affine", clocks_to_first_ex2=400), [])
+        self.assertEqual(violated(d128, 513, score="affine"), ["full"])
+        self.assertEqual(violated(d128, 544, score="softcap"), [])
+        self.assertEqual(violated(d128, 545, score="softcap"), ["full"])
+        self.assertEqual(violated(d128, 5000, score="general"), [])
+        self.assertEqual(violated(d128, 416, uniform_per_hgmma=2.51, clocks_to_first_ex2=151, overlap=0.99), ["uniform", "first ex2", "overlap"])
+        self.assertEqual(violated(d64, 409, uniform_per_hgmma=3.0), [])
+        lazy = {"paths": {"full": {"slots": 339, "has_loop": False}, "exact": {"slots": 600, "has_loop": False}}}
+        self.assertEqual(violated(d128, 0, **lazy), [])
+        lazy["paths"]["full"]["slots"] = 340
+        self.assertEqual(violated(d128, 0, **lazy), ["full"])
+        counted = {"paths": {"full": {"slots": 416, "has_loop": False}, "diagonal": {"slots": 900, "has_loop": True}}}
+        self.assertEqual(violated(d128, 0, **counted), [])  # one turn of a loop says nothing
 
     def test_exponentials_below_the_wait(self):
         lines = [line for line in GOOD if not line.startswith("MUFU")]
@@ -60,6 +106,7 @@ class Gates(unittest.TestCase):
         at -= 1  # 8 of 10 above is not enough, 9 of 10 is
         self.assertEqual(self.judged(lines[:at] + EXPONENTIALS[:8] + [lines[at]] + EXPONENTIALS[8:] + lines[at + 1:])[1], ["overlap"])
         self.assertEqual(self.judged(lines[:at] + EXPONENTIALS[:9] + [lines[at]] + EXPONENTIALS[9:] + lines[at + 1:])[1], [])
+        self.assertEqual(self.violated, ["overlap"])  # which the rule for a complete kernel does not forgive
 
     def test_spill(self):
         self.assertEqual(self.judged(["STL [R1+0x4], R3"] + GOOD)[1], ["spills"])
@@ -85,11 +132,15 @@ class Gates(unittest.TestCase):
         self.assertEqual(self.judged(GOOD[:at] + ["BRA.DIV UR4, `(.L_x_5)", "LABEL .L_x_6"] + GOOD[at:] + ["LABEL .L_x_5", "BRA `(.L_x_6)"])[1], ["uniform"])
 
     def test_input_errors(self):
-        self.assertEqual(sass_gates.main(["no such file.cubin"]), 2)
+        with contextlib.redirect_stderr(io.StringIO()):
+            self.input_errors()
+
+    def input_errors(self):
+        self.assertEqual(sass_gate.main(["no such file.cubin"]), 2)
         with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
             file.write(b"\x7fELF")
             file.flush()
-            self.assertEqual(sass_gates.main([file.name]), 2)
+            self.assertEqual(sass_gate.main([file.name]), 2)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ import argparse
 import ctypes
 import ctypes.util
 import glob
-import importlib.util
 import json
 import os
 import pathlib
@@ -20,9 +19,8 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(os.environ.get("FLEXC_ROOT") or pathlib.Path(__file__).resolve().parents[2])
-spec = importlib.util.spec_from_file_location("sass_gates", ROOT / "tools" / "sass_gates.py")
-sass_gates = importlib.util.module_from_spec(spec)
-spec.loader.exec_module(sass_gates)
+sys.path.insert(0, str(ROOT / "tools"))
+import sass_gates  # noqa: E402
 
 SKIPPED = 77
 OPTIONS = ["--gpu-architecture=sm_90a", "--std=c++17", "--fmad=false", "--no-cache", "--ptxas-options=-v"]
@@ -156,7 +154,10 @@ def judge(nvdisasm, name, tile, cubin, limits, least_overlap=0.0, log=None, smem
     kernels = sass_gates.read_elf(cubin)
     (kernel, items), = sass_gates.parse(sass_gates.disassemble(nvdisasm, cubin)).items()
     report = sass_gates.judge(kernels.get(kernel), items, argparse.Namespace(tile=(m, n, d, d), log=log, smem=smem))
-    sass_gates.show(f"{name} ({m}x{n})", report)
+    print(f"{name} ({m}x{n})" + (f": {report['loop']['slots']} slots, exact {report['loop']['paths'].get('exact', {}).get('slots', '-')}, "
+                                 f"{report['loop'].get('clocks_to_first_ex2', '-')} clocks to the first EX2" if report["loop"] else ""))
+    for gate, held, found in report["gates"]:
+        print(f"  {'pass' if held else 'FAIL'}  {gate:9s} {found}")
     slots = report["loop"]["slots_per_element"] if report["loop"] else float("inf")
     high = limits is not None and slots > limits[tile]
     if high:

@@ -30,6 +30,7 @@ class EmitVerb final : public Verb {
     add_required_text(*app, "--stage", stage_, std::string(kStages), "Which stage");
     add_text(*app, "--dtype", dtype_text_, "f32|f16|bf16", "Type of q, k, v for the stages from cuda to sass: f16 or bf16 (default bf16)");
     add_text(*app, "--head-dim", head_dim_text_, "N", "Head dim for the stages from cuda to sass (default 64)");
+    add_text(*app, "--value-dim", value_dim_text_, "N", "Head dim of the values (default: as the keys')");
     add_text(*app, "-o,--output", output_, "F", "Write to a file instead of standard output");
     add_switch(*app, "--json", json_, "Print as JSON");
     add_footer(*app,
@@ -45,6 +46,8 @@ class EmitVerb final : public Verb {
     const std::optional<DType> dtype = parse_dtype(dtype_text_);
     const std::int64_t head_dim = head_dim_text_ ? parse_integer("--head-dim", *head_dim_text_) : 64;
     if (head_dim < 1) usage_error(fmt::format("--head-dim {}: must be at least 1", *head_dim_text_));
+    const std::int64_t value_dim = value_dim_text_ ? parse_integer("--value-dim", *value_dim_text_) : head_dim;
+    if (value_dim < 1) usage_error(fmt::format("--value-dim {}: must be at least 1", *value_dim_text_));
     std::vector<std::pair<std::string, std::string>> inputs;
     if (variant_.variant && *variant_.variant != "-" && !find_gallery_entry(*variant_.variant)) inputs.emplace_back("VARIANT", *variant_.variant);
     check_outputs(inputs, {{"-o", output_}});
@@ -56,7 +59,7 @@ class EmitVerb final : public Verb {
     print_diagnostics(loaded.variant.warnings());
     if (std::ranges::find(kKernelStages, *stage_) != std::end(kKernelStages)) {
       const bool is_gallery = variant_.variant && find_gallery_entry(*variant_.variant);
-      auto kernel = loaded.variant.emit_kernel(*stage_, {.dtype = dtype.value_or(bf16), .head_dim = head_dim, .in_child = true, .gallery_name = is_gallery ? *variant_.variant : "",
+      auto kernel = loaded.variant.emit_kernel(*stage_, {.dtype = dtype.value_or(bf16), .head_dim = head_dim, .value_dim = value_dim, .in_child = true, .gallery_name = is_gallery ? *variant_.variant : "",
                                                              .on_warning = [](std::string_view text) { print_warning(text); }});
       if (!kernel) fail(std::move(kernel.error()));
       write_kernel(loaded, *kernel, seconds_since(start));
@@ -116,7 +119,7 @@ class EmitVerb final : public Verb {
   }
 
   VariantOptions variant_;
-  std::optional<std::string> stage_, dtype_text_, head_dim_text_, output_;
+  std::optional<std::string> stage_, dtype_text_, head_dim_text_, value_dim_text_, output_;
   bool json_ = false;
 };
 

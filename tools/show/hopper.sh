@@ -7,12 +7,20 @@ claim "issue slots a score element: D64 192x128; 128x128; D256 128x64; members t
 claim "the same: 128x176, where it is asked for" "<= 6.1" test_figure hopper.static_gates.slots.wide "slots an element|skipped"
 claim "issue slots with the lazy maximum: D64 192x128; D128 128x128, 128x176; no spill, all MUFU before the PV wait" "<= 5.3" test_figure 'hopper.static_gates.lazy' "slots an element|skipped"
 claim "these gates reject the exact maximum, and the lazy one without a pin" "all" test_figure hopper.static_gates.lazy.negative "rejected|skipped"
+claim "approved table of machine code (gallery x bf16, f16 x D 64, 128, 256, and forms): what is emitted is no worse, a sample" "0 faults" test_figure hopper.approved_sass "^[0-9]*: approved table|skipped"
+claim "the same: all of it" "0 faults" test_figure hopper.approved_sass.nightly "^[0-9]*: approved table|skipped"
+claim "a worse row, a missing row, another compiler are rejected; docs/performance/hopper_static.md is what the table says" "all" tests '^hopper\.(approved_sass\.table|sass_gates)$'
+claim "every rule of issue slots, uniform instructions, clocks and overlap beside FlashAttention-3's and prototypes (docs/performance/hopper_static.md)" "every row keeps every rule" python3 -B "$root/tools/sass_table.py" rules
 claim "lazy maximum on the host model: equals float64 attention, the same bits under every schedule; rising scores, jumps, masked rows are right; overflow is NaN and reported" "0 reports in 20 seeds x 3 policies" tests '^hopper.lazy_maximum$'
 claim "the same" "0 reports in 200 seeds x 3 policies" tests '^hopper.lazy_maximum.nightly$'
 claim "host model: its primitives and layouts against tables typed from the PTX ISA; programs with planted faults are caught, their correct twins are silent" "0 reports in 200 seeds x 3 policies" tests '^hopper_model$'
 claim "host model: forward kernels D 64, 128, 256, noop and causal, equal float64 attention, without a report, the same bits under every schedule" "0 reports in 20 seeds x 3 policies" tests '^hopper_forward$'
 claim "host model: the same" "0 reports in 200 seeds x 3 policies" tests '^hopper_forward_nightly$'
-claim "host model: mutants of a causal D128 kernel" "unexplained 0; detected >= 90 %" test_figure hopper_mutants '^[0-9]*: mutants: '
+claim "host model: mutants of a causal D128 kernel" "unexplained 0; detected >= 90 %" test_figure hopper_mutants '^[0-9]*: mutants of '
+claim "the same: D64 with a softcap, a table and a block mask" "unexplained 0; detected >= 90 %" test_figure hopper_mutants.block_mask_D64 '^[0-9]*: mutants of '
+claim "the same: affine scores D64, three consumer warpgroups" "unexplained 0; detected >= 90 %" test_figure hopper_mutants.alibi_D64 '^[0-9]*: mutants of '
+claim "the same: causal D256" "unexplained 0; detected >= 90 %" test_figure hopper_mutants.causal_D256 '^[0-9]*: mutants of '
+claim "the same: lazy maximum D128" "unexplained 0; detected >= 90 %" test_figure hopper_mutants.lazy_D128 '^[0-9]*: mutants of '
 claim "flexc run --device model in bf16 and f16 equals the oracle" "2 ulp of the largest value" test_figure hopper_device_model 'device model: '
 claim "the comparison with the oracle sees a wrong reference" "all" test_figure hopper_device_model.negative 'device model: '
 claim "emitted mods compiled for the host: gallery, operations and divisors agree with oracle and CPU, strict cone to the bit; goldens; no byte of hostile texts" "equal" tests '^hooks\.'
@@ -21,7 +29,7 @@ claim "faults planted in the emitted code's functions are noticed by random mods
 claim "NVRTC in a child that is killed, hangs, crashes or runs out of memory; cubins; tensor maps by every rule; the compile matrix" "an error in time; no spill, no stack" tests '^cuda\.(runtime|matrix|matrix\.negative)$'
 claim "every gallery variant on the model in bf16 equals the oracle" "all" test_figure hopper_device_model_gallery 'device model: '
 claim "gallery x bf16, f16 x D 64, 128, 256: where machine code takes a later tile than the first, which the model runs otherwise, that one runs on the model too" "all" test_figure hopper_device_model_rungs 'later tile than|skipped'
-claim "NVRTC matrix: the whole gallery x bf16, f16 x D 64, 128, 256" "no spill, no stack" test_figure cuda.matrix.all "kernels$|skipped"
+claim "NVRTC matrix: the whole gallery x bf16, f16 x D 64, 128, 256; bf16 x D, DV of 96, 192, and 192 with 128" "no spill, no stack" test_figure cuda.matrix.all "kernels$|skipped"
 # cold_compile: text to cubin in fresh processes with an empty cache, medians of five beside a trivial kernel's NVRTC time.
 cold_compile() {
   if [ ! -f "$build/CTestTestfile.cmake" ]; then echo "nothing is built: run tools/test.sh first"; return 77; fi

@@ -10,10 +10,8 @@ std::vector<GemmShape> tile_ladder(const CudaHooks& hooks, device::Element eleme
   };
   const bool is_general = hooks.score_class == ScoreClass::General, is_plain = hooks.score_class == ScoreClass::Identity && !hooks.has_mask && !hooks.has_band;
   std::vector<Tile> tiles;
-  // What a tile has where a tensor has fewer columns comes as zeros from TMA, and is not stored. The wider of the two decides: S and O have to fit into
-  // the registers, the tiles into shared memory.
-  const auto padded = [](unsigned dim) { return (dim + device::kPanelColumns - 1) / device::kPanelColumns * device::kPanelColumns; };
-  const unsigned d = padded(head_dim), dv = padded(value_dim);
+  // The wider of the two decides: S and O have to fit into the registers, the tiles into shared memory.
+  const unsigned d = device::whole_panels(head_dim), dv = device::whole_panels(value_dim);
   switch (std::max(d, dv)) {
     case 64:
       // With a general score, 160 registers a thread hold no 192 x 128: even softcap's three operations spill there (28 bytes), and a tile that spills

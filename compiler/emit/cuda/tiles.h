@@ -9,10 +9,7 @@
 
 namespace flexc::compiler::cuda {
 
-/// Head dims (D = DV) for which machine code is made; the ladder has tiles for all others up to 256, padded to whole panels.
-inline constexpr unsigned kHopperHeadDims[] = {64, 128, 256};
-
-/// The first entry is the choice; each later one needs fewer registers. Never empty for a head dim of the list above.
+/// The first entry is the choice; each later one needs fewer registers. Never empty for head dims from 1 to 256.
 /// N above 128 is for plain attention only, and at D 128 only where `forms` asks for it: it may be faster, and compiles longer.
 std::vector<GemmShape> tile_ladder(const CudaHooks& hooks, device::Element element, unsigned head_dim, unsigned value_dim, const HopperForms& forms);
 

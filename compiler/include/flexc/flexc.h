@@ -47,6 +47,7 @@ struct CompileError {
 struct EmitOptions {
   DType dtype = bf16;
   std::int64_t head_dim = 64;
+  std::int64_t value_dim = 0;  ///< 0: as head_dim
   bool in_child = false;     ///< NVRTC in a process of its own, with limits on time and memory
   std::string gallery_name;  ///< for the header of the generated text; empty for a variant that is in no gallery
   bool disk_cache = true;    ///< whether the stages cubin and sass take a kernel from the cache on disk, and keep it there (docs/cache.md)

@@ -1,0 +1,44 @@
+// The kernels that mutants are made of: between them every class of scores, bands and block masks, the table of columns, every head dim that has
+// machine code, and the lazy maximum.
+#include "tests/hopper/mods.h"
+
+namespace hopper_model {
+namespace {
+
+// Affine scores under a band whose first rows keep nothing; its items have one tile and more.
+struct BehindAlibi : Alibi {
+  static constexpr bool kHasBand = true;
+  static constexpr int kBandIntervals = 1;
+  static flexc::mods::Band<Position> band(const Params&, const Row& row) { return {-0x7fffffff - 1, row.q - 69, 0, 0}; }
+  static bool kept(int, int, int q, int kv) { return q >= kv + 70; }
+};
+
+// A softcap under a mask of pairs that reads the table of columns; in tiles of 128 x 128 it has empty, partial and full ones.
+struct CappedStripes : Softcap {
+  static constexpr bool kHasMask = true, kMaskReadsColumns = true;
+  static constexpr int kColumnWords = 1;
+  template <class Table>
+  static void kv_side(const Params&, const Head&, Position kv, Table& table, int column) {
+    table.set(0, column, static_cast<unsigned>(kv / 64));
+  }
+  static bool kept_stripe(int q, int stripe) { return (q / 128 + stripe) % 4 == 1 || (q / 128 + stripe) % 4 == 2; }
+  template <class Table>
+  static bool keep(const Params&, const Row& row, Position, const Table& table, int column) {
+    return kept_stripe(row.q, static_cast<int>(table.word(0, column)));
+  }
+  static bool kept(int, int, int q, int kv) { return kept_stripe(q, kv / 64); }
+};
+
+}  // namespace
+
+const std::vector<ForwardKernel>& forward_kernels() {
+  constexpr auto kBf16 = Element::kBf16;
+  static const std::vector<ForwardKernel> all = {
+      Member<kBf16, 128, 128, Causal, 128>::kernel("causal D128"),     Member<kBf16, 128, 128, CappedStripes>::kernel("block mask D64"),
+      Member<kBf16, 192, 128, BehindAlibi>::kernel("alibi D64"),       Member<kBf16, 128, 64, Causal, 256>::kernel("causal D256"),
+      Member<kBf16, 128, 128, Causal, 128, Lazy>::kernel("lazy D128"),
+  };
+  return all;
+}
+
+}  // namespace hopper_model
