@@ -17,7 +17,6 @@ constexpr std::string_view kDevice = "device cuda";
 constexpr std::uint64_t kTmaAlignment = 16;
 constexpr std::int64_t kTmaStride = 8;  // elements of 2 bytes: 16 bytes
 
-constexpr std::int64_t kLeastTileRows = 2 * device::kWarpgroupRows;
 constexpr std::uint64_t kWordsBeforeMask = 1;  // at most, for alignment
 
 std::unexpected<Error> failed(ErrorKind kind, std::string message) { return std::unexpected(Error{kind, std::move(message)}); }

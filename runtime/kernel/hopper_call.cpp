@@ -15,7 +15,6 @@ namespace {
 constexpr std::int64_t kMostLength = std::int64_t{1} << 30;
 constexpr std::int64_t kRowElements = 8;  // of 2 bytes: TMA wants strides of 16 bytes
 constexpr std::int64_t kMostItems = (std::int64_t{1} << 31) - 1;
-constexpr std::int64_t kLeastTileRows = 64;  // bounds the number of items from above
 
 std::unexpected<Error> failed(ErrorKind kind, std::string message) { return std::unexpected(Error{kind, std::move(message)}); }
 

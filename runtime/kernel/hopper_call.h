@@ -13,6 +13,8 @@
 
 namespace flexc {
 
+/// Query rows of the smallest tile, two consumer warpgroups: it bounds the number of a launch's items from above.
+inline constexpr std::int64_t kLeastTileRows = 2 * device::kWarpgroupRows;
 /// D and DV; the kernel pads them to whole panels.
 inline constexpr std::int64_t kMostHopperHeadDim = 256;
 /// Usage for a dtype that the Hopper kernel does not take, Input for head dims. `device` is for messages: "device model".
