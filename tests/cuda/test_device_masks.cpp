@@ -92,6 +92,19 @@ Result<std::shared_ptr<const Kernel>> kernel_of(const char* text) {
   return *kernel;
 }
 
+/// A kernel, the GPU's memory, and a document mask's captures in it.
+struct Setting {
+  Result<std::shared_ptr<const Kernel>> kernel = kernel_of(kDocument);
+  Result<CudaMemory> memory = CudaMemory::open();
+  Documents documents;
+
+  explicit Setting(bool sorted) : documents(sorted) {
+    REQUIRE(kernel.has_value());
+    REQUIRE(memory.has_value());
+    REQUIRE(documents.copy(*memory).has_value());
+  }
+};
+
 }  // namespace
 
 TEST_CASE("a mask of captures on the GPU is the host's, and the captures stay there") {
@@ -144,12 +157,8 @@ TEST_CASE("a mask of captures on the GPU is the host's, and the captures stay th
 TEST_CASE("a launch takes a mask of captures on the GPU") {
   if (!has_nvrtc()) return;
   fake().reset();
-  const auto kernel = kernel_of(kDocument);
-  REQUIRE(kernel.has_value());
-  const auto memory = CudaMemory::open();
-  REQUIRE(memory.has_value());
-  Documents documents(true);
-  REQUIRE(documents.copy(*memory).has_value());
+  Setting setting(true);
+  auto& [kernel, memory, documents] = setting;
   run_on_the_model();
   const auto mask = (*kernel)->block_mask(shape_of(MaskShape::Refine::None), documents.gpu);
   REQUIRE(mask.has_value());
@@ -170,12 +179,8 @@ TEST_CASE("a launch takes a mask of captures on the GPU") {
 TEST_CASE("what a mask of captures on the GPU takes, and what it does not") {
   if (!has_nvrtc()) return;
   fake().reset();
-  const auto kernel = kernel_of(kDocument);
-  REQUIRE(kernel.has_value());
-  const auto memory = CudaMemory::open();
-  REQUIRE(memory.has_value());
-  Documents documents(true);
-  REQUIRE(documents.copy(*memory).has_value());
+  Setting setting(true);
+  auto& [kernel, memory, documents] = setting;
   const auto refusal = [&](const MaskShape& shape, const Captures& captures) {
     const auto found = (*kernel)->block_mask(shape, captures);
     REQUIRE_FALSE(found.has_value());
@@ -250,12 +255,8 @@ TEST_CASE("the kernels of block masks are kept on disk, and made again where an 
 TEST_CASE("a driver that fails while a mask is built gives an error, and leaks nothing") {
   if (!has_nvrtc()) return;
   fake().reset();
-  const auto kernel = kernel_of(kDocument);
-  REQUIRE(kernel.has_value());
-  const auto memory = CudaMemory::open();
-  REQUIRE(memory.has_value());
-  Documents documents(false);
-  REQUIRE(documents.copy(*memory).has_value());
+  Setting setting(false);
+  auto& [kernel, memory, documents] = setting;
   const MaskShape shape = shape_of(MaskShape::Refine::Default);
   fake().reset();
   run_on_the_model();
