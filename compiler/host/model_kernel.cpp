@@ -14,8 +14,10 @@
 #include "compiler/host/tile_programs.h"
 #include "flexc/io.h"
 #include "runtime/cuda/device_templates.h"
-#include "runtime/kernel/hopper_call.h"
+#include "runtime/cuda/workspace.h"
+#include "runtime/kernel/hopper_launch.h"
 #include "runtime/kernel/hopper_members.h"
+#include "templates/model/fixed_kernels.h"
 #include "templates/model/forward_plan.h"
 #include "templates/model/simulator.h"
 
@@ -66,45 +68,37 @@ Result<model::LaunchOptions> options_from_environment() {
   return options;
 }
 
-/// A dense copy [batch][heads][length][dim] of 2-byte elements, aligned as TMA wants it: rows begin at multiples of 16 bytes.
-class DenseTensor {
+/// Room for an output of 2-byte elements, where the caller wants f32: dense, and widened in the end.
+class NarrowOutput {
  public:
-  explicit DenseTensor(const TensorView& view, bool copy = true)
-      : batch_(view.shape[0]), heads_(view.shape[1]), length_(view.shape[2]), dim_(view.shape[3]), pitch_((dim_ + 7) / 8 * 8), words_(static_cast<std::size_t>(batch_ * heads_ * length_ * pitch_) / 8 + 1) {
-    if (!copy) return;
-    for_rows([&](std::uint16_t* row, std::int64_t b, std::int64_t h, std::int64_t i) { std::memcpy(row, row_of(view, b, h, i), static_cast<std::size_t>(dim_) * 2); });
+  explicit NarrowOutput(const TensorView& out) : out_(out), words_(static_cast<std::size_t>(out.element_count())) {}
+  TensorView view(DType dtype) { return TensorView(words_.data(), dtype, out_.shape); }
+  void copy_out(float (*widen)(std::uint16_t)) const {
+    std::size_t from = 0;
+    for (std::int64_t b = 0; b < out_.shape[0]; ++b)
+      for (std::int64_t h = 0; h < out_.shape[1]; ++h)
+        for (std::int64_t i = 0; i < out_.shape[2]; ++i) {
+          float* const to = static_cast<float*>(out_.data) + b * out_.strides[0] + h * out_.strides[1] + i * out_.strides[2];
+          for (std::int64_t c = 0; c < out_.shape[3]; ++c) to[c] = widen(words_[from++]);
+        }
   }
-  void copy_to(const TensorView& view) {
-    for_rows([&](std::uint16_t* row, std::int64_t b, std::int64_t h, std::int64_t i) {
-      if (view.dtype != f32) {
-        std::memcpy(row_of(view, b, h, i), row, static_cast<std::size_t>(dim_) * 2);
-      } else {
-        // Widened; the dtype of the elements is the call's.
-        float* to = static_cast<float*>(view.data) + b * view.strides[0] + h * view.strides[1] + i * view.strides[2];
-        for (std::int64_t c = 0; c < dim_; ++c) to[c] = widen_(row[c]);
-      }
-    });
-  }
-  void set_widen(float (*widen)(std::uint16_t)) { widen_ = widen; }
-  runtime::ForwardTensor tensor() { return {words_.data(), pitch_, pitch_ * length_, pitch_ * length_ * heads_}; }
 
  private:
-  struct alignas(16) Chunk {
-    std::uint16_t elements[8];
-  };
-  static std::uint16_t* row_of(const TensorView& view, std::int64_t b, std::int64_t h, std::int64_t i) {
-    return static_cast<std::uint16_t*>(view.data) + b * view.strides[0] + h * view.strides[1] + i * view.strides[2];
+  const TensorView& out_;
+  std::vector<std::uint16_t> words_;
+};
+
+/// "The GPU's memory" of one launch, as CUDA would give it.
+class Workspace {
+ public:
+  explicit Workspace(std::uint64_t bytes) : bytes_(bytes + runtime::kWorkspaceAlignment, std::byte{0xff}) {}
+  std::uint64_t address() const {
+    const auto begin = reinterpret_cast<std::uintptr_t>(bytes_.data());
+    return (begin + runtime::kWorkspaceAlignment - 1) / runtime::kWorkspaceAlignment * runtime::kWorkspaceAlignment;
   }
-  template <class Visit>
-  void for_rows(Visit visit) {
-    auto* row = reinterpret_cast<std::uint16_t*>(words_.data());
-    for (std::int64_t b = 0; b < batch_; ++b)
-      for (std::int64_t h = 0; h < heads_; ++h)
-        for (std::int64_t i = 0; i < length_; ++i, row += pitch_) visit(row, b, h, i);
-  }
-  std::int64_t batch_, heads_, length_, dim_, pitch_;
-  std::vector<Chunk> words_;
-  float (*widen_)(std::uint16_t) = nullptr;
+
+ private:
+  std::vector<std::byte> bytes_;
 };
 
 /// A compiled member.
@@ -151,38 +145,50 @@ class ModelKernel final : public Kernel {
     const auto params = hopper_params(member, *form_, *bound);
     if (!params) return std::unexpected(params.error());
 
-    DenseTensor q(arguments.q), k(arguments.k), v(arguments.v), out(arguments.out, false);
+    RunArguments narrowed = arguments;
+    std::optional<NarrowOutput> narrow_output;
+    if (arguments.out.dtype != options_.dtype) narrowed.out = narrow_output.emplace(arguments.out).view(options_.dtype);
     std::vector<float> lse(static_cast<std::size_t>(shape.batch * shape.heads * shape.q_len)), max_scores(lse.size());
     const std::vector<float> sink = dense_sink(arguments.sink);
-    auto plan = plan_hopper_call(member, shape, arguments, q.tensor(), k.tensor(), v.tensor(), out.tensor(), 0);
-    for (const runtime::TensorMapRequest* map : {&plan.q, &plan.k, &plan.v, &plan.out})
+    auto call = HopperLaunch::prepare(member, shape, narrowed, 0);
+    if (!call) return std::unexpected(call.error());
+    flexc_hopper_arguments& forward = call->plan.arguments;
+    forward.lse = lse.data();
+    forward.lse_head_stride = shape.q_len, forward.lse_batch_stride = shape.q_len * shape.heads;
+    forward.sink = sink.empty() ? nullptr : sink.data();
+    if (!arguments.max_scores.absent()) forward.max_scores = max_scores.data();
+    forward.max_head_stride = forward.lse_head_stride, forward.max_batch_stride = forward.lse_batch_stride;
+    Workspace workspace(call->workspace_bytes());
+    call->place(workspace.address());
+    for (const runtime::TensorMapRequest* map : {&call->plan.q, &call->plan.k, &call->plan.v, &call->plan.out})
       if (auto status = runtime::check_tensor_map(*map); !status) return status;
-    model::encode_maps(plan);
-    const auto metadata = hopper_mask(member, arguments, plan);
-    if (!metadata) return std::unexpected(metadata.error());
-    if (*metadata) (*metadata)->point(plan.arguments, reinterpret_cast<std::uintptr_t>((*metadata)->words.data()));
-    ModelCall call{plan.arguments, params->data()};
-    call.arguments.lse = lse.data();
-    call.arguments.lse_head_stride = shape.q_len, call.arguments.lse_batch_stride = shape.q_len * shape.heads;
-    call.arguments.sink = sink.empty() ? nullptr : sink.data();
-    if (!arguments.max_scores.absent()) call.arguments.max_scores = max_scores.data();
-    call.arguments.max_head_stride = call.arguments.lse_head_stride, call.arguments.max_batch_stride = call.arguments.lse_batch_stride;
-    std::vector<unsigned> workspace(runtime::workspace_words(call.arguments));
-    call.arguments.workspace = workspace.data();
+    model::encode_maps(call->plan);
+    std::memset(forward.workspace, 0, call->zero_words() * sizeof(unsigned));
+    if (const auto* words = call->mask_words()) std::memcpy(reinterpret_cast<void*>(call->mask_address()), words->data(), words->size() * sizeof(std::uint32_t));
 
     launch->blocks = kBlocks;
-    launch->threads = member.threads, launch->shared_bytes = member.dynamic_smem_bytes;
     launch->most_steps = ~std::uint64_t{0};  // a long call is no error
     model::Simulator simulator;
-    const auto result = simulator.launch(*launch, reinterpret_cast<model::KernelEntry>((*loaded)->object->symbol("flexc_model_thread")), &call);
-    if (!result.reports.empty()) {
+    const auto step = [&](unsigned threads, unsigned shared_bytes, model::KernelEntry entry, void* argument) -> Result<void> {
+      launch->threads = threads, launch->shared_bytes = shared_bytes;
+      const auto result = simulator.launch(*launch, entry, argument);
+      if (result.reports.empty()) return {};
       const model::Report& report = result.reports.front();
       return failed(ErrorKind::Internal, fmt::format("{}: {} (CTA {}, thread {}; seed {}, policy {}): {}", kDevice, model::fault_name(report.fault), report.block, report.thread,
                                                      launch->seed, model::policy_name(launch->policy), report.text));
+    };
+    for (flexc_copy_arguments& copy : call->copies_in)
+      if (auto status = step(model::kCopyThreads, 0, model::enter_copy, &copy); !status) return status;
+    ModelCall kernel{forward, params->data()};
+    if (auto status = step(member.threads, member.dynamic_smem_bytes, reinterpret_cast<model::KernelEntry>((*loaded)->object->symbol("flexc_model_thread")), &kernel); !status) return status;
+    if (call->has_parts()) {
+      flexc_combine_arguments combine = call->combine();
+      if (auto status = step(model::kCombineThreads, 0, model::enter_combine, &combine); !status) return status;
     }
-    if (auto status = runtime::check_work(kDevice, workspace.data()); !status) return status;
-    out.set_widen(options_.dtype == bf16 ? &bf16_to_float : &f16_to_float);
-    out.copy_to(arguments.out);
+    if (call->copy_out)
+      if (auto status = step(model::kCopyThreads, 0, model::enter_copy, &*call->copy_out); !status) return status;
+    if (auto status = runtime::check_work(kDevice, forward.workspace); !status) return status;
+    if (narrow_output) narrow_output->copy_out(options_.dtype == bf16 ? &bf16_to_float : &f16_to_float);
     if (!arguments.lse.absent()) store_rows(lse, shape, arguments.lse);
     if (!arguments.max_scores.absent()) store_rows(max_scores, shape, arguments.max_scores);
     return {};

@@ -7,18 +7,14 @@
 #include <fmt/format.h>
 
 #include "runtime/cuda/driver.h"
-#include "runtime/kernel/hopper_call.h"
+#include "runtime/cuda/workspace.h"
+#include "runtime/kernel/hopper_launch.h"
 #include "runtime/kernel/hopper_members.h"
 
 namespace flexc {
 namespace {
 
 constexpr std::string_view kDevice = "device cuda";
-constexpr std::uint64_t kTmaAlignment = 16;
-constexpr std::int64_t kTmaStride = 8;  // elements of 2 bytes: 16 bytes
-
-constexpr std::uint64_t kWordsBeforeMask = 1;  // at most, for alignment
-
 std::unexpected<Error> failed(ErrorKind kind, std::string message) { return std::unexpected(Error{kind, std::move(message)}); }
 
 struct LoadedMember {
@@ -40,19 +36,6 @@ Result<LoadedMember> load_member(const runtime::CudaDriver& driver, const Hopper
 
 using GpuMembers = HopperMembers<LoadedMember>;
 
-/// What TMA asks of a tensor's place and strides.
-Result<void> check_for_tma(std::string_view name, const TensorView& tensor) {
-  if (tensor.element_count() == 0) return {};
-  if (reinterpret_cast<std::uintptr_t>(tensor.data) % kTmaAlignment != 0)
-    return failed(ErrorKind::Input, fmt::format("{}: {} is not at a multiple of {} bytes, which TMA needs; copy it", kDevice, name, kTmaAlignment));
-  for (std::size_t axis = 0; axis < 3; ++axis)
-    if (tensor.shape[axis] > 1 && (tensor.strides[axis] <= 0 || tensor.strides[axis] % kTmaStride != 0))
-      return failed(ErrorKind::Input, fmt::format("{}: {} has the stride {} in dimension {}; TMA needs positive multiples of {} elements; copy it to where rows have such a stride", kDevice, name, tensor.strides[axis], axis, kTmaStride));
-  return {};
-}
-
-runtime::ForwardTensor forward_tensor(const TensorView& tensor) { return {tensor.data, tensor.strides[2], tensor.strides[1], tensor.strides[0]}; }
-
 flexc_tensor_map bytes_of(const runtime::TensorMap& map) {
   flexc_tensor_map bytes;
   static_assert(sizeof bytes == sizeof map);
@@ -65,7 +48,8 @@ class GpuKernel final : public Kernel {
   GpuKernel(GpuKernelParts parts, runtime::CudaDriver driver, std::unique_ptr<GpuMembers> members)
       : signature_(std::move(parts.signature)), masks_(signature_, std::move(parts.tile_program), std::move(parts.masks)), options_(std::move(parts.options)),
         driver_(std::move(driver)), members_(std::move(members)),
-        tile_kernels_(driver_, parts.tile_kernels ? std::move(parts.tile_kernels) : [] { return runtime::compile_tile_kernels(); }) {}
+        tile_kernels_(driver_, parts.tile_kernels ? std::move(parts.tile_kernels) : [] { return runtime::compile_tile_kernels(); }),
+        helper_kernels_(driver_, parts.helper_kernels ? std::move(parts.helper_kernels) : [] { return runtime::compile_helper_kernels(); }) {}
 
   Device device() const override { return Device::cuda(); }
 
@@ -88,27 +72,33 @@ class GpuKernel final : public Kernel {
     if (!params) return std::unexpected(params.error());
 
     const std::uint32_t group = runtime::heads_of_a_group(forward_shape(member, shape, arguments), driver_.l2_bytes());
-    auto plan = plan_hopper_call(member, shape, arguments, forward_tensor(arguments.q), forward_tensor(arguments.k), forward_tensor(arguments.v), forward_tensor(arguments.out), group);
-    const std::pair<const runtime::TensorMapRequest*, flexc_tensor_map*> maps[] = {
-        {&plan.q, &plan.arguments.q_map}, {&plan.k, &plan.arguments.k_map}, {&plan.v, &plan.arguments.v_map}, {&plan.out, &plan.arguments.out_map}};
-    for (const auto& [request, map] : maps) {
-      if (auto status = runtime::check_tensor_map(*request); !status) return status;
-      const auto encoded = driver_.encode(*request);
-      if (!encoded) return std::unexpected(encoded.error());
-      *map = bytes_of(*encoded);
-    }
+    auto launch = HopperLaunch::prepare(member, shape, arguments, group);
+    if (!launch) return std::unexpected(launch.error());
+    flexc_hopper_arguments& forward = launch->plan.arguments;
     if (!arguments.lse.absent()) {
-      plan.arguments.lse = static_cast<float*>(arguments.lse.data);
-      plan.arguments.lse_batch_stride = arguments.lse.strides[0], plan.arguments.lse_head_stride = arguments.lse.strides[1];
+      forward.lse = static_cast<float*>(arguments.lse.data);
+      forward.lse_batch_stride = arguments.lse.strides[0], forward.lse_head_stride = arguments.lse.strides[1];
     }
-    plan.arguments.sink = static_cast<const float*>(arguments.sink.data);
+    forward.sink = static_cast<const float*>(arguments.sink.data);
     if (!arguments.max_scores.absent()) {
-      plan.arguments.max_scores = static_cast<float*>(arguments.max_scores.data);
-      plan.arguments.max_batch_stride = arguments.max_scores.strides[0], plan.arguments.max_head_stride = arguments.max_scores.strides[1];
+      forward.max_scores = static_cast<float*>(arguments.max_scores.data);
+      forward.max_batch_stride = arguments.max_scores.strides[0], forward.max_head_stride = arguments.max_scores.strides[1];
     }
-    const auto metadata = hopper_mask(member, arguments, plan);
-    if (!metadata) return std::unexpected(metadata.error());
-    return launch(**loaded, plan.arguments, *params, *metadata, arguments.workspace, stream);
+    std::uint64_t workspace = reinterpret_cast<std::uint64_t>(arguments.workspace), own = 0;
+    if (workspace % runtime::kWorkspaceAlignment != 0)
+      return failed(ErrorKind::Input, fmt::format("{}: the workspace is not at a multiple of {} bytes", kDevice, runtime::kWorkspaceAlignment));
+    if (workspace == 0) {
+      const auto allocated = driver_.allocate_on(stream, launch->workspace_bytes());
+      if (!allocated) return std::unexpected(allocated.error());
+      workspace = own = *allocated;
+    }
+    launch->place(workspace);
+    auto status = run_all(**loaded, *launch, *params, stream);
+    if (own != 0) {
+      auto freed = driver_.free_on(stream, own);
+      if (status && !freed) status = std::move(freed);
+    }
+    return status;
   }
 
   Result<BlockMask> block_mask(const MaskShape& shape, const Captures& captures, MaskReport* report) const override {
@@ -117,19 +107,11 @@ class GpuKernel final : public Kernel {
   }
 
   std::size_t workspace_bytes(const RunArguments& arguments) const override {
-    if (arguments.q.rank() != 4) return 0;
-    // For either member: a tile has at least kLeastTileRows rows.
-    const std::int64_t blocks = (arguments.q.shape[2] + kLeastTileRows - 1) / kLeastTileRows;
-    const auto items = static_cast<std::uint64_t>(arguments.q.shape[0] * arguments.q.shape[1] * blocks);
-    const std::uint64_t of_mask = arguments.mask == nullptr ? 0 : kWordsBeforeMask + runtime::most_mask_words(*arguments.mask, items, kLeastTileRows);
-    return static_cast<std::size_t>(kFlexcWorkspaceHeader + items + of_mask) * sizeof(unsigned);
+    return static_cast<std::size_t>(most_hopper_workspace(arguments));
   }
 
  private:
   Result<void> check_tensors(const RunArguments& arguments) const {
-    const std::pair<std::string_view, const TensorView*> tensors[] = {{"q", &arguments.q}, {"k", &arguments.k}, {"v", &arguments.v}, {"out", &arguments.out}};
-    for (const auto& [name, tensor] : tensors)
-      if (auto status = check_for_tma(name, *tensor); !status) return status;
     if (arguments.out.dtype != options_.dtype) return failed(ErrorKind::Input, fmt::format("{}: out is {}; it must be {}", kDevice, name_of(arguments.out.dtype), name_of(options_.dtype)));
     const std::pair<std::string_view, const TensorView*> dense[] = {{"lse", &arguments.lse}, {"max_scores", &arguments.max_scores}, {"sink", &arguments.sink}};
     for (const auto& [name, tensor] : dense)
@@ -143,38 +125,46 @@ class GpuKernel final : public Kernel {
     return members_->member(narrow ? runtime::Member::Narrow : runtime::Member::Wide);
   }
 
-  Result<void> launch(const LoadedMember& loaded, flexc_hopper_arguments& arguments, std::vector<std::uint64_t>& params, const std::optional<runtime::MaskMetadata>& mask,
-                      void* workspace, void* stream) const {
-    const std::size_t words = runtime::workspace_words(arguments), mask_at = (words + kWordsBeforeMask) / 2 * 2;  // pairs of words are aligned to their size
-    std::uint64_t own = 0;
-    if (workspace == nullptr) {
-      const auto allocated = driver_.allocate_on(stream, (mask ? mask_at + mask->words.size() : words) * sizeof(unsigned));
-      if (!allocated) return std::unexpected(allocated.error());
-      own = *allocated;
-      workspace = reinterpret_cast<void*>(own);
+  /// Every kernel of the call, in the order of the stream.
+  Result<void> run_all(const LoadedMember& loaded, HopperLaunch& call, std::vector<std::uint64_t>& params, void* stream) const {
+    flexc_hopper_arguments& forward = call.plan.arguments;
+    const std::pair<const runtime::TensorMapRequest*, flexc_tensor_map*> maps[] = {{&call.plan.q, &forward.q_map}, {&call.plan.k, &forward.k_map}, {&call.plan.v, &forward.v_map}, {&call.plan.out, &forward.out_map}};
+    for (const auto& [request, map] : maps) {
+      if (auto status = runtime::check_tensor_map(*request); !status) return status;
+      const auto encoded = driver_.encode(*request);
+      if (!encoded) return std::unexpected(encoded.error());
+      *map = bytes_of(*encoded);
     }
-    arguments.workspace = static_cast<unsigned*>(workspace);
-    auto status = driver_.zero_words_on(stream, reinterpret_cast<std::uint64_t>(workspace), words);
-    if (status && mask) {
-      const std::uint64_t at = reinterpret_cast<std::uint64_t>(workspace) + mask_at * sizeof(unsigned);
-      mask->point(arguments, at);
-      status = driver_.copy_in_on(stream, at, mask->words.data(), mask->words.size() * sizeof(unsigned));
+    const runtime::HelperKernels::Loaded* helpers = nullptr;
+    if (call.has_parts() || !call.copies_in.empty() || call.copy_out) {
+      const auto found = helper_kernels_.get();
+      if (!found) return std::unexpected(found.error());
+      helpers = *found;
     }
-    if (status) {
-      const runtime::HopperMember& member = loaded.code->member;
-      void* pointers[] = {&arguments, params.data()};
-      runtime::CudaLaunch launch;
-      launch.blocks = std::min(arguments.items, static_cast<unsigned>(std::max(driver_.multiprocessors(), 1)));
-      launch.threads = member.threads, launch.dynamic_smem_bytes = member.dynamic_smem_bytes;
-      launch.arguments = pointers;
-      launch.stream = stream;
-      status = loaded.module.launch(launch);
+    if (auto status = driver_.zero_words_on(stream, reinterpret_cast<std::uint64_t>(forward.workspace), call.zero_words()); !status) return status;
+    if (const auto* words = call.mask_words())
+      if (auto status = driver_.copy_in_on(stream, call.mask_address(), words->data(), words->size() * sizeof(std::uint32_t)); !status) return status;
+
+    const auto launch = [stream](const runtime::CudaModule& module, unsigned blocks, unsigned threads, unsigned smem, std::span<void*> arguments) {
+      runtime::CudaLaunch one;
+      one.blocks = blocks, one.threads = threads, one.dynamic_smem_bytes = smem;
+      one.arguments = arguments;
+      one.stream = stream;
+      return module.launch(one);
+    };
+    const auto help = [&](const runtime::CudaModule& module, unsigned blocks, void* argument) { return launch(module, blocks, runtime::kHelperThreads, 0, std::span(&argument, 1)); };
+    for (flexc_copy_arguments& copy : call.copies_in)
+      if (auto status = help(helpers->copy, copy_blocks(copy), &copy); !status) return status;
+    const runtime::HopperMember& member = loaded.code->member;
+    void* arguments[] = {&forward, params.data()};
+    const unsigned blocks = std::min(forward.items, static_cast<unsigned>(std::max(driver_.multiprocessors(), 1)));
+    if (auto status = launch(loaded.module, blocks, member.threads, member.dynamic_smem_bytes, arguments); !status) return status;
+    if (call.has_parts()) {
+      flexc_combine_arguments combine = call.combine();
+      return help(helpers->combine, runtime::combine_blocks(forward), &combine);
     }
-    if (own != 0) {
-      auto freed = driver_.free_on(stream, own);
-      if (status && !freed) status = std::move(freed);
-    }
-    return status;
+    if (call.copy_out) return help(helpers->copy, copy_blocks(*call.copy_out), &*call.copy_out);
+    return {};
   }
 
   std::shared_ptr<const runtime::Signature> signature_;
@@ -183,6 +173,7 @@ class GpuKernel final : public Kernel {
   runtime::CudaDriver driver_;
   std::unique_ptr<GpuMembers> members_;
   runtime::TileKernels tile_kernels_;
+  runtime::HelperKernels helper_kernels_;
 };
 
 }  // namespace

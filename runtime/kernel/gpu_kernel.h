@@ -10,6 +10,7 @@
 #include "flexc/engine.h"
 #include "flexc/runtime/signature.h"
 #include "runtime/cuda/member_bytes.h"
+#include "runtime/cuda/helper_kernels.h"
 #include "runtime/cuda/tile_kernels.h"
 #include "runtime/kernel/block_masks.h"
 #include "runtime/kernel/members.h"
@@ -30,6 +31,7 @@ struct GpuKernelParts {
   TileProgramSource tile_program;
   std::shared_ptr<runtime::MaskCache> masks = {};  ///< the engine's; null: every block mask is built anew
   runtime::TileKernelSource tile_kernels = {};     ///< for masks of captures in the GPU's memory; empty: NVRTC compiles them in this process
+  runtime::HelperKernelSource helper_kernels = {}; ///< for keys in parts, and tensors that TMA cannot describe; empty: likewise
 };
 
 /// Opens the driver and loads the narrow member; the wide one is got and loaded by the first call that needs it. Environment where there is no driver or no GPU

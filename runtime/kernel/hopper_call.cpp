@@ -1,5 +1,6 @@
 #include "runtime/kernel/hopper_call.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -7,13 +8,13 @@
 
 #include "flexc/runtime/bind_dims.h"
 #include "runtime/cuda/hook_params.h"
+#include "runtime/cuda/splits.h"
 #include "runtime/kernel/bindings.h"
 
 namespace flexc {
 namespace {
 
 constexpr std::int64_t kMostLength = std::int64_t{1} << 30;
-constexpr std::int64_t kRowElements = 8;  // of 2 bytes: TMA wants strides of 16 bytes
 constexpr std::int64_t kMostItems = (std::int64_t{1} << 31) - 1;
 
 std::unexpected<Error> failed(ErrorKind kind, std::string message) { return std::unexpected(Error{kind, std::move(message)}); }
@@ -22,12 +23,18 @@ Result<void> check_features(std::string_view device, const RunArguments& argumen
   if (arguments.checked) return failed(ErrorKind::Input, fmt::format("{}: the Hopper kernel does not report gathers yet; use device cpu for --checked", device));
   if (shape.q_len > kMostLength || shape.kv_len > kMostLength) return failed(ErrorKind::Input, fmt::format("{}: lengths are at most 2^30", device));
   std::int64_t items = (shape.q_len + kLeastTileRows - 1) / kLeastTileRows;
-  if (__builtin_mul_overflow(items, shape.batch, &items) || __builtin_mul_overflow(items, shape.heads, &items) || items > kMostItems)
-    return failed(ErrorKind::Input, fmt::format("{}: batch x heads x length {} x {} x {} is more than one launch takes", device, shape.batch, shape.heads, shape.q_len));
+  const std::int64_t parts = std::min(split_of(arguments, shape), std::max<std::int64_t>((shape.kv_len + kLeastTileColumns - 1) / kLeastTileColumns, 1));
+  if (__builtin_mul_overflow(items, shape.batch, &items) || __builtin_mul_overflow(items, shape.heads, &items) || __builtin_mul_overflow(items, parts, &items) || items > kMostItems)
+    return failed(ErrorKind::Input, fmt::format("{}: batch x heads x length {} x {} x {}{} is more than one launch takes", device, shape.batch, shape.heads, shape.q_len,
+                                                parts > 1 ? fmt::format(" in {} parts", parts) : ""));
   return {};
 }
 
 }  // namespace
+
+std::int64_t split_of(const RunArguments& arguments, const CallShape& shape) {
+  return arguments.split > 0 ? arguments.split : runtime::automatic_split(shape.batch * shape.heads, shape.q_len, shape.kv_len);
+}
 
 Result<void> check_hopper_options(std::string_view device, const CompileOptions& options) {
   if (options.dtype != bf16 && options.dtype != f16)
@@ -38,10 +45,7 @@ Result<void> check_hopper_options(std::string_view device, const CompileOptions&
   return {};
 }
 
-bool suits_hopper(const CompileOptions& options) {
-  const std::int64_t value_dim = options.value_dim != 0 ? options.value_dim : options.head_dim;
-  return check_hopper_options("", options) && options.head_dim % kRowElements == 0 && value_dim % kRowElements == 0;
-}
+bool suits_hopper(const CompileOptions& options) { return check_hopper_options("", options).has_value(); }
 
 Result<HopperCall> bind_hopper_call(std::string_view device, const runtime::Signature& signature, const CompileOptions& options, const RunArguments& arguments, MemoryKind memory) {
   const auto shape = check_arguments(arguments, options, memory);
@@ -96,6 +100,7 @@ runtime::ForwardShape forward_shape(const runtime::HopperMember& member, const C
   extents.k_batched = arguments.k.shape[0] == shape.batch, extents.v_batched = arguments.v.shape[0] == shape.batch;
   extents.tile_m = member.tile.m, extents.tile_n = member.tile.n;
   extents.element = member.tile.element;
+  extents.split = split_of(arguments, shape);
   return extents;
 }
 

@@ -15,11 +15,13 @@ namespace flexc {
 
 /// Query rows of the smallest tile, two consumer warpgroups: it bounds the number of a launch's items from above.
 inline constexpr std::int64_t kLeastTileRows = 2 * device::kWarpgroupRows;
+/// Keys of the smallest tile.
+inline constexpr std::int64_t kLeastTileColumns = 32;
 /// D and DV; the kernel pads them to whole panels.
 inline constexpr std::int64_t kMostHopperHeadDim = 256;
 /// Usage for a dtype that the Hopper kernel does not take, Input for head dims. `device` is for messages: "device model".
 Result<void> check_hopper_options(std::string_view device, const CompileOptions& options);
-/// Whether it takes them, and TMA dense tensors of these head dims: rows are a multiple of 16 bytes apart.
+/// Whether it takes them.
 bool suits_hopper(const CompileOptions& options);
 
 struct HopperCall {
@@ -27,6 +29,9 @@ struct HopperCall {
   runtime::Environment environment;
   std::vector<std::int64_t> fresh;
 };
+
+/// Parts of the keys that the call wants, by its number or by its shape.
+std::int64_t split_of(const RunArguments& arguments, const CallShape& shape);
 
 /// Every check that needs no kernel. Tensors and captures are in `memory`.
 Result<HopperCall> bind_hopper_call(std::string_view device, const runtime::Signature& signature, const CompileOptions& options, const RunArguments& arguments, MemoryKind memory);

@@ -68,7 +68,7 @@ struct Consumer {
     const SharedTable<Config> table = table_of_stage<Config>(stage);
     if constexpr (Config::kSlots > 0) mbarrier_wait(SITE(wait_table), barriers.table_full(stage), parity);
     const Logits logits = score_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
-    const bool full = kReadsBlockMask<Hooks> ? (word & 1) != 0 : item.ranges.template full<Hooks>(tile);
+    const bool full = kReadsBlockMask<Hooks> ? (word & 1) != 0 : item.ranges.template full<Hooks>(t, tile);
     if (!full) mask_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
     if constexpr (Config::kSlots > 0) warp_sync(SITE(table_read));  // one lane lets go of the table for all, together with V
     constexpr bool kRowTerm = Hooks::kScoreClass == ScoreClass::kAffine;

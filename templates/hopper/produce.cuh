@@ -33,8 +33,9 @@ FLEXC_DEVICE void produce(const flexc_hopper_arguments& arguments, const typenam
     if constexpr (kReadsBlockMask<Hooks>) {
       if (arguments.mask_order != nullptr) item = arguments.mask_order[number];
     }
-    const Coordinates at = coordinates_of(arguments, item);
-    const TileRanges ranges = tile_ranges<Config, Hooks>(arguments, params, at);
+    const u32 rows = divide(item, arguments.divide_by_splits);
+    const Coordinates at = coordinates_of(arguments, rows);
+    const TileRanges ranges = tile_ranges<Config, Hooks>(arguments, params, at, item - rows * arguments.splits);
     const i32 kv_head = static_cast<i32>(divide(static_cast<u32>(at.head), arguments.divide_by_heads_per_kv));
     const i32 k_batch = arguments.k_batched ? at.batch : 0, v_batch = arguments.v_batched ? at.batch : 0;
 

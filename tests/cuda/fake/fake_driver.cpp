@@ -16,6 +16,7 @@
 
 #include "runtime/cuda/cubin.h"
 #include "runtime/cuda/hopper_member.h"
+#include "templates/model/fixed_kernels.h"
 #include "templates/model/forward_plan.h"
 #include "templates/model/simulator.h"
 
@@ -133,7 +134,7 @@ int check_block_mask(const flexc_hopper_arguments& a) {
     const auto address = reinterpret_cast<std::uint64_t>(from);
     return address % alignof(decltype(*from)) == 0 && driver().holds(address, count * sizeof(*from));
   };
-  const std::uint64_t rows = std::uint64_t{a.q_blocks} * (a.mask_batch_rows != 0 ? static_cast<unsigned>(a.batch) : 1) * (a.mask_head_rows != 0 ? static_cast<unsigned>(a.heads) : 1);
+  const std::uint64_t rows = std::uint64_t{a.q_blocks} * a.splits * (a.mask_batch_rows != 0 ? static_cast<unsigned>(a.batch) : 1) * (a.mask_head_rows != 0 ? static_cast<unsigned>(a.heads) : 1);
   if (!held(a.mask_order, a.items) || !held(a.mask_rows, rows)) return refuse("cuLaunchKernel: the block mask is not the GPU's memory");
   std::vector<bool> seen(a.items);
   for (unsigned i = 0; i < a.items; ++i) {
@@ -155,7 +156,7 @@ int check_block_mask(const flexc_hopper_arguments& a) {
 
 int check_arguments(const flexc_hopper_arguments& a, unsigned blocks) {
   Driver& d = driver();
-  if (a.q_len <= 0 || a.items == 0 || a.items != static_cast<unsigned>(a.batch) * static_cast<unsigned>(a.heads) * a.q_blocks) return refuse("cuLaunchKernel: items do not fit the shape");
+  if (a.q_len <= 0 || a.items == 0 || a.splits == 0 || a.items != static_cast<unsigned>(a.batch) * static_cast<unsigned>(a.heads) * a.q_blocks * a.splits) return refuse("cuLaunchKernel: items do not fit the shape");
   if (blocks == 0 || blocks > a.items) return refuse("cuLaunchKernel: more CTAs than items");
   const std::uint64_t words = flexc::runtime::workspace_words(a), workspace = reinterpret_cast<std::uint64_t>(a.workspace);
   if (!d.holds(workspace, words * 4)) return refuse("cuLaunchKernel: the workspace is not the GPU's memory");
@@ -164,6 +165,13 @@ int check_arguments(const flexc_hopper_arguments& a, unsigned blocks) {
   if ((a.mask_order == nullptr) != (a.mask_rows == nullptr) || (a.mask_rows == nullptr) != (a.mask_runs == nullptr)) return refuse("cuLaunchKernel: half of a block mask");
   if (a.mask_rows != nullptr)
     if (const int status = check_block_mask(a)) return status;
+  if ((a.partial_rows != nullptr) != (a.splits > 1) || (a.partial_outputs != nullptr) != (a.splits > 1)) return refuse("cuLaunchKernel: parts of the keys without a place for them");
+  if (a.splits > 1) {
+    const std::uint64_t warps = std::uint64_t{a.items} * a.partial_warps;
+    constexpr std::uint64_t kLeastColumns = 64;
+    if (!d.holds(reinterpret_cast<std::uint64_t>(a.partial_rows), warps * kFlexcWarpRows * sizeof(flexc_row_state)) || !d.holds(reinterpret_cast<std::uint64_t>(a.partial_outputs), warps * kFlexcWarpRows * kLeastColumns * sizeof(float)))
+      return refuse("cuLaunchKernel: what the parts leave is not the GPU's memory");
+  }
   if (a.lse != nullptr) {
     const std::uint64_t last = static_cast<std::uint64_t>((a.batch - 1) * a.lse_batch_stride + (a.heads - 1) * a.lse_head_stride + a.q_len);
     if (!d.holds(reinterpret_cast<std::uint64_t>(a.lse), last * 4)) return refuse("cuLaunchKernel: lse is not the GPU's memory");
@@ -434,7 +442,14 @@ int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned gr
   void* const model = launched->module->model;
   if (sizes.size() == 1) {  // one of the micro-tests, or a kernel of block masks
     const auto known = driver().entries.find(launched->name);
+    // Those that belong to a launch run where the launch runs.
+    const bool computes = model != nullptr || driver().kernel != nullptr;
+    void* const fixed = !computes                                 ? nullptr
+                        : launched->name == "flexc_combine_splits" ? reinterpret_cast<void*>(&flexc::model::enter_combine)
+                        : launched->name == "flexc_copy_tensor"    ? reinterpret_cast<void*>(&flexc::model::enter_copy)
+                                                                   : nullptr;
     void* const entry = known != driver().entries.end() ? reinterpret_cast<void*>(known->second)
+                        : fixed != nullptr             ? fixed
                         : model != nullptr             ? dlsym(model, ("flexc_model_entry_" + launched->name).c_str())
                                                        : nullptr;
     std::vector<flexc_tensor_map> call((sizes[0] + sizeof(flexc_tensor_map) - 1) / sizeof(flexc_tensor_map));
