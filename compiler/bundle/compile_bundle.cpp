@@ -15,6 +15,7 @@
 #include "runtime/bundle/container.h"
 #include "runtime/bundle/contents.h"
 #include "runtime/cache/entry.h"
+#include "runtime/cuda/helper_kernels.h"
 #include "runtime/cuda/member_bytes.h"
 #include "runtime/nearest_name.h"
 #include "templates/cpu/row_segment.h"
@@ -122,6 +123,11 @@ class BundleCompiler {
   }
 
   Result<CompiledBundle> finish() {
+    if (cubins_ > 0) {  // one of them may be asked for keys in parts, or for tensors that are copied
+      const auto helpers = runtime::compile_helper_kernels();
+      if (!helpers) return std::unexpected(helpers.error());
+      contents_.helpers = {blobs_.add((*helpers)->combine), blobs_.add((*helpers)->copy)};
+    }
     contents_.blob_bytes = blobs_.sizes();
     const std::vector<std::byte> bytes = runtime::encode_bundle(runtime::print_contents(contents_), blobs_.bytes());
     std::string digest;

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "compiler/host/hopper_forms.h"
+#include "compiler/host/interpreted_gathers.h"
 #include "compiler/host/tile_programs.h"
 
 namespace flexc {
@@ -17,6 +18,7 @@ Result<std::shared_ptr<const Kernel>> make_gpu_kernel(std::shared_ptr<const dsl:
   parts.tile_program = compiled_tile_program(form);
   parts.masks = std::move(masks);
   parts.tile_kernels = [compiler] { return compiler->tile_kernels(); };
+  parts.check_gathers = interpreted_gathers(form);
   parts.helper_kernels = [compiler] { return compiler->helper_kernels(); };
   parts.members = [form = std::move(form), compiler = std::move(compiler), dtype = options.dtype, head_dim = options.head_dim, value_dim = options.value_dim, forms = *forms](runtime::Member member) -> Result<std::shared_ptr<const HopperCode>> {
     auto kernel = compiler->kernel(*form, {.dtype = dtype, .head_dim = head_dim, .value_dim = value_dim, .member = member, .forms = forms});

@@ -10,6 +10,7 @@
 
 #include "compiler/host/hopper_forms.h"
 #include "compiler/host/host_compiler.h"
+#include "compiler/host/interpreted_gathers.h"
 #include "compiler/host/ir_library.h"
 #include "compiler/host/tile_programs.h"
 #include "flexc/io.h"
@@ -133,6 +134,10 @@ class ModelKernel final : public Kernel {
     auto bound = bind_hopper_call(kDevice, *form_, options_, arguments, MemoryKind::Host);
     if (!bound) return std::unexpected(bound.error());
     const CallShape& shape = bound->shape;
+    if (arguments.checked) {
+      if (auto status = interpreted_gathers(form_)(arguments, shape, bound->environment); !status) return status;
+      if (auto status = masks_.verify(arguments, bound->environment); !status) return status;
+    }
     auto launch = options_from_environment();
     if (!launch) return std::unexpected(launch.error());
     const bool narrow = within(members_->narrow().manifest, arguments, shape, *form_, bound->environment, bound->fresh);

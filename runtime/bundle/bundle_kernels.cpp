@@ -91,6 +91,15 @@ Result<std::shared_ptr<const Kernel>> Bundle::Impl::cuda_kernel(const BundledKer
     const auto cubin = data->blob(*found->cubin);
     return std::make_shared<const HopperCode>(HopperCode{std::move(*described), {cubin.begin(), cubin.end()}});
   };
+  // Where there are none, NVRTC makes them.
+  if (const auto helpers = data->contents.helpers)
+    parts.helper_kernels = [data = data, helpers]() -> Result<std::shared_ptr<const runtime::HelperKernelCode>> {
+      const auto bytes = [&](runtime::BlobIndex index) {
+        const auto blob = data->blob(index);
+        return std::vector<std::byte>(blob.begin(), blob.end());
+      };
+      return std::make_shared<const runtime::HelperKernelCode>(runtime::HelperKernelCode{bytes(helpers->combine), bytes(helpers->copy)});
+    };
   return make_gpu_kernel(std::move(parts));
 }
 

@@ -5,10 +5,13 @@
 #include <fmt/format.h>
 
 #include "runtime/cuda/cubin.h"
+#include "runtime/cuda/helper_kernels.h"
 #include "runtime/cuda/member_bytes.h"
 #include "runtime/io/text.h"
 #include "runtime/loader/row_object.h"
 #include "runtime/tile/program.h"
+#include "templates/hopper/combine.h"
+#include "templates/hopper/copy.h"
 
 namespace flexc {
 namespace {
@@ -91,9 +94,27 @@ std::optional<std::string> check_cuda(const BundleData& bundle, const BundledKer
   return std::nullopt;
 }
 
+std::optional<std::string> check_helpers(const BundleData& bundle) {
+  const auto& helpers = bundle.contents.helpers;
+  if (!helpers) return std::nullopt;
+  const std::pair<runtime::BlobIndex, std::size_t> kernels[] = {{helpers->combine, sizeof(flexc_combine_arguments)}, {helpers->copy, sizeof(flexc_copy_arguments)}};
+  for (std::size_t i = 0; i < runtime::kHelperKernels.size(); ++i) {
+    const auto cubin = bundle.blob(kernels[i].first);
+    const auto report = runtime::read_cubin(cubin);
+    const char* const name = runtime::kHelperKernels[i].name;
+    if (!report) return fmt::format("the kernel {}: {}", name, report.error().message);
+    if (report->kernel != name) return fmt::format("the kernel {}: it is called {}", name, io::in_quotes(report->kernel));
+    const auto parameters = runtime::kernel_parameter_bytes(cubin);
+    if (!parameters) return fmt::format("the kernel {}: {}", name, parameters.error().message);
+    if (*parameters != std::vector<unsigned>{static_cast<unsigned>(kernels[i].second)}) return fmt::format("the kernel {}: it takes other arguments than a launch passes", name);
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 std::optional<std::string> check_blobs(const BundleData& bundle) {
+  if (auto problem = check_helpers(bundle)) return problem;
   for (const BundledKernels& variant : bundle.contents.variants) {
     if (auto problem = check_tile_program(bundle, variant)) return problem;
     if (bundle.contents.for_cpu)

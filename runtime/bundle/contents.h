@@ -64,11 +64,17 @@ struct BundleContents {
   std::vector<DType> dtypes;
   std::vector<std::int64_t> head_dims;
   std::vector<std::string> features;
+  /// Cubins of the kernels beside attention (runtime/cuda/helper_kernels.h), where there is a cubin at all.
+  struct Helpers {
+    BlobIndex combine = 0, copy = 0;
+  };
+  std::optional<Helpers> helpers = {};
   std::vector<BundledKernels> variants;
   std::vector<std::uint64_t> blob_bytes;  ///< sizes; blobs follow each other without gaps
 };
 
-/// 16 digits that change with templates/hopper/launch.h, which is what a launch and a cubin agree on: cubins of another one are refused.
+/// 16 digits that change with the headers that say what a launch and a cubin agree on (templates/hopper/launch.h, combine.h, copy.h): cubins of others are
+/// refused.
 std::string launch_interface();
 
 /// One line a variant; equal contents give equal text.

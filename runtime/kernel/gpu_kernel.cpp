@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include "runtime/cuda/driver.h"
+#include "runtime/cuda/host_copy.h"
 #include "runtime/cuda/workspace.h"
 #include "runtime/kernel/hopper_launch.h"
 #include "runtime/kernel/hopper_members.h"
@@ -46,7 +47,7 @@ flexc_tensor_map bytes_of(const runtime::TensorMap& map) {
 class GpuKernel final : public Kernel {
  public:
   GpuKernel(GpuKernelParts parts, runtime::CudaDriver driver, std::unique_ptr<GpuMembers> members)
-      : signature_(std::move(parts.signature)), masks_(signature_, std::move(parts.tile_program), std::move(parts.masks)), options_(std::move(parts.options)),
+      : signature_(std::move(parts.signature)), masks_(signature_, std::move(parts.tile_program), std::move(parts.masks)), check_gathers_(std::move(parts.check_gathers)), options_(std::move(parts.options)),
         driver_(std::move(driver)), members_(std::move(members)),
         tile_kernels_(driver_, parts.tile_kernels ? std::move(parts.tile_kernels) : [] { return runtime::compile_tile_kernels(); }),
         helper_kernels_(driver_, parts.helper_kernels ? std::move(parts.helper_kernels) : [] { return runtime::compile_helper_kernels(); }) {}
@@ -58,6 +59,8 @@ class GpuKernel final : public Kernel {
     if (!bound) return std::unexpected(bound.error());
     const CallShape& shape = bound->shape;
     if (auto status = check_tensors(arguments); !status) return status;
+    if (arguments.checked)
+      if (auto status = check(arguments, *bound, stream); !status) return status;
     const auto loaded = choose(arguments, *bound);
     if (!loaded) return std::unexpected(loaded.error());
     const runtime::HopperMember& member = (*loaded)->code->member;
@@ -120,6 +123,24 @@ class GpuKernel final : public Kernel {
     return {};
   }
 
+  /// A checked call, before it runs: gathers by the interpreter, on copies in host memory, and the block mask. Waits for the stream.
+  Result<void> check(const RunArguments& arguments, const HopperCall& call, void* stream) const {
+    if (!check_gathers_) return std::unexpected(no_gather_check());
+    if (auto status = driver_.synchronize(stream); !status) return status;
+    RunArguments on_host = arguments;
+    runtime::Environment environment = call.environment;
+    std::vector<TensorView*> views = {&on_host.q, &on_host.k, &on_host.v};
+    for (TensorView& capture : environment.captures) views.push_back(&capture);
+    std::vector<runtime::HostCopy> copies;
+    for (TensorView* const view : views) {
+      auto copy = runtime::copy_to_host(driver_, *view);
+      if (!copy) return std::unexpected(copy.error());
+      *view = copies.emplace_back(std::move(*copy)).view;  // bytes stay where they are when the list grows
+    }
+    if (auto status = check_gathers_(on_host, call.shape, environment); !status) return status;
+    return masks_.verify(on_host, environment);
+  }
+
   Result<const LoadedMember*> choose(const RunArguments& arguments, const HopperCall& call) const {
     const bool narrow = within(members_->narrow().manifest, arguments, call.shape, *signature_, call.environment, call.fresh);
     return members_->member(narrow ? runtime::Member::Narrow : runtime::Member::Wide);
@@ -169,6 +190,7 @@ class GpuKernel final : public Kernel {
 
   std::shared_ptr<const runtime::Signature> signature_;
   MaskBuilder masks_;
+  GatherCheck check_gathers_;
   CompileOptions options_;
   runtime::CudaDriver driver_;
   std::unique_ptr<GpuMembers> members_;

@@ -13,6 +13,7 @@
 #include "runtime/cuda/helper_kernels.h"
 #include "runtime/cuda/tile_kernels.h"
 #include "runtime/kernel/block_masks.h"
+#include "runtime/kernel/gather_check.h"
 #include "runtime/kernel/members.h"
 
 namespace flexc {
@@ -32,6 +33,7 @@ struct GpuKernelParts {
   std::shared_ptr<runtime::MaskCache> masks = {};  ///< the engine's; null: every block mask is built anew
   runtime::TileKernelSource tile_kernels = {};     ///< for masks of captures in the GPU's memory; empty: NVRTC compiles them in this process
   runtime::HelperKernelSource helper_kernels = {}; ///< for keys in parts, and tensors that TMA cannot describe; empty: likewise
+  GatherCheck check_gathers = {};  ///< empty: `checked` is an error
 };
 
 /// Opens the driver and loads the narrow member; the wide one is got and loaded by the first call that needs it. Environment where there is no driver or no GPU

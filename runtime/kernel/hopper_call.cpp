@@ -19,8 +19,7 @@ constexpr std::int64_t kMostItems = (std::int64_t{1} << 31) - 1;
 
 std::unexpected<Error> failed(ErrorKind kind, std::string message) { return std::unexpected(Error{kind, std::move(message)}); }
 
-Result<void> check_features(std::string_view device, const RunArguments& arguments, const CallShape& shape) {
-  if (arguments.checked) return failed(ErrorKind::Input, fmt::format("{}: the Hopper kernel does not report gathers yet; use device cpu for --checked", device));
+Result<void> check_extents(std::string_view device, const RunArguments& arguments, const CallShape& shape) {
   if (shape.q_len > kMostLength || shape.kv_len > kMostLength) return failed(ErrorKind::Input, fmt::format("{}: lengths are at most 2^30", device));
   std::int64_t items = (shape.q_len + kLeastTileRows - 1) / kLeastTileRows;
   const std::int64_t parts = std::min(split_of(arguments, shape), std::max<std::int64_t>((shape.kv_len + kLeastTileColumns - 1) / kLeastTileColumns, 1));
@@ -50,7 +49,7 @@ bool suits_hopper(const CompileOptions& options) { return check_hopper_options("
 Result<HopperCall> bind_hopper_call(std::string_view device, const runtime::Signature& signature, const CompileOptions& options, const RunArguments& arguments, MemoryKind memory) {
   const auto shape = check_arguments(arguments, options, memory);
   if (!shape) return std::unexpected(shape.error());
-  if (auto status = check_features(device, arguments, *shape); !status) return std::unexpected(status.error());
+  if (auto status = check_extents(device, arguments, *shape); !status) return std::unexpected(status.error());
   auto environment = bind(signature, arguments.captures, shape->problem, memory);
   if (!environment) return std::unexpected(environment.error());
   auto fresh = runtime::bind_dims(signature, *environment, memory);

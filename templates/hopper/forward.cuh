@@ -64,11 +64,11 @@ struct Consumer {
   /// S becomes exponentials: the score stage, the mask where the tile needs one, online softmax. `stage` and `parity` are V's, and the table's.
   FLEXC_DEVICE void scores_to_exponentials(const Item& item, const Rows<Config, Hooks>& rows, u32 stage, u32 parity, u32 t, u32 word, bool exact,
                                            RowState& state, float (&scores)[Config::kScores], float (&rescale)[2]) const {
-    const i32 tile = kReadsBlockMask<Hooks> ? static_cast<i32>(word >> 1) : item.ranges.template tile<Hooks>(t);
+    const i32 tile = kReadsBlockMask<Hooks> ? static_cast<i32>(word >> 1) : item.ranges.template own_tile<Hooks>(t);
     const SharedTable<Config> table = table_of_stage<Config>(stage);
     if constexpr (Config::kSlots > 0) mbarrier_wait(SITE(wait_table), barriers.table_full(stage), parity);
     const Logits logits = score_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
-    const bool full = kReadsBlockMask<Hooks> ? (word & 1) != 0 : item.ranges.template full<Hooks>(t, tile);
+    const bool full = kReadsBlockMask<Hooks> ? (word & 1) != 0 : item.ranges.template full<Hooks>(tile);
     if (!full) mask_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
     if constexpr (Config::kSlots > 0) warp_sync(SITE(table_read));  // one lane lets go of the table for all, together with V
     constexpr bool kRowTerm = Hooks::kScoreClass == ScoreClass::kAffine;
@@ -91,7 +91,7 @@ struct Consumer {
       if (item.number == kNoMoreItems) break;
       const i32 row = item.at.q_block * static_cast<i32>(Config::kM) + static_cast<i32>(group * kWarpgroupRows + warp * 16 + lane_index() / 4);
       Rows<Config, Hooks> rows;
-      rows.begin(arguments, params, item.at, row);
+      rows.begin(arguments, params, item.at, row, item.ranges.first0 * static_cast<i32>(Config::kN));
       RowState state;
       float output[Config::kOutputs];
       clear_output<Config>(output);

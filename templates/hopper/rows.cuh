@@ -28,8 +28,17 @@ struct Rows {
   typename Hooks::Row side[2];
   i32 below_lo0[kLimitRows], below_hi0[kLimitRows], below_lo1[kLimitRows], below_hi1[kLimitRows];  // own_columns_below of the limits
 
-  /// `row` is the thread's first row in the sequence of this call. Rows beyond the end repeat the last one; they are never stored.
-  FLEXC_DEVICE void begin(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, const Coordinates& at, i32 row) {
+  Position part;  // position of the first key that tiles are counted from, where that is not key 0 (kCountsFromPart)
+
+  /// Position of a tile's first key.
+  FLEXC_DEVICE Position base_of(const flexc_hopper_arguments& arguments, i32 tile) const {
+    if constexpr (kCountsFromPart<Hooks>) return static_cast<Position>(part + tile * static_cast<i32>(Config::kN));
+    return static_cast<Position>(arguments.kv_offset + tile * static_cast<i32>(Config::kN));
+  }
+
+  /// `row` is the thread's first row in the sequence of this call. Rows beyond the end repeat the last one; they are never stored. `first_key`: of the part.
+  FLEXC_DEVICE void begin(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, const Coordinates& at, i32 row, i32 first_key) {
+    part = static_cast<Position>(arguments.kv_offset + first_key);
     const auto head = Hooks::head(params, at.batch, at.head);
     FLEXC_UNROLL
     for (u32 i = 0; i < 2; ++i) {
@@ -38,7 +47,8 @@ struct Rows {
     }
     FLEXC_UNROLL
     for (u32 i = 0; i < kLimitRows; ++i) {
-      const ColumnLimits limits = limits_of_row<Hooks>(arguments, params, side[i]);
+      ColumnLimits limits = limits_of_row<Hooks>(arguments, params, side[i]);
+      if constexpr (kCountsFromPart<Hooks>) limits.hi0 -= first_key;
       const i32 first = first_column();
       below_lo0[i] = own_columns_below(limits.lo0, first), below_hi0[i] = own_columns_below(limits.hi0, first);
       below_lo1[i] = own_columns_below(limits.lo1, first), below_hi1[i] = own_columns_below(limits.hi1, first);
@@ -154,7 +164,7 @@ FLEXC_DEVICE Logits score_tile(const flexc_hopper_arguments& arguments, const ty
   if constexpr (Hooks::kScoreClass == ScoreClass::kIdentity) {
     return {{arguments.scale_log2, arguments.scale_log2}, {0.0f, 0.0f}};
   } else {
-    const Position base = static_cast<Position>(arguments.kv_offset + tile * static_cast<i32>(Config::kN));
+    const Position base = rows.base_of(arguments, tile);
     if constexpr (Hooks::kScoreClass == ScoreClass::kAffine) {
       // acc * factor + row + slope * i = (acc + slope / factor * i) * factor + row, with i known at compile time: one fused operation an element.
       Logits logits;

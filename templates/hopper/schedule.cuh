@@ -57,6 +57,11 @@ inline constexpr bool kTwoIntervals = Hooks::kHasBand && BandIntervals<Hooks>::k
 template <class Hooks>
 inline constexpr bool kReadsBlockMask = Hooks::kHasMask;
 
+/// Members with neither band nor block mask count tiles, for their masks and scores, from the first of the item's part of the keys: no register, no instruction
+/// of the main loop knows where that is.
+template <class Hooks>
+inline constexpr bool kCountsFromPart = !Hooks::kHasBand && !kReadsBlockMask<Hooks>;
+
 /// The tiles of keys that an item visits, as numbers: [first0, first0 + count0), then from first1 on, `count` in all, at least one. A tile in one of
 /// the two full ranges is kept whole by all rows; all others are masked. Tiles ascend.
 /// With a block mask only `count` and `first_run()` count.
@@ -73,10 +78,16 @@ struct TileRanges {
     if constexpr (!kTwoIntervals<Hooks>) return static_cast<i32>(t) + first0;
     return static_cast<i32>(t) + (static_cast<i32>(t) < count0 ? first0 : first1 - count0);
   }
-  /// Without a band, full0_end counts the item's own tiles: a plain kernel then never computes `tile`.
+  /// The same as the consumers count them.
   template <class Hooks>
-  FLEXC_DEVICE bool full(u32 t, i32 tile) const {
-    if constexpr (!Hooks::kHasBand) return static_cast<i32>(t) < full0_end;
+  FLEXC_DEVICE i32 own_tile(u32 t) const {
+    if constexpr (kCountsFromPart<Hooks>) return static_cast<i32>(t);
+    return tile<Hooks>(t);
+  }
+  /// `tile` as own_tile has it.
+  template <class Hooks>
+  FLEXC_DEVICE bool full(i32 tile) const {
+    if constexpr (!Hooks::kHasBand) return tile < full0_end;
     // One comparison an interval: below its beginning the difference is a large unsigned number.
     const bool in0 = static_cast<u32>(tile - full0_begin) < static_cast<u32>(full0_end - full0_begin);
     if constexpr (!kTwoIntervals<Hooks>) return in0;

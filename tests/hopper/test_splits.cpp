@@ -52,7 +52,8 @@ TEST_CASE("auto cuts few long rows, and nothing else") {
     for (const std::int64_t kv_len : {100, 2000, 30000, 1000000}) {
       const std::int64_t parts = automatic_split(heads, 1, kv_len);
       CHECK(parts >= 1);
-      CHECK((parts == 1 || (parts * 4 * 128 <= kv_len + 127 && heads * parts <= 8 * 132)));
+      CHECK((parts == 1 || parts * 4 * 128 <= kv_len + 127));
+      CHECK(parts <= 132);
     }
 }
 
@@ -135,7 +136,7 @@ TEST_CASE("forward kernel in parts: what is not finite is marked, once, at its r
 }
 
 TEST_CASE("forward kernel in parts: a part that is lost or spoilt is noticed") {
-  const ForwardKernel& kernel = forward_kernel("affine");
+  const ForwardKernel& kernel = forward_kernel("general, f16");  // whose rows keep something in every part
   ForwardProblem problem(kernel, 1, 1, 1, 100, 400);
   problem.set_split(3);
   unsigned noticed = 0, spoilt = 0;
