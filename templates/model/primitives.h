@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "templates/hopper/tile.h"
 #include "templates/model/machine.h"
@@ -287,14 +288,7 @@ inline u32 low_bits(Site site, u32 count) {
     count = detail::machine().adjust(site, model::SiteKind::MaskBits, count, count);
   return count >= 32 ? ~0u : (1u << count) - 1;
 }
-template <unsigned kGroup>
-inline u32 bit_group(u32 word) {
-  if constexpr (kGroup == 0) {
-    return word << 1;
-  } else {
-    return word >> (6 * kGroup - 1);
-  }
-}
+inline float kept_score(u32 keep, u32 bit, float score) { return (keep >> bit & 1) != 0 ? score : -std::numeric_limits<float>::infinity(); }
 
 // --------------------------------------------------------------------------------------------------- what the compiler must not know
 
