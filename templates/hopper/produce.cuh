@@ -39,7 +39,7 @@ FLEXC_DEVICE void produce(const flexc_hopper_arguments& arguments, const typenam
     const i32 k_batch = arguments.k_batched ? at.batch : 0, v_batch = arguments.v_batched ? at.batch : 0;
 
     const auto load_k = [&](u32 use, i32 word) {
-      const u32 stage = ring_stage(SITE(produce_k_stage), use);
+      const u32 stage = ring_stage(SITE(produce_k_stage), use + 1);  // K's ring begins with buffer 1: forward.cuh tells why
       load_tile<Config::kKBytes, Config::kKvPanelBytes>(
           SITE(wait_k_empty), SITE(expect_k), SITE(load_k), barriers.k_full(stage), barriers.k_empty(stage), ring_parity(SITE(produce_k_parity), use),
           kSharedBase + Config::kKOffset + stage * Config::kKBytes, &arguments.k_map, (word >> 1) * static_cast<i32>(Config::kN), kv_head, k_batch,
