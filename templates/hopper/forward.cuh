@@ -66,11 +66,11 @@ struct Consumer {
                                            RowState& state, float (&scores)[Config::kScores], float (&rescale)[2]) const {
     const i32 tile = kReadsBlockMask<Hooks> ? static_cast<i32>(word >> 1) : item.ranges.template tile<Hooks>(t);
     const SharedTable<Config> table = table_of_stage<Config>(stage);
-    if constexpr (Config::kSlots > 0) mbarrier_wait(SITE(wait_table), barriers.table_full(stage), parity);
+    if constexpr (Config::kHasTable) mbarrier_wait(SITE(wait_table), barriers.table_full(stage), parity);
     const Logits logits = score_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
     const bool full = kReadsBlockMask<Hooks> ? (word & 1) != 0 : item.ranges.template full<Hooks>(tile);
     if (!full) mask_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
-    if constexpr (Config::kSlots > 0) warp_sync(SITE(table_read));  // one lane lets go of the table for all, together with V
+    if constexpr (Config::kHasTable) warp_sync(SITE(table_read));  // one lane lets go of the table for all, together with V
     constexpr bool kRowTerm = Hooks::kScoreClass == ScoreClass::kAffine;
     if constexpr (Config::kOptions.lazy_maximum) {
       lazy_softmax_tile<Config, kRowTerm>(exact, logits, state, scores, rescale);
@@ -91,7 +91,7 @@ struct Consumer {
       if (item.number == kNoMoreItems) break;
       const i32 row = item.at.q_block * static_cast<i32>(Config::kM) + static_cast<i32>(group * kWarpgroupRows + warp * 16 + lane_index() / 4);
       Rows<Config, Hooks> rows;
-      rows.begin(arguments, params, item.at, row);
+      rows.begin(arguments, params, item.at, row, group * kWarpgroupRows + warp * 16 + lane_index() / 4);
       RowState state;
       float output[Config::kOutputs];
       clear_output<Config>(output);
@@ -180,7 +180,7 @@ FLEXC_DEVICE void forward(const flexc_hopper_arguments& arguments, const typenam
       tma_prefetch_map(SITE(prefetch_k), &arguments.k_map);
       tma_prefetch_map(SITE(prefetch_v), &arguments.v_map);
       produce<Config, Hooks>(arguments, params, barriers);
-    } else if constexpr (Config::kSlots > 0) {
+    } else if constexpr (Config::kHasTable) {
       fill_tables<Config, Hooks>(arguments, params, barriers, thread_index() - 32);
     }
   } else {

@@ -26,9 +26,11 @@ struct Rows {
   static constexpr u32 kLimits = kBegin0 + (kTwoIntervals<Hooks> ? 3 : 1);
   typename Hooks::Row side[2];
   i32 limits[2][kLimits];  // own_columns_below them: row 0's end as a number of columns, all others as differences to it
+  u32 difference;  // of the thread's first row and the tile's first column: its entry of the table of differences
 
-  /// `row` is the thread's first row in the sequence of this call. Rows beyond the end repeat the last one; they are never stored.
-  FLEXC_DEVICE void begin(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, const Coordinates& at, i32 row) {
+  /// `row` is the thread's first row in the sequence of this call, `row_of_item` in the item. Rows beyond the end repeat the last one; they are never stored.
+  FLEXC_DEVICE void begin(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, const Coordinates& at, i32 row, u32 row_of_item) {
+    difference = row_of_item + Config::kN - 1;
     const auto head = Hooks::head(params, at.batch, at.head);
     const i32 first = first_column();
     FLEXC_UNROLL
@@ -123,6 +125,54 @@ struct Logits {
   float factor[2], row[2];
 };
 
+/// The tables of a tile, for one row. `first` is the address of the row's entry of the tile's first column: differences fall as columns rise.
+template <class Config>
+struct RowTables : SharedTable<Config> {
+  u32 first;
+  FLEXC_DEVICE u32 relative(int word, int column) const {
+    return shared_load(SITE(read_difference), first + (static_cast<u32>(word) * (Config::kDifferences + 1) - static_cast<u32>(column)) * 4);
+  }
+};
+
+/// The same with the differences' words of the pair in registers.
+template <class Config, class Hooks>
+struct PairTables : SharedTable<Config> {
+  const u32 (&words)[kRelativeWords<Hooks>];
+  FLEXC_DEVICE u32 relative(int word, int) const { return words[word]; }
+};
+
+/// General scores that read a table of differences. The pair of the second row, 8 further down, has the difference of the first row's pair 8 columns before:
+/// so a load serves two pairs. Neighbouring rows and columns lie at neighbouring entries, so a warp's loads have no bank conflicts.
+template <class Config, class Hooks>
+FLEXC_DEVICE void modify_scores_by_difference(const typename Hooks::Params& params, const Rows<Config, Hooks>& rows, typename Hooks::Position base,
+                                              const SharedTable<Config>& table, float (&scores)[Config::kScores]) {
+  using Position = typename Hooks::Position;
+  constexpr int kWords = kRelativeWords<Hooks>;
+  const i32 first = first_column();
+  // Of the thread's own first column: what is added to it is known at compile time, and stands in the load.
+  const RowTables<Config> tables{table, table.address + Config::kColumnBytes + (rows.difference - static_cast<u32>(first)) * 4};
+  u32 words[2][2][kWords];  // of the last two groups of 8 columns: [parity][column][word]
+  const auto load = [&](u32 parity, i32 column) {
+    FLEXC_UNROLL
+    for (u32 e = 0; e < 2; ++e) {
+      FLEXC_UNROLL
+      for (int word = 0; word < kWords; ++word) words[parity][e][word] = tables.relative(word, column + static_cast<i32>(e));
+    }
+  };
+  load(1, -8);
+  FLEXC_UNROLL
+  for (u32 group = 0; group < Config::kN / 8; ++group) {
+    load(group % 2, static_cast<i32>(8 * group));
+    FLEXC_UNROLL
+    for (u32 e = 0; e < 4; ++e) {
+      const i32 column = first + static_cast<i32>(8 * group + e % 2);
+      const PairTables<Config, Hooks> pair{table, words[(group + e / 2) % 2][e % 2]};
+      float& score = scores[4 * group + e];
+      score = Hooks::logit2(params, rows.side[e / 2], static_cast<Position>(base + column), pair, column, score);
+    }
+  }
+}
+
 /// General scores: each element becomes its modified score.
 template <class Config, class Hooks>
 FLEXC_DEVICE void modify_scores(const typename Hooks::Params& params, const Rows<Config, Hooks>& rows, typename Hooks::Position base,
@@ -147,13 +197,15 @@ FLEXC_DEVICE void modify_scores_in_turn(const typename Hooks::Params& params, co
                                         const SharedTable<Config>& table, float (&scores)[Config::kScores]) {
   using Position = typename Hooks::Position;
   constexpr u32 kGroup = 4;  // of both rows
+  const RowTables<Config> tables{table, table.address + Config::kColumnBytes + rows.difference * 4};
   FLEXC_NO_UNROLL
   for (u32 group = 0; group < Config::kScores / kGroup; ++group) {
     float modified[kGroup];
     FLEXC_UNROLL
     for (u32 e = 0; e < kGroup; ++e) {
       const i32 column = first_column() + static_cast<i32>(8 * group + e % 2);
-      modified[e] = Hooks::logit2(params, rows.side[e / 2], static_cast<Position>(base + column), table, column, scores[e]);
+      const RowTables<Config> row_tables{table, tables.first + e / 2 * 32};
+      modified[e] = Hooks::logit2(params, rows.side[e / 2], static_cast<Position>(base + column), row_tables, column, scores[e]);
     }
     FLEXC_UNROLL
     for (u32 index = 0; index + kGroup < Config::kScores; ++index) scores[index] = scores[index + kGroup];
@@ -197,6 +249,8 @@ FLEXC_DEVICE Logits score_tile(const flexc_hopper_arguments& arguments, const ty
     }
     if constexpr (Hooks::kScoreClass == ScoreClass::kAffine || kScoreIsLong<Hooks>) {
       modify_scores_in_turn<Config, Hooks>(params, rows, base, table, scores);
+    } else if constexpr (Config::kRelativeWords > 0) {
+      modify_scores_by_difference<Config, Hooks>(params, rows, base, table, scores);
     } else {
       modify_scores<Config, Hooks>(params, rows, base, table, scores);
     }
