@@ -71,6 +71,8 @@ ForwardPlan plan_forward(const ForwardShape& shape, const ForwardTensor& q, cons
   a.k = single(k, shape.k_batched, a.k_strides);
   a.v = single(v, shape.v_batched, a.v_strides);
   a.out = single(out, true, a.out_strides);
+  a.head_dim = shape.head_dim, a.value_dim = shape.value_dim;
+  a.item_rows = static_cast<int>(shape.tile_m);
   return plan;
 }
 

@@ -1,4 +1,4 @@
-// The members of a variant's Hopper kernel in use: the narrow one, and the wide one from the first call on that needs it.
+// The members of a variant's CUDA kernel in use: the narrow one, and the wide one from the first call on that needs it.
 #pragma once
 
 #include <functional>
@@ -44,6 +44,30 @@ class HopperMembers {
   Loaded narrow_;
   mutable std::mutex mutex_;
   mutable std::optional<Loaded> wide_;
+};
+
+/// The members of a kernel that may never be needed: the narrow one is made by the first call that asks.
+template <class Loaded>
+class LazyMembers {
+ public:
+  using Members = HopperMembers<Loaded>;
+  explicit LazyMembers(typename Members::Make make) : make_(std::move(make)) {}
+
+  /// Thread-safe. A failure is reported to each caller, and the next one tries again.
+  Result<const Members*> get() const {
+    const std::lock_guard lock(mutex_);
+    if (!members_) {
+      auto made = Members::make(make_);
+      if (!made) return std::unexpected(made.error());
+      members_ = std::move(*made);
+    }
+    return members_.get();
+  }
+
+ private:
+  typename Members::Make make_;
+  mutable std::mutex mutex_;
+  mutable std::unique_ptr<Members> members_;
 };
 
 }  // namespace flexc
