@@ -186,7 +186,16 @@ class ModelKernel final : public Kernel {
     call.arguments.workspace = workspace.data();
 
     if (auto status = launch_one(**loaded, *launch, call); !status) return status;
-    if (auto status = runtime::check_work(kDevice, workspace.data()); !status) return status;
+    if (is_hopper && workspace[kFlexcWorkNonFinite] != 0) {
+      // What the kernel has marked is computed again. A GPU's launch does not wait to see whether anything is; here it is known.
+      const auto careful = choose_simt(arguments, *bound);
+      if (!careful) return std::unexpected(careful.error());
+      const auto careful_params = hopper_params((*careful)->member, *form_, *bound);
+      if (!careful_params) return std::unexpected(careful_params.error());
+      call.params = careful_params->data();
+      call.arguments.only_marked = 1;
+      if (auto status = launch_one(**careful, *launch, call); !status) return status;
+    }
     out.copy_to(arguments.out);
     if (!arguments.lse.absent()) store_rows(lse, shape, arguments.lse);
     if (!arguments.max_scores.absent()) store_rows(max_scores, shape, arguments.max_scores);
@@ -200,14 +209,17 @@ class ModelKernel final : public Kernel {
  private:
   /// The member that takes this call: the Hopper kernel's where it can, else the plain one's.
   Result<const LoadedMember*> choose(const RunArguments& arguments, const HopperCall& call) const {
-    const auto of = [&](const ModelMembers& members) {
-      const bool narrow = within(members.narrow().manifest, arguments, call.shape, *form_, call.environment, call.fresh);
-      return members.member(narrow ? compiler::Member::Narrow : compiler::Member::Wide);
-    };
-    if (hopper_ && (!may_fall_back_ || check_hopper_scale(kDevice, hopper_->narrow().member, call.shape))) return of(*hopper_);
+    if (hopper_ && (!may_fall_back_ || check_hopper_scale(kDevice, hopper_->narrow().member, call.shape))) return choose(arguments, call, *hopper_);
+    return choose_simt(arguments, call);
+  }
+  Result<const LoadedMember*> choose_simt(const RunArguments& arguments, const HopperCall& call) const {
     const auto simt = simt_->get();
     if (!simt) return std::unexpected(simt.error());
-    return of(**simt);
+    return choose(arguments, call, **simt);
+  }
+  Result<const LoadedMember*> choose(const RunArguments& arguments, const HopperCall& call, const ModelMembers& members) const {
+    const bool narrow = within(members.narrow().manifest, arguments, call.shape, *form_, call.environment, call.fresh);
+    return members.member(narrow ? compiler::Member::Narrow : compiler::Member::Wide);
   }
 
   static Result<void> launch_one(const LoadedMember& loaded, model::LaunchOptions options, ModelCall& call) {

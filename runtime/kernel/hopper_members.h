@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -53,11 +54,17 @@ class LazyMembers {
   using Members = HopperMembers<Loaded>;
   explicit LazyMembers(typename Members::Make make) : make_(std::move(make)) {}
 
+  /// Begins to make them on another thread; the first `get` waits for it, and so does the end of this object.
+  void begin() {
+    const std::lock_guard lock(mutex_);
+    if (!members_ && !begun_.valid()) begun_ = std::async(std::launch::async, [make = make_] { return Members::make(make); });
+  }
+
   /// Thread-safe. A failure is reported to each caller, and the next one tries again.
   Result<const Members*> get() const {
     const std::lock_guard lock(mutex_);
     if (!members_) {
-      auto made = Members::make(make_);
+      auto made = begun_.valid() ? begun_.get() : Members::make(make_);
       if (!made) return std::unexpected(made.error());
       members_ = std::move(*made);
     }
@@ -68,6 +75,7 @@ class LazyMembers {
   typename Members::Make make_;
   mutable std::mutex mutex_;
   mutable std::unique_ptr<Members> members_;
+  mutable std::future<Result<std::unique_ptr<Members>>> begun_;
 };
 
 }  // namespace flexc
