@@ -8,6 +8,7 @@
 #include "flexc/runtime/bind_dims.h"
 #include "runtime/cuda/hook_params.h"
 #include "runtime/kernel/bindings.h"
+#include "templates/simt/tile.h"
 
 namespace flexc {
 namespace {
@@ -38,6 +39,14 @@ Result<void> check_hopper_options(std::string_view device, const CompileOptions&
   return {};
 }
 
+Result<void> check_simt_options(std::string_view device, const CompileOptions& options) {
+  const std::int64_t value_dim = options.value_dim != 0 ? options.value_dim : options.head_dim;
+  if (options.head_dim < 1 || options.head_dim > device::kMostSimtHeadDim || value_dim < 1 || value_dim > device::kMostSimtValueDim)
+    return failed(ErrorKind::Input, fmt::format("{}: head dim {} and value dim {}; it takes head dims up to {} and value dims up to {}; use device cpu", device, options.head_dim, value_dim,
+                                                device::kMostSimtHeadDim, device::kMostSimtValueDim));
+  return {};
+}
+
 bool suits_hopper(const CompileOptions& options) {
   const std::int64_t value_dim = options.value_dim != 0 ? options.value_dim : options.head_dim;
   return check_hopper_options("", options) && options.head_dim % kRowElements == 0 && value_dim % kRowElements == 0;
@@ -56,7 +65,7 @@ Result<HopperCall> bind_hopper_call(std::string_view device, const runtime::Sign
 
 Result<void> check_hopper_scale(std::string_view device, const runtime::HopperMember& member, const CallShape& shape) {
   const auto scale = static_cast<float>(shape.scale);
-  if (member.score_class == runtime::ScoreClass::General || (scale > 0 && std::isfinite(scale))) return {};
+  if (member.kernel == runtime::KernelKind::Simt || member.score_class == runtime::ScoreClass::General || (scale > 0 && std::isfinite(scale))) return {};
   return failed(ErrorKind::Input, fmt::format("{}: the Hopper kernel takes a positive, finite scale for this variant; use device cpu", device));
 }
 
@@ -108,7 +117,7 @@ runtime::ForwardPlan plan_hopper_call(const runtime::HopperMember& member, const
 }
 
 Result<std::optional<runtime::MaskMetadata>> hopper_mask(const runtime::HopperMember& member, const RunArguments& arguments, const runtime::ForwardPlan& plan) {
-  if (arguments.mask == nullptr || !member.has_mask) return std::nullopt;
+  if (arguments.mask == nullptr || !member.has_mask || member.kernel == runtime::KernelKind::Simt) return std::nullopt;
   auto metadata = runtime::mask_metadata(*arguments.mask, plan.arguments, member.tile.m, member.tile.n);
   if (!metadata) return std::unexpected(metadata.error());
   return std::move(*metadata);

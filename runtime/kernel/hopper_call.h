@@ -19,6 +19,8 @@ inline constexpr std::int64_t kLeastTileRows = 2 * device::kWarpgroupRows;
 inline constexpr std::int64_t kMostHopperHeadDim = 256;
 /// Usage for a dtype that the Hopper kernel does not take, Input for head dims. `device` is for messages: "device model".
 Result<void> check_hopper_options(std::string_view device, const CompileOptions& options);
+/// Input for head dims that the plain kernel (templates/simt) does not take.
+Result<void> check_simt_options(std::string_view device, const CompileOptions& options);
 /// Whether it takes them, and TMA dense tensors of these head dims: rows are a multiple of 16 bytes apart.
 bool suits_hopper(const CompileOptions& options);
 
@@ -31,7 +33,7 @@ struct HopperCall {
 /// Every check that needs no kernel. Tensors and captures are in `memory`.
 Result<HopperCall> bind_hopper_call(std::string_view device, const runtime::Signature& signature, const CompileOptions& options, const RunArguments& arguments, MemoryKind memory);
 
-/// Whether the member can fold this scale into its exponents.
+/// Whether the member can fold this scale into its exponents; the plain kernel need not.
 Result<void> check_hopper_scale(std::string_view device, const runtime::HopperMember& member, const CallShape& shape);
 
 /// Input for an output that the member does not have: max_scores with the lazy maximum.

@@ -209,6 +209,15 @@ FLEXC_DEVICE u32 shared_load(Site, u32 address) {
   asm volatile("ld.shared.u32 %0, [%1];" : "=r"(value) : "r"(address));
   return value;
 }
+/// Four neighbouring floats, at a multiple of 16 bytes.
+struct Four {
+  float value[4];
+};
+FLEXC_DEVICE Four shared_load_four(Site, u32 address) {
+  Four four;
+  asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];" : "=f"(four.value[0]), "=f"(four.value[1]), "=f"(four.value[2]), "=f"(four.value[3]) : "r"(address));
+  return four;
+}
 FLEXC_DEVICE void shared_store(Site, u32 address, u32 value) { asm volatile("st.shared.u32 [%0], %1;" ::"r"(address), "r"(value) : "memory"); }
 /// Where the 16-byte chunk `chunk` (0 to 7) of row `row` of a panel lies, in bytes from the panel's start: the 128-byte swizzle.
 FLEXC_DEVICE u32 swizzled(Site, u32 row, u32 chunk) { return row * kPanelRowBytes + ((chunk ^ (row & 7)) << 4); }

@@ -204,6 +204,14 @@ inline void lower_registers(Site site) {
 inline void unexpected_machine(Site site) { detail::machine().poison_used(site, "the check of the machine"); }
 inline u32 shared_base() { return kSharedBase; }
 inline u32 shared_load(Site site, u32 address) { return detail::machine().shared_load(site, address); }
+struct Four {
+  float value[4];
+};
+inline Four shared_load_four(Site site, u32 address) {
+  Four four;
+  detail::machine().shared_load_four(site, address, four.value);
+  return four;
+}
 inline void shared_store(Site site, u32 address, u32 value) { detail::machine().shared_store(site, address, detail::real(site, "st.shared", value)); }
 inline u32 swizzled(Site site, u32 row, u32 chunk) {
   u32 place = chunk ^ (row & 7);
