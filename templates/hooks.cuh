@@ -11,10 +11,12 @@
 //     static constexpr bool kHasMask = …;       // `keep` must be asked inside the band; false: the band alone decides
 //     static constexpr bool kHasBand = …;       // false: `band` gives all positions
 //     static constexpr int kBandIntervals = …;  // 1: the second interval is always empty; 2
+//     static constexpr bool kBandBegins = false;  // only where the first interval never has a lower bound
 //     static constexpr bool kHasGradient = …;   // `dlogit2` is defined
 //     static constexpr bool kScoreReadsColumns = …, kMaskReadsColumns = …;  // logit2, keep read the table of columns
 //     static constexpr bool kScoreIsLong = true;  // only where logit2 has loops (it reduces rows): a kernel unrolls it little
 //     static constexpr int kColumnWords = …;    // 32-bit words a column of that table; 0: there is no table
+//     static constexpr int kRelativeWords = …;  // only where logit2 reads a table of differences: 32-bit words an entry
 //     using Position = i64;              // int in a narrow member; of q, kv, and whatever a template computes them from
 //
 //     struct Params {…};  // a kernel argument (const __grid_constant__); its words are described below
@@ -25,6 +27,9 @@
 //     static Row q_side(const Params&, const Head&, Position q);     // once a row; with packed GQA each row has a Head of its own
 //     template <class Table>                                         // once a column of a tile, if kColumnWords > 0
 //     static void kv_side(const Params&, const Head&, Position kv, Table& table, int column);
+//
+//     template <class Table>                                         // once a difference q - kv of a tile, if there is kRelativeWords
+//     static void relative(const Params&, const Head&, Position difference, Table& table, int entry);
 //
 //     static Affine affine(const Params&, const Row&, Position kv_base, Position kv_step);  // kAffine only
 //     template <class Table>                                         // kGeneral, and the careful path of kAffine
@@ -48,6 +53,12 @@
 // **The table of columns** holds what depends on (b, h, kv) and took a gather, 32-bit words as [word][column]. A template brings it as
 // any type with `u32 word(int word, int column) const`, and for filling `void set(int word, int column, u32 bits)`, so that it decides
 // how shared memory is addressed. `column` is the template's own number; emitted code passes it through. ColumnTable is the plain form.
+//
+// **The table of differences** holds what depends on (b, h, q - kv) and takes more than reading it: a tile of M rows and N columns meets M + N - 1
+// differences. `relative` computes the words of one, by the operations of the mod at q = difference, kv = 0: bit for bit what they give at each pair of
+// that difference, at any positions, because differences of 64-bit positions wrap. A template brings a table whose type has `u32 relative(int word,
+// int column) const`, for the row that it asks about, and for filling `void set(int word, int entry, u32 bits)`. It may also bring none: where the type has
+// no `relative`, emitted code computes the words in place (relative_word).
 //
 // **Params** are 64-bit words in this order: batch, heads, kv_heads, q_total, kv_total · scale_log2e and scale (one word, two f32) · each
 // capture: pointer, sizes, strides (elements) · each param (an integer, or an f32 in the low half) · each fresh dim · launch-level
@@ -131,13 +142,54 @@ struct alignas(8) Word {
   T value;
 };
 
-/// A table of columns in plain memory.
+/// A table of columns, or of differences, in plain memory.
 struct ColumnTable {
   u32* words;
   int stride;  // columns
   FLEXC_HOOK u32 word(int word, int column) const { return words[word * stride + column]; }
   FLEXC_HOOK void set(int word, int column, u32 bits) { words[word * stride + column] = bits; }
 };
+
+/// Words of an entry of the table of differences, 0 where a variant has none.
+template <class Hooks, class = void>
+struct RelativeWords {
+  static constexpr int kCount = 0;
+};
+template <class Hooks>
+struct RelativeWords<Hooks, decltype(void(Hooks::kRelativeWords))> {
+  static constexpr int kCount = Hooks::kRelativeWords;
+};
+template <class Hooks>
+constexpr int kRelativeWords = RelativeWords<Hooks>::kCount;
+
+template <class Table, class = void>
+struct HasDifferences {
+  static constexpr bool kValue = false;
+};
+template <class Table>
+struct HasDifferences<Table, decltype(void(static_cast<const Table*>(nullptr)->relative(0, 0)))> {
+  static constexpr bool kValue = true;
+};
+
+/// The words of one difference.
+template <int kWords>
+struct DifferenceWords {
+  u32 words[kWords];
+  FLEXC_HOOK void set(int word, int, u32 bits) { words[word] = bits; }
+};
+
+/// What emitted code reads of the table of differences for a pair: from the template's table, or computed here where it has none.
+template <class Hooks, class Table>
+FLEXC_HOOK u32 relative_word(const typename Hooks::Params& params, const typename Hooks::Row& row, typename Hooks::Position kv, const Table& table, int word, int column) {
+  if constexpr (HasDifferences<Table>::kValue) {
+    return table.relative(word, column);
+  } else {
+    using Position = typename Hooks::Position;
+    DifferenceWords<kRelativeWords<Hooks>> all{};
+    Hooks::relative(params, row.head, static_cast<Position>(static_cast<u64>(row.q) - static_cast<u64>(kv)), all, 0);
+    return all.words[word];
+  }
+}
 
 /// Mask bits of a row's chunk of columns: bit i says whether column `column_of(i)` is kept, for i < kCount <= 32. The band is not asked.
 template <class Hooks, int kCount, class Table, class ColumnOf>

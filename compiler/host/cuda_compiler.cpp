@@ -19,7 +19,7 @@ namespace flexc {
 namespace {
 
 /// Raised by every change to what a key holds.
-constexpr int kKeySchema = 2;
+constexpr int kKeySchema = 3;
 constexpr std::string_view kToolchainField = "nvrtc: ";
 /// Kernels that are remembered before those that nobody holds any more are forgotten.
 constexpr std::size_t kSlotsBeforeSweep = 64;
@@ -96,8 +96,9 @@ std::string cuda_toolchain_line() {
 }
 
 std::string cuda_key(const dsl::NormalForm& form, const CudaKernelRequest& request) {
-  return fmt::format("schema: {}\nflexc: {}\n{}templates: {}\narch: {}\noptions:{}\nforms: {}\ndtype: {}\nhead dim: {}\nvalue dim: {}\nmember: {}\nnormal form:\n{}",
-                     kKeySchema, version(), compiler_lines(), hash_of_templates(), runtime::CudaProgram().architecture, nvrtc_option_text(), to_string(request.forms), name_of(request.dtype), tile_head_dim(request), tile_value_dim(request),
+  const bool is_simt = request.kernel == runtime::KernelKind::Simt;
+  return fmt::format("schema: {}\nflexc: {}\n{}templates: {}\nkernel: {}\narch: {}\noptions:{}\nforms: {}\ndtype: {}\nhead dim: {}\nvalue dim: {}\nmember: {}\nnormal form:\n{}",
+                     kKeySchema, version(), compiler_lines(), hash_of_templates(), is_simt ? "simt" : "hopper", architecture_of(request), nvrtc_option_text(), is_simt ? "none" : to_string(request.forms), name_of(request.dtype), tile_head_dim(request), tile_value_dim(request),
                      request.member == compiler::Member::Narrow ? "narrow" : "wide", form.text);
 }
 

@@ -2,9 +2,13 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "compiler/host/cuda_compiler.h"
 #include "compiler/host/hopper_forms.h"
 #include "runtime/cuda/disassemble.h"
+#include "runtime/cuda/nvrtc.h"
+#include "runtime/kernel/hopper_call.h"
 
 namespace flexc {
 namespace {
@@ -22,7 +26,18 @@ EmittedKernel figures_of(const CudaKernelCode& code) {
 Result<EmittedKernel> emit_cuda_stage(const dsl::NormalForm& form, std::string_view stage, const EmitOptions& options) {
   const auto forms = hopper_forms_from_environment(options.dtype);
   if (!forms) return std::unexpected(forms.error());
-  const CudaKernelRequest request{.dtype = options.dtype, .head_dim = options.head_dim, .value_dim = options.value_dim, .forms = *forms, .in_child = options.in_child, .gallery_name = options.gallery_name};
+  const bool fits_hopper = check_hopper_options("", {.dtype = options.dtype, .head_dim = options.head_dim, .value_dim = options.value_dim}).has_value();
+  const bool is_simt = options.kernel == CudaKernelChoice::Simt || (options.kernel == CudaKernelChoice::Auto && !fits_hopper);
+  if (!is_simt && !options.architecture.empty() && options.architecture != runtime::CudaProgram().architecture)
+    return std::unexpected(Error{ErrorKind::Usage, fmt::format("the Hopper kernel is for {}, not for {}; the plain one (simt) is for others", runtime::CudaProgram().architecture, options.architecture)});
+  const CudaKernelRequest request{.dtype = options.dtype,
+                                  .head_dim = options.head_dim,
+                                  .value_dim = options.value_dim,
+                                  .kernel = is_simt ? runtime::KernelKind::Simt : runtime::KernelKind::Hopper,
+                                  .architecture = options.architecture,
+                                  .forms = *forms,
+                                  .in_child = options.in_child,
+                                  .gallery_name = options.gallery_name};
   if (stage == "cuda" || stage == "ptx") {
     auto code = stage == "cuda" ? emit_cuda_kernel(form, request) : compile_cuda_kernel(form, request);
     if (!code) return std::unexpected(code.error());

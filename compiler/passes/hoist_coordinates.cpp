@@ -1,9 +1,11 @@
 // hoist-coordinates: names the level at which each value can be computed: launch, head (of b and h), q_side (and q), kv_side (of
-// b, h and kv) or pair. Emission computes q_side and below once a row segment, and the rest for vectors of columns. A column's
-// value that took a gather and that a pair needs gets a slot (flex.slot) of a table, which is filled once for many rows.
+// b, h and kv), relative (of b, h and q - kv) or pair. Emission computes q_side and below once a row segment, and the rest for vectors of columns.
+// A column's value that took a gather and that a pair needs gets a slot (flex.slot) of a table, which is filled once for many rows. A relative
+// value of a general score that takes more than reading it gets a slot (flex.relative_slot) of a table of differences, one a tile.
 #include "compiler/dialect/flex.h"
 #include "compiler/passes/levels.h"
 #include "compiler/passes/passes.h"
+#include "compiler/passes/shifts.h"
 
 using namespace mlir;
 
@@ -67,20 +69,97 @@ void assign_slots(Block& block, int& slot) {
   }
 }
 
+/// What an operation takes, about, in issue slots of a pair.
+unsigned cost_of(Operation* op) {
+  constexpr unsigned kGather = 8, kReduction = 16, kConversion = 4, kUnit = 4, kExact = 8, kPlain = 1;
+  if (isa<flex::GatherOp>(op)) return kGather;
+  if (isa<flex::ReduceOp>(op)) return kReduction;
+  if (op->hasAttr("flex.unit")) return kUnit;
+  if (isa<flex::IntToFloatOp, flex::FloatToIntOp, arith::SIToFPOp, arith::FPToSIOp>(op)) return kConversion;
+  if (isa<flex::DivOp, flex::SqrtOp, arith::DivFOp, math::SqrtOp>(op)) return kExact;
+  if (isa<flex::FloorDivOp, flex::ModOp>(op)) {
+    const auto divisor = flex::constant_integer(op->getOperand(1));
+    return divisor && *divisor > 0 && llvm::isPowerOf2_64(static_cast<std::uint64_t>(*divisor)) ? kPlain : kExact;
+  }
+  return isa<arith::ConstantOp, flex::ToI32Op, flex::ToI64Op>(op) ? 0 : kPlain;
+}
+
+/// From this cost on a value is read from the table of differences: reading takes a load of shared memory, half a one for each pair, and a tile waits for the table.
+constexpr unsigned kWorthALoad = 4;
+/// 32-bit words an entry of that table has at most; the most expensive values get them.
+constexpr unsigned kMostRelativeWords = 4;
+
+/// Slots of the values of `block` that depend on the difference of the positions and that other values read.
+class RelativeSlots {
+ public:
+  RelativeSlots(Block& block, Dependences& dependences, Shifts& shifts) : block_(block), dependences_(dependences), shifts_(shifts) {}
+
+  bool is_relative(Value value) { return level_of(dependences_.of(value)) == "pair" && !(dependences_.of(value) & kOnScore) && shifts_.is_invariant(value); }
+
+  void assign() {
+    struct Candidate {
+      Operation* op;
+      unsigned cost, words;
+    };
+    SmallVector<Candidate> candidates;
+    for (Operation& op : block_) {
+      if (op.getNumResults() != 1 || !is_relative(op.getResult(0))) continue;
+      const bool ends_here = llvm::any_of(op.getUsers(), [&](Operation* user) {
+        Operation* reader = block_.findAncestorOpInBlock(*user);
+        return reader->getNumResults() != 1 || !is_relative(reader->getResult(0));
+      });
+      if (const unsigned cost = ends_here ? cost_behind(&op) : 0; cost >= kWorthALoad) candidates.push_back({&op, cost, op.getResult(0).getType().isInteger(64) ? 2u : 1u});
+    }
+    llvm::stable_sort(candidates, [](const Candidate& a, const Candidate& b) { return a.cost > b.cost; });
+    unsigned words = 0, slot = 0;
+    for (const Candidate& each : candidates) {
+      if (words + each.words > kMostRelativeWords) continue;
+      words += each.words;
+      each.op->setAttr("flex.relative_slot", IntegerAttr::get(IntegerType::get(each.op->getContext(), 64), slot++));
+    }
+  }
+
+ private:
+  /// Of the operations that a pair would repeat, each once.
+  unsigned cost_behind(Operation* op) {
+    SmallVector<Operation*> open{op};
+    llvm::DenseSet<Operation*> seen;
+    unsigned cost = 0;
+    while (!open.empty()) {
+      Operation* next = open.pop_back_val();
+      if (!next || !seen.insert(next).second || level_of(dependences_.of(next->getResult(0))) != "pair") continue;
+      cost += cost_of(next);
+      for (Value operand : next->getOperands()) open.push_back(operand.getDefiningOp());
+    }
+    return cost;
+  }
+
+  Block& block_;
+  Dependences& dependences_;
+  Shifts& shifts_;
+};
+
 struct HoistCoordinates : PassWrapper<HoistCoordinates, OperationPass<ModuleOp>> {
   MLIR_DEFINE_EXPLICIT_INTERNAL_INLINE_TYPE_ID(HoistCoordinates)
   StringRef getArgument() const override { return "flexc-hoist-coordinates"; }
-  StringRef getDescription() const override { return "Names each value's level: launch, head, q_side, kv_side or pair; gives columns' values slots"; }
+  StringRef getDescription() const override { return "Names each value's level: launch, head, q_side, kv_side, relative or pair; gives slots to columns' and relative values"; }
   void runOnOperation() override {
     int slot = 0;
     getOperation()->walk([&](Operation* mod) {
       if (!isa<flex::ScoreModOp, flex::MaskModOp>(mod)) return;
+      Block& block = mod->getRegion(0).front();
       Dependences dependences;
-      for (Operation& op : mod->getRegion(0).front()) {
+      Shifts shifts;
+      RelativeSlots relative(block, dependences, shifts);
+      for (Operation& op : block) {
         if (op.getNumResults() != 1 || isa<arith::ConstantOp>(op)) continue;
-        op.setAttr("flex.level", StringAttr::get(&getContext(), level_of(dependences.of(op.getResult(0)))));
+        const Value result = op.getResult(0);
+        op.setAttr("flex.level", StringAttr::get(&getContext(), relative.is_relative(result) ? "relative" : level_of(dependences.of(result))));
       }
-      assign_slots(mod->getRegion(0).front(), slot);
+      assign_slots(block, slot);
+      // An affine score has the numbers of a row, and its general form is rare.
+      const auto score_class = mod->getAttrOfType<StringAttr>("flex.score_class");
+      if (isa<flex::ScoreModOp>(mod) && (!score_class || score_class.getValue() == "general")) relative.assign();
     });
   }
 };

@@ -22,7 +22,7 @@ class Dependences {
   llvm::DenseMap<mlir::Value, unsigned> known_;
 };
 
-/// launch, head, q_side, kv_side or pair: the level at which a value can be computed.
+/// launch, head, q_side, kv_side or pair: the level at which a value can be computed. (What of a pair depends on q_idx - kv_idx: shifts.h.)
 llvm::StringRef level_of(unsigned coordinates);
 
 }  // namespace flexc::compiler

@@ -24,7 +24,7 @@ std::unique_ptr<mlir::Pass> create_choose_units();
 std::unique_ptr<mlir::Pass> create_expand_math();
 /// In variants marked flex.narrow, integers that provably fit are computed in 32 bits; what the proofs assume: attribute flex.assumes.
 std::unique_ptr<mlir::Pass> create_narrow_integers();
-/// Names for each value the coordinates that it depends on: attribute flex.level.
+/// Names for each value the coordinates that it depends on: attribute flex.level; and which values stand in a table, of columns or of differences.
 std::unique_ptr<mlir::Pass> create_hoist_coordinates();
 /// identity, affine or general: attribute flex.score_class of the score_mod.
 std::unique_ptr<mlir::Pass> create_classify_score();

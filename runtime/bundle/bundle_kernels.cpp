@@ -104,7 +104,10 @@ Result<std::shared_ptr<const Kernel>> Bundle::Impl::cuda_kernel(const BundledKer
 }
 
 bool Bundle::Impl::has_gpu() const {
-  std::call_once(asked_for_gpu_, [this] { gpu_found_ = runtime::CudaDriver::open().has_value(); });
+  std::call_once(asked_for_gpu_, [this] { 
+    const auto driver = runtime::CudaDriver::open();
+    gpu_found_ = driver && driver->is_hopper();
+  });
   return gpu_found_;
 }
 

@@ -77,6 +77,8 @@ ForwardPlan plan_forward(const ForwardShape& shape, const ForwardTensor& q, cons
   a.k = single(k, shape.k_batched, a.k_strides);
   a.v = single(v, shape.v_batched, a.v_strides);
   a.out = single(out, true, a.out_strides);
+  a.head_dim = shape.head_dim, a.value_dim = shape.value_dim;
+  a.item_rows = static_cast<int>(shape.tile_m);
   return plan;
 }
 
@@ -99,11 +101,5 @@ std::uint32_t combine_blocks(const flexc_hopper_arguments& arguments) {
 }
 
 std::uint64_t workspace_words(const flexc_hopper_arguments& arguments) { return std::uint64_t{kFlexcWorkspaceHeader} + row_tiles(arguments); }
-
-Result<void> check_work(std::string_view device, const unsigned* header) {
-  if (header[kFlexcWorkNonFinite] == 0) return {};
-  return std::unexpected(Error{ErrorKind::Input, std::string(device) + ": the output has values that are not finite; telling NaN at removed pairs, and scores that only the lazy maximum "
-                                                                       "cannot hold, from the others needs a careful path, which the Hopper kernel does not have yet; use device cpu"});
-}
 
 }  // namespace flexc::runtime

@@ -2,7 +2,6 @@
 // Shared by the launch on a GPU, whose driver encodes the maps, and by the host model, which encodes them for itself.
 #pragma once
 #include <cstdint>
-#include <string_view>
 
 #include "flexc/error.h"
 #include "runtime/cuda/hopper_member.h"
@@ -48,9 +47,6 @@ std::uint32_t combine_blocks(const flexc_hopper_arguments& arguments);
 
 /// Words of the workspace that the kernel wants zeroed before each launch.
 std::uint64_t workspace_words(const flexc_hopper_arguments& arguments);
-
-/// What the kernel found out, from its workspace's header: Input where outputs are not finite. `device` is for the message: "device model".
-Result<void> check_work(std::string_view device, const unsigned* header);
 
 /// Division by `value` as launch.h wants it.
 flexc_divisor divisor_of(std::uint32_t value);

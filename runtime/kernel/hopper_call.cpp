@@ -10,6 +10,7 @@
 #include "runtime/cuda/hook_params.h"
 #include "runtime/cuda/splits.h"
 #include "runtime/kernel/bindings.h"
+#include "templates/simt/tile.h"
 
 namespace flexc {
 namespace {
@@ -44,6 +45,14 @@ Result<void> check_hopper_options(std::string_view device, const CompileOptions&
   return {};
 }
 
+Result<void> check_simt_options(std::string_view device, const CompileOptions& options) {
+  const std::int64_t value_dim = options.value_dim != 0 ? options.value_dim : options.head_dim;
+  if (options.head_dim < 1 || options.head_dim > device::kMostSimtHeadDim || value_dim < 1 || value_dim > device::kMostSimtValueDim)
+    return failed(ErrorKind::Input, fmt::format("{}: head dim {} and value dim {}; it takes head dims up to {} and value dims up to {}; use device cpu", device, options.head_dim, value_dim,
+                                                device::kMostSimtHeadDim, device::kMostSimtValueDim));
+  return {};
+}
+
 bool suits_hopper(const CompileOptions& options) { return check_hopper_options("", options).has_value(); }
 
 Result<HopperCall> bind_hopper_call(std::string_view device, const runtime::Signature& signature, const CompileOptions& options, const RunArguments& arguments, MemoryKind memory) {
@@ -59,7 +68,7 @@ Result<HopperCall> bind_hopper_call(std::string_view device, const runtime::Sign
 
 Result<void> check_hopper_scale(std::string_view device, const runtime::HopperMember& member, const CallShape& shape) {
   const auto scale = static_cast<float>(shape.scale);
-  if (member.score_class == runtime::ScoreClass::General || (scale > 0 && std::isfinite(scale))) return {};
+  if (member.kernel == runtime::KernelKind::Simt || member.score_class == runtime::ScoreClass::General || (scale > 0 && std::isfinite(scale))) return {};
   return failed(ErrorKind::Input, fmt::format("{}: the Hopper kernel takes a positive, finite scale for this variant; use device cpu", device));
 }
 
@@ -99,7 +108,7 @@ runtime::ForwardShape forward_shape(const runtime::HopperMember& member, const C
   extents.k_batched = arguments.k.shape[0] == shape.batch, extents.v_batched = arguments.v.shape[0] == shape.batch;
   extents.tile_m = member.tile.m, extents.tile_n = member.tile.n;
   extents.element = member.tile.element;
-  extents.split = split_of(arguments, shape);
+  extents.split = member.kernel == runtime::KernelKind::Hopper ? split_of(arguments, shape) : 1;
   return extents;
 }
 
@@ -112,7 +121,7 @@ runtime::ForwardPlan plan_hopper_call(const runtime::HopperMember& member, const
 }
 
 Result<std::optional<runtime::MaskMetadata>> hopper_mask(const runtime::HopperMember& member, const RunArguments& arguments, const runtime::ForwardPlan& plan) {
-  if (arguments.mask == nullptr || !member.has_mask) return std::nullopt;
+  if (arguments.mask == nullptr || !member.has_mask || member.kernel == runtime::KernelKind::Simt) return std::nullopt;
   auto metadata = runtime::mask_metadata(*arguments.mask, plan.arguments, member.tile.m, member.tile.n);
   if (!metadata) return std::unexpected(metadata.error());
   return std::move(*metadata);

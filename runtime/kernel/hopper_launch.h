@@ -39,6 +39,15 @@ class HopperLaunch {
   std::vector<flexc_copy_arguments> copies_in;
   std::optional<flexc_copy_arguments> copy_out;
   /// Instead of that copy, where keys are in parts. After the last change of plan.arguments.
+  /// The same call for the plain kernel, which computes again what was marked: it takes whole rows, from the caller's own tensors.
+  flexc_hopper_arguments careful() const {
+    flexc_hopper_arguments arguments = plan.arguments;
+    arguments.items = runtime::row_tiles(plan.arguments);
+    arguments.splits = 1, arguments.partial_rows = nullptr, arguments.partial_outputs = nullptr;
+    arguments.mask_order = nullptr, arguments.mask_rows = nullptr, arguments.mask_runs = nullptr;
+    arguments.only_marked = 1;
+    return arguments;
+  }
   flexc_combine_arguments combine() const { return runtime::combine_arguments(plan.arguments, tile_, value_dim_); }
 
  private:

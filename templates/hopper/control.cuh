@@ -13,7 +13,7 @@ struct Barriers {
   FLEXC_DEVICE u32 k_full(u32 stage) const { return base + 16 + stage * 8; }
   FLEXC_DEVICE u32 k_empty(u32 stage) const { return base + 32 + stage * 8; }  // arrivals: the consumer warps
   FLEXC_DEVICE u32 v_full(u32 stage) const { return base + 48 + stage * 8; }
-  FLEXC_DEVICE u32 v_empty(u32 stage) const { return base + 64 + stage * 8; }
+  FLEXC_DEVICE u32 v_empty(u32 stage) const { return base + 64 + (stage ^ 1) * 8; }  // in turned order: a tile waits for buffers of one number and lets go of the other V
   FLEXC_DEVICE u32 table_full(u32 stage) const { return base + 80 + stage * 8; }  // arrivals: the warps that fill the table; emptied with V
   FLEXC_DEVICE u32 tile(u32 stage) const { return base + 96 + stage * 4; }  // which tile of keys K's buffer holds (TileWalk), for members that read block masks
   FLEXC_DEVICE u32 item(u32 word) const { return base + 128 + word * 4; }
@@ -23,12 +23,12 @@ struct Barriers {
 inline constexpr u32 kTurnBarrier = 1;
 inline constexpr u32 kStoreBarrier = 4;
 
-inline constexpr u32 kFillWarps = 3;  // warps 1 to 3 of the producer's warpgroup fill the table of columns
+inline constexpr u32 kFillWarps = 3;  // warps 1 to 3 of the producer's warpgroup fill the tables
 
 /// Who has to let go of Q and of the item before the next ones come: one thread a warpgroup once the output has left Q's bytes, or each consumer warp
 /// once its last product with Q is done; and the warps that fill tables.
 template <class Config>
-inline constexpr u32 kQReaders = (Config::kOutputHasRoom ? 4 * Config::kConsumers : Config::kConsumers) + (Config::kSlots > 0 ? kFillWarps : 0);
+inline constexpr u32 kQReaders = (Config::kOutputHasRoom ? 4 * Config::kConsumers : Config::kConsumers) + (Config::kHasTable ? kFillWarps : 0);
 
 template <class Config>
 FLEXC_DEVICE void initialise_barriers(Barriers barriers) {
@@ -41,7 +41,7 @@ FLEXC_DEVICE void initialise_barriers(Barriers barriers) {
       mbarrier_init(SITE(init_k_empty), barriers.k_empty(stage), kConsumerWarps);
       mbarrier_init(SITE(init_v_full), barriers.v_full(stage), 1);
       mbarrier_init(SITE(init_v_empty), barriers.v_empty(stage), kConsumerWarps);
-      if (Config::kSlots > 0) mbarrier_init(SITE(init_table_full), barriers.table_full(stage), kFillWarps);
+      if (Config::kHasTable) mbarrier_init(SITE(init_table_full), barriers.table_full(stage), kFillWarps);
     }
     mbarrier_init_fence(SITE(init_fence));
   }

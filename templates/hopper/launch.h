@@ -107,9 +107,12 @@ struct flexc_hopper_arguments {
   // Always 0. The compiler does not know it, which is what it is for (primitives.cuh, opaque values).
   unsigned int zero;
 
-  // The same tensors for code that reads single rows (the careful path): pointers, and strides in elements of {row, head, batch}; batch strides are 0
+  // The same tensors for the plain kernel (templates/simt), which has no maps: pointers, and strides in elements of {row, head, batch}; batch strides are 0
   // where the only batch is shared.
   const void *q, *k, *v;
   void* out;
   long long q_strides[3], k_strides[3], v_strides[3], out_strides[3];
+  int head_dim, value_dim;  // elements of a row of q and k, and of v and out
+  int item_rows;            // query rows of an item: M; for the plain kernel a multiple of its blocks' rows
+  int only_marked;          // not 0: the plain kernel computes the items alone that the Hopper kernel has marked in the workspace
 };

@@ -1,4 +1,4 @@
-// The producer's warpgroup: warp 0 takes items and brings Q, K and V by TMA; warps 1 to 3 fill the table of columns, where a variant has one.
+// The producer's warpgroup: warp 0 takes items and brings Q, K and V by TMA; warps 1 to 3 fill the tables of columns and differences, where a variant has them.
 #pragma once
 #include "templates/hopper/schedule.cuh"
 
@@ -40,7 +40,7 @@ FLEXC_DEVICE void produce(const flexc_hopper_arguments& arguments, const typenam
     const i32 k_batch = arguments.k_batched ? at.batch : 0, v_batch = arguments.v_batched ? at.batch : 0;
 
     const auto load_k = [&](u32 use, i32 word) {
-      const u32 stage = ring_stage(SITE(produce_k_stage), use);
+      const u32 stage = ring_stage(SITE(produce_k_stage), use + 1);  // K's ring begins with buffer 1: forward.cuh tells why
       load_tile<Config::kKBytes, Config::kKvPanelBytes>(
           SITE(wait_k_empty), SITE(expect_k), SITE(load_k), barriers.k_full(stage), barriers.k_empty(stage), ring_parity(SITE(produce_k_parity), use),
           kSharedBase + Config::kKOffset + stage * Config::kKBytes, &arguments.k_map, (word >> 1) * static_cast<i32>(Config::kN), kv_head, k_batch,
@@ -108,8 +108,17 @@ FLEXC_DEVICE SharedTable<Config> table_of_stage(u32 stage) {
   return {kSharedBase + Config::kTableOffset + stage * Config::kTableBytes};
 }
 
-/// What warps 1 to 3 do: for each tile that the producer loads, the table of its columns. A table shares its ring with V, whose buffer a consumer
-/// frees last.
+/// The table of the differences q - kv of a tile, behind the table of its columns: 32-bit words as [word][difference].
+template <class Config>
+struct SharedDifferences {
+  u32 address;
+  FLEXC_DEVICE void set(int word, int entry, u32 bits) {
+    shared_store(SITE(write_difference), address + (static_cast<u32>(word) * (Config::kDifferences + 1) + static_cast<u32>(entry)) * 4, bits);
+  }
+};
+
+/// What warps 1 to 3 do: for each tile that the producer loads, the tables of its columns and its differences. They share their ring with V, whose buffer
+/// a consumer frees last.
 template <class Config, class Hooks>
 FLEXC_DEVICE void fill_tables(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, Barriers barriers, u32 fill_thread) {
   using Position = typename Hooks::Position;
@@ -127,9 +136,19 @@ FLEXC_DEVICE void fill_tables(const flexc_hopper_arguments& arguments, const typ
       mbarrier_wait(SITE(fill_wait_empty), barriers.v_empty(stage), ring_parity(SITE(fill_parity), it) ^ 1);
       SharedTable<Config> table = table_of_stage<Config>(stage);
       const i32 base = (walk.next(t) >> 1) * static_cast<i32>(Config::kN);
-      FLEXC_NO_UNROLL
-      for (u32 column = fill_thread; column < Config::kN; column += kFillWarps * 32) {
-        Hooks::kv_side(params, head, static_cast<Position>(arguments.kv_offset + base + static_cast<i32>(column)), table, static_cast<int>(column));
+      if constexpr (Config::kSlots > 0) {
+        FLEXC_NO_UNROLL
+        for (u32 column = fill_thread; column < Config::kN; column += kFillWarps * 32)
+          Hooks::kv_side(params, head, static_cast<Position>(arguments.kv_offset + base + static_cast<i32>(column)), table, static_cast<int>(column));
+      }
+      if constexpr (Config::kRelativeWords > 0) {
+        SharedDifferences<Config> differences{table.address + Config::kColumnBytes};
+        // Unsigned: the offsets are any two numbers of 64 bits, and differences wrap.
+        const i64 least = static_cast<i64>(static_cast<u64>(arguments.q_offset) - static_cast<u64>(arguments.kv_offset)) + item.at.q_block * static_cast<i64>(Config::kM) - base -
+                          static_cast<i64>(Config::kN - 1);
+        FLEXC_NO_UNROLL
+        for (u32 entry = fill_thread; entry < Config::kDifferences; entry += kFillWarps * 32)
+          Hooks::relative(params, head, static_cast<Position>(least + static_cast<i32>(entry)), differences, static_cast<int>(entry));
       }
       warp_sync(SITE(fill_done));
       mbarrier_arrive_if(SITE(fill_arrive), barriers.table_full(stage), lane_index() == 0);

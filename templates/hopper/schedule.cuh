@@ -53,6 +53,18 @@ inline constexpr bool kScoreIsLong = ScoreIsLong<Hooks>::kValue;
 template <class Hooks>
 inline constexpr bool kTwoIntervals = Hooks::kHasBand && BandIntervals<Hooks>::kCount > 1;
 
+/// Whether a band's first interval may have a lower bound: hooks of which it never has one may say `kBandBegins = false`.
+template <class Hooks, class = void>
+struct BandBegins {
+  static constexpr bool kValue = true;
+};
+template <class Hooks>
+struct BandBegins<Hooks, Void<decltype(Hooks::kBandBegins)>> {
+  static constexpr bool kValue = Hooks::kBandBegins;
+};
+template <class Hooks>
+inline constexpr bool kBandBegins = Hooks::kHasBand && BandBegins<Hooks>::kValue;
+
 /// Whether a member reads block masks: one that has to ask pairs. What a band says alone, it says without metadata.
 template <class Hooks>
 inline constexpr bool kReadsBlockMask = Hooks::kHasMask;
@@ -147,7 +159,7 @@ FLEXC_DEVICE ColumnLimits limits_of_row(const flexc_hopper_arguments& arguments,
     using Position = typename Hooks::Position;
     const auto band = Hooks::band(params, row);
     const Position offset = static_cast<Position>(arguments.kv_offset);
-    return {column_of<Position>(band.lo0, offset, arguments.kv_len), column_of<Position>(band.hi0, offset, arguments.kv_len),
+    return {kBandBegins<Hooks> ? column_of<Position>(band.lo0, offset, arguments.kv_len) : 0, column_of<Position>(band.hi0, offset, arguments.kv_len),
             column_of<Position>(band.lo1, offset, arguments.kv_len), column_of<Position>(band.hi1, offset, arguments.kv_len)};
   }
 }

@@ -19,7 +19,7 @@ inline constexpr unsigned kSharedBase = 0x400;    // where dynamic shared memory
 inline constexpr unsigned kControlSpare = 252;    // a word of the first 256 bytes, which hold the barriers, that nothing uses
 inline constexpr unsigned kSharedLimit = 232448;  // 227 KiB, the most a CTA may have
 
-enum class Element : int { kBf16, kF16 };
+enum class Element : int { kBf16, kF16, kF32 };  // the last of templates/simt alone
 
 #if !defined(__CUDACC__)  // the generator's and the model's: on the device the steps are in the printed text
 // The columns of a tile for this head dim. What a tensor lacks of them comes as zeros from TMA, and is not stored.
@@ -33,7 +33,7 @@ constexpr unsigned pv_descriptor_step(unsigned step) { return step * (kGemmK * k
 #endif
 
 // What is chosen for a member of a variant's family. Emitted code defines `struct Config : Tile<...>` or passes Tile<...> itself.
-template <Element kElementType, unsigned kTileM, unsigned kTileN, unsigned kHeadDim, unsigned kValueDim, unsigned kTableSlots = 0>
+template <Element kElementType, unsigned kTileM, unsigned kTileN, unsigned kHeadDim, unsigned kValueDim, unsigned kTableSlots = 0, unsigned kDifferenceWords = 0>
 struct Tile {
   static constexpr Element kElement = kElementType;
   static constexpr unsigned kM = kTileM;  // query rows a CTA: 64 a consumer warpgroup
@@ -41,6 +41,8 @@ struct Tile {
   static constexpr unsigned kD = kHeadDim;
   static constexpr unsigned kDV = kValueDim;
   static constexpr unsigned kSlots = kTableSlots;  // 4-byte words a column of the kv_side table
+  static constexpr unsigned kRelativeWords = kDifferenceWords;  // 4-byte words a difference q - kv of the table of differences
+  static constexpr bool kHasTable = kSlots > 0 || kRelativeWords > 0;
   static constexpr unsigned kConsumers = kM / kWarpgroupRows;
   static constexpr unsigned kThreads = (kConsumers + 1) * kWarpgroupThreads;
 
@@ -61,7 +63,9 @@ struct Tile {
   static constexpr unsigned kKBytes = kKvPanelBytes * (kD / kPanelColumns);   // a stage
   static constexpr unsigned kVBytes = kKvPanelBytes * (kDV / kPanelColumns);  // a stage
   static constexpr unsigned kOutBytes = kQPanelBytes * (kDV / kPanelColumns);
-  static constexpr unsigned kTableBytes = kSlots * kN * 4;  // a stage; [slot][column]
+  static constexpr unsigned kColumnBytes = kSlots * kN * 4;  // a stage's table of columns: [slot][column]
+  static constexpr unsigned kDifferences = kM + kN - 1;      // row - column + kN - 1 is a pair's entry
+  static constexpr unsigned kTableBytes = kColumnBytes + kRelativeWords * (kDifferences + 1) * 4;  // a stage; behind the columns [word][difference]
   static constexpr unsigned kControlBytes = 256;            // barriers and the current item
 
   static constexpr unsigned kControlOffset = 0;

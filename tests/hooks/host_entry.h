@@ -16,16 +16,25 @@ struct Segment {
   int count;
 };
 
-/// What a mod lacks is null. `words` is its table of columns, [word][count].
+/// What a mod lacks is null. `words` is its table of columns, [word][count]. `logit2` makes a table of differences, as a kernel does, where the mod has
+/// one; `logit2_in_place` brings none, as a template without such tables.
 struct HostMod {
   void (*fill_launch)(void* params);
   void (*columns)(const void* params, const Segment& segment, u32* words);
   void (*affine)(const void* params, const Segment& segment, float* three);
   void (*logit2)(const void* params, const Segment& segment, const u32* words, const float* acc, float* out);
+  void (*logit2_in_place)(const void* params, const Segment& segment, const u32* words, const float* acc, float* out);
   void (*keep)(const void* params, const Segment& segment, const u32* words, unsigned char* out);
 };
 
 #if defined(FLEXC_EMITTED_MODS)
+/// Both tables of a segment's columns: entry i is the difference of column i.
+template <int kWords>
+struct BothTables : flexc::mods::ColumnTable {
+  flexc::mods::DifferenceWords<kWords> differences[1024];
+  u32 relative(int word, int column) const { return differences[column].words[word]; }
+};
+
 /// Filled by keep_bits in words of up to 32, so that the shared function is part of what is tested.
 template <class Hooks>
 struct Entry {
@@ -48,6 +57,20 @@ struct Entry {
     three[0] = affine.factor, three[1] = affine.row, three[2] = affine.slope;
   }
   static void logit2(const void* words_of_params, const Segment& s, const u32* words, const float* acc, float* out) {
+    if constexpr (flexc::mods::kRelativeWords<Hooks> > 0) {
+      const Params& params = *static_cast<const Params*>(words_of_params);
+      const Row row = row_of(params, s);
+      BothTables<flexc::mods::kRelativeWords<Hooks>> tables{table_of(words, s.count), {}};
+      const typename Hooks::Head head = Hooks::head(params, s.b, s.h);
+      using flexc::mods::u64;
+      for (int i = 0; i < s.count; ++i)
+        Hooks::relative(params, head, static_cast<i64>(static_cast<u64>(s.q) - static_cast<u64>(s.kv_base + s.kv_step * i)), tables.differences[i], i);
+      for (int i = 0; i < s.count; ++i) out[i] = Hooks::logit2(params, row, s.kv_base + s.kv_step * i, tables, i, acc[i]);
+    } else {
+      logit2_in_place(words_of_params, s, words, acc, out);
+    }
+  }
+  static void logit2_in_place(const void* words_of_params, const Segment& s, const u32* words, const float* acc, float* out) {
     const Params& params = *static_cast<const Params*>(words_of_params);
     const Row row = row_of(params, s);
     const flexc::mods::ColumnTable table = table_of(words, s.count);
@@ -72,10 +95,10 @@ struct Entry {
   }
 
   static constexpr HostMod table() {
-    HostMod mod{&fill_launch, nullptr, nullptr, nullptr, nullptr};
+    HostMod mod{&fill_launch, nullptr, nullptr, nullptr, nullptr, nullptr};
     if constexpr (Hooks::kColumnWords > 0) mod.columns = &columns;
     if constexpr (Hooks::kScoreClass == flexc::mods::ScoreClass::kAffine) mod.affine = &affine;
-    if constexpr (Hooks::kScoreClass != flexc::mods::ScoreClass::kIdentity) mod.logit2 = &logit2;
+    if constexpr (Hooks::kScoreClass != flexc::mods::ScoreClass::kIdentity) mod.logit2 = &logit2, mod.logit2_in_place = &logit2_in_place;
     if constexpr (Hooks::kHasMask || Hooks::kHasBand) mod.keep = &keep;
     return mod;
   }

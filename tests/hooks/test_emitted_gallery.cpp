@@ -2,6 +2,7 @@
 // scores lie within the documented bound.
 #include <catch2/catch.hpp>
 #include <cmath>
+#include <cstring>
 
 #include "compiler/stages.h"
 #include "flexc/gallery.h"
@@ -43,6 +44,7 @@ struct Emitted {
   std::vector<float> logits;
   std::vector<unsigned char> keep;
   float affine[3] = {0, 0, 0};
+  bool same_without_table = true;
 
   Emitted(const EmittedMod& mod, const std::vector<std::uint64_t>& params, const Segment& segment, const std::vector<float>& acc)
       : logits(acc.size()), keep(acc.size(), 1) {
@@ -50,6 +52,9 @@ struct Emitted {
     if (mod.code->columns) mod.code->columns(params.data(), segment, words.data());
     if (mod.code->affine) mod.code->affine(params.data(), segment, affine);
     if (mod.code->logit2) mod.code->logit2(params.data(), segment, words.data(), acc.data(), logits.data());
+    std::vector<float> in_place(acc.size());
+    if (mod.code->logit2) mod.code->logit2_in_place(params.data(), segment, words.data(), acc.data(), in_place.data());
+    same_without_table = std::memcmp(in_place.data(), logits.data(), logits.size() * sizeof(float)) == 0;
     if (mod.code->keep) mod.code->keep(params.data(), segment, words.data(), keep.data());
   }
 };
@@ -83,6 +88,7 @@ void compare_segment(const BoundVariant& variant, const EmittedMod& mod, const s
   std::vector<float> acc;
   for (float score : scores) acc.push_back(score / static_cast<float>(kScale));  // a power of two: exact
   const Emitted emitted(mod, params, segment, acc);
+  if (mod.code->logit2 && !emitted.same_without_table) difference.note(difference.scores, "logit2 without a table of differences is not what it is with one");
   const OnCpu cpu(cpu_module, variant, segment, scores);
   std::optional<dsl::Evaluator> score, mask;
   if (variant.form.score) score.emplace(*variant.form.score, variant.form, variant.environment, variant.fresh);
@@ -191,6 +197,23 @@ TEST_CASE("the comparison notices a changed mask and a changed score") {
   const Difference score = edited([](std::string& text) { text.replace(text.find("tanh_unit("), 10, "exp2_unit("); });
   CHECK(score.masks == 0);
   CHECK(score.scores > 0);
+}
+
+TEST_CASE("biases of the difference are in a table of differences, and a wrong one is noticed") {
+  const std::vector<BoundVariant> variants{bound("t5_bias"), bound("relative_bias"), bound("alibi")};
+  const HostMods right = compiled(variants);
+  CHECK(right.mods()[0].hooks.relative_words == 1);
+  CHECK(right.mods()[1].hooks.relative_words == 1);
+  CHECK(right.mods()[2].hooks.relative_words == 0);  // affine: its difference costs nothing
+  const HostMods wrong = compiled({variants.data(), 2}, [](std::string& text) {
+    for (std::size_t at = text.find("truncate(difference)"); at != std::string::npos; at = text.find("truncate(difference)", at + 30)) text.replace(at, 20, "truncate(difference + 1)");
+    for (std::size_t at = text.find("wrap_sub(0ll, difference)"); at != std::string::npos; at = text.find("wrap_sub(0ll, difference)", at + 30)) text.replace(at, 25, "wrap_sub(1ll, difference)");
+  });
+  for (std::size_t i = 0; i < 2; ++i) {
+    const runtime::RowObject object = cpu_object(variants[i].form);
+    CHECK(compare(variants[i], right.mods()[i], object.module()).scores == 0);
+    CHECK(compare(variants[i], wrong.mods()[i], object.module()).scores > 0);
+  }
 }
 
 TEST_CASE("the same variant gives the same bytes") {

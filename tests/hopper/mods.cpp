@@ -9,6 +9,8 @@ const std::vector<ForwardKernel>& forward_kernels() {
       Member<Element::kBf16, 128, 64, Negated>::kernel("affine, negative factor"),
       Member<Element::kF16, 128, 80, Softcap>::kernel("general, f16"),
       Member<Element::kBf16, 192, 128, Document>::kernel("mask with a table"),
+      Member<Element::kBf16, 128, 64, Relative<false>>::kernel("differences"),
+      Member<Element::kBf16, 192, 128, Relative<true>>::kernel("differences, in turn"),
       Member<Element::kBf16, 128, 64, TwoIntervals>::kernel("two intervals"),
       Member<Element::kBf16, 128, 176, TwoIntervals>::kernel("two intervals, two words a row"),
       Member<Element::kBf16, 128, 64, Hollow>::kernel("empty rows"),

@@ -93,6 +93,31 @@ struct Document : Plain {
   static bool kept(int, int, int q, int kv) { return q / 37 == kv / 37; }
 };
 
+// General: what depends on the difference of the positions comes from a table of differences, which the idle warps fill; beside it stands one of columns.
+// Word 0 of an entry is a bias, word 1 the difference itself, which each pair compares with its own; the score stage unrolled, or in turn.
+template <bool kIsLong>
+struct Relative : Softcap {
+  static constexpr int kColumnWords = 1, kRelativeWords = 2;
+  static constexpr bool kScoreReadsColumns = true, kScoreIsLong = kIsLong;
+  static float bias(int difference) { return 0.25f * static_cast<float>((difference % 7 + 7) % 7) - 0.01f * static_cast<float>(difference < 0 ? -difference : difference); }
+  template <class Table>
+  static void kv_side(const Params&, const Head&, Position kv, Table& table, int column) {
+    table.set(0, column, static_cast<unsigned>(kv));
+  }
+  template <class Table>
+  static void relative(const Params&, const Head& head, Position difference, Table& table, int entry) {
+    table.set(0, entry, flexc::mods::bits_of(bias(difference) * static_cast<float>(head.h + 1)));
+    table.set(1, entry, static_cast<unsigned>(difference));
+  }
+  template <class Table>
+  static float logit2(const Params&, const Row& row, Position kv, const Table& table, int column, float acc) {
+    // Rows and columns beyond the end repeat others or are removed: their score may be anything.
+    const bool is_right = static_cast<int>(table.relative(1, column)) == row.q - kv && table.word(0, column) == static_cast<unsigned>(kv);
+    return (acc * kScale + (is_right ? flexc::mods::float_of(table.relative(0, column)) : 1000.0f)) * kLog2E;
+  }
+  static double score(double score, int, int h, int q, int kv) { return score + static_cast<double>(bias(q - kv)) * (h + 1); }
+};
+
 // Two intervals with a gap between: a prefix of 50 and a window of 30.
 struct TwoIntervals : Plain {
   static constexpr bool kHasBand = true;
@@ -156,7 +181,7 @@ struct Lazy {
 };
 template <Element kElement, unsigned kM, unsigned kN, class Hooks, unsigned kD = 64, class Options = Exact>
 struct Member {
-  struct Config : flexc::device::Tile<kElement, kM, kN, kD, kD, static_cast<unsigned>(Hooks::kColumnWords)>, Options {};
+  struct Config : flexc::device::Tile<kElement, kM, kN, kD, kD, static_cast<unsigned>(Hooks::kColumnWords), static_cast<unsigned>(flexc::mods::kRelativeWords<Hooks>)>, Options {};
   static void enter(flexc::model::Machine* machine, void* arguments) {
     flexc::model::machine = machine;
     const flexc_hopper_arguments copy = static_cast<const KernelArguments*>(arguments)->arguments;  // as a kernel gets them: by value

@@ -34,6 +34,11 @@ TEST_CASE("forward kernel: the judge notices another mod's answer") {
   ForwardProblem problem(spoilt, 1, 2, 1, 129, 200);
   REQUIRE(problem.run(schedule(model::Policy::Random, 1)).reports.empty());
   CHECK(problem.judge() != "");
+  ForwardKernel shifted = forward_kernel("differences");
+  shifted.score = [](double score, int, int h, int q, int kv) { return score + 0.25 * (h + 1) * (((q - kv) % 7 + 8) % 7) - 0.01 * (h + 1) * std::abs(q - kv); };
+  ForwardProblem biased(shifted, 1, 2, 1, 129, 200);
+  REQUIRE(biased.run(schedule(model::Policy::Random, 1)).reports.empty());
+  CHECK(biased.judge() != "");
   ForwardKernel unmasked = forward_kernel("two intervals");
   unmasked.keep = [](int, int, int q, int kv) { return kv < 50 || (kv >= q - 31 && kv <= q); };
   ForwardProblem wider(unmasked, 1, 2, 1, 129, 200);

@@ -84,6 +84,8 @@ def find_nvrtc():
 def source_of(tool, variant, element, m, n, d, pin):
     mods = CAUSAL_BAND if variant == "causal_band" else (ROOT / "tests" / "goldens" / "cuda" / f"{variant}.cuh").read_text()
     words = re.search(r"kColumnWords = (\d+)", mods).group(1)
+    differences = re.search(r"kRelativeWords = (\d+)", mods)
+    words += f", {differences.group(1)}" if differences else ""
     products = subprocess.run([tool, element, str(m), str(n), str(d), str(d)], capture_output=True, text=True, check=True).stdout
     kind = {"bf16": "kBf16", "f16": "kF16"}[element]
     return f"""#include "templates/hopper/primitives.cuh"

@@ -1,4 +1,4 @@
-// The kernels that mutants are made of: between them every class of scores, bands and block masks, the table of columns, every head dim that has
+// The kernels that mutants are made of: between them every class of scores, bands and block masks, the tables of columns and differences, every head dim that has
 // machine code, and the lazy maximum.
 #include "tests/hopper/mods.h"
 
@@ -13,13 +13,21 @@ struct BehindAlibi : Alibi {
   static bool kept(int, int, int q, int kv) { return q >= kv + 70; }
 };
 
-// A softcap under a mask of pairs that reads the table of columns; in tiles of 128 x 128 it has empty, partial and full ones.
+// A softcap with a bias of the difference, from the table of differences, under a mask of pairs that reads the table of columns; in tiles of 128 x 128 it has empty, partial and full ones.
 struct CappedStripes : Softcap {
   static constexpr bool kHasMask = true, kMaskReadsColumns = true;
-  static constexpr int kColumnWords = 1;
+  static constexpr int kColumnWords = 1, kRelativeWords = 1;
   template <class Table>
   static void kv_side(const Params&, const Head&, Position kv, Table& table, int column) {
     table.set(0, column, static_cast<unsigned>(kv / 64));
+  }
+  template <class Table>
+  static void relative(const Params&, const Head&, Position difference, Table& table, int entry) {
+    table.set(0, entry, flexc::mods::bits_of(-0.01f * static_cast<float>(difference)));
+  }
+  template <class Table>
+  static float logit2(const Params&, const Row&, Position, const Table& table, int column, float acc) {
+    return (2.0f * std::tanh(acc * kScale / 2.0f) + flexc::mods::float_of(table.relative(0, column))) * kLog2E;
   }
   static bool kept_stripe(int q, int stripe) { return (q / 128 + stripe) % 4 == 1 || (q / 128 + stripe) % 4 == 2; }
   template <class Table>

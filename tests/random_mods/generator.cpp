@@ -226,6 +226,18 @@ Expression Generator::with_each_cell(Expression value, Scope& scope) {
   return value;
 }
 
+/// d_, a multiple of q_ - kv_ and more, and r_, which depends on it and on no position beside it; no statement rebinds them. The type of r_.
+Type Generator::of_difference(std::vector<Statement>& block, const Scope& shared, Scope& scope) {
+  block.push_back({{"d_ = " + pick(std::vector<std::string>{"q_ - kv_", "kv_ - q_", "3 * (q_ - kv_) + 2", "q_ * 2 - h_ - 2 * kv_", "abs(kv_ - q_)", "q_ + span - kv_"})}, {}, {}});
+  Scope own = shared;
+  for (const char* name : {"b_", "h_", "d_"}) own.variables.push_back({name, {Kind::I64}, false, true});
+  const Type type = scalar();
+  block.push_back({{"r_ = $0"}, {{type, "where(d_ < 5, $0, $1)", {expression(type, own, 2), expression(type, own, 2, true)}}}, {}});
+  scope.variables.push_back({"d_", {Kind::I64}, false, true, true});
+  scope.variables.push_back({"r_", type, false, true, true});
+  return type;
+}
+
 std::vector<Statement> Generator::body(Scope& scope, std::size_t size, int depth, Type result) {
   std::vector<Statement> block;
   const std::size_t first = scope.variables.size();
@@ -267,8 +279,12 @@ Program Generator::program() {
     scope.variables.push_back({"s_", {Kind::F32}, false, true});
     coordinates(scope);
     std::vector<Statement> block;
-    const bool is_affine = chance(15);
-    if (is_affine) {
+    const bool is_affine = chance(15), has_difference = !is_affine && chance(40), is_sum = has_difference && chance(30);
+    std::vector<Statement> before;
+    const Type of_r = has_difference ? of_difference(before, shared, scope) : Type{};
+    if (is_sum) {  // which a kernel computes by one fused operation
+      block.push_back({{"return " + pick(std::vector<std::string>{"s_ + r_ * 0.5", "r_ * 2.5 + s_", "s_ - 0.75 * r_"})}, {}, {}});
+    } else if (is_affine) {
       block.push_back({{"return $0"}, {affine(scope, 1 + static_cast<int>(below(4)))}, {}});
     } else if (chance(30)) {  // an integer below 2^24, which f32 holds: all 64 bits count, by their remainder
       block = body(scope, size(), depth(), {Kind::I64});
@@ -277,7 +293,13 @@ Program Generator::program() {
     } else {
       block = body(scope, size(), depth(), {Kind::F32});
     }
-    if (!is_affine) {
+    if (has_difference && !is_sum) {
+      Expression& value = block.back().expressions[0];
+      const bool is_float = of_r.kind == Kind::F32;
+      const Type type{value.type.kind == Kind::I64 && !is_float ? Kind::I64 : Kind::F32};
+      value = {type, of_r.kind == Kind::I64 ? "($0 + r_ % 1021)" : "($0 + r_)", {std::move(value)}};
+    }
+    if (!is_affine && !is_sum) {
       // Only names that no statement rebinds.
       Scope plain = shared;
       plain.variables.push_back({"s_", {Kind::F32}, false, true});
@@ -288,6 +310,7 @@ Program Generator::program() {
       Expression& value = block.back().expressions[0];
       value = with_each_cell(std::move(value), plain);
     }
+    block.insert(block.begin(), std::make_move_iterator(before.begin()), std::make_move_iterator(before.end()));
     top.push_back(definition("def score_mod(s_, b_, h_, q_, kv_):", {}, std::move(block)));
   }
   if (chance(20)) {

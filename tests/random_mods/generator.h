@@ -68,6 +68,7 @@ class Generator {
   std::optional<Expression> call(Type type, Scope& scope, int depth);
   std::optional<Expression> special(Type type, Scope& scope, int depth);
   Expression affine(Scope& scope, int depth);
+  Type of_difference(std::vector<Statement>& block, const Scope& shared, Scope& scope);
   Type scalar() { return {pick(std::vector<Kind>{Kind::Bool, Kind::I64, Kind::F32, Kind::F32, Kind::F32})}; }
   bool is_preferred(std::size_t cell) const;
   bool prefers(Kind result) const;

@@ -18,8 +18,12 @@ std::string line(std::string_view label, const std::string& text) { return fmt::
 
 /// "once a head", for the name of a level.
 std::string when(std::string_view level) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kWhen = {
-      {{"launch", "once a call"}, {"head", "once a head"}, {"q_side", "once a row"}, {"kv_side", "once a key"}, {"pair", "at every pair"}}};
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kWhen = {{{"launch", "once a call"},
+                                                                                   {"head", "once a head"},
+                                                                                   {"q_side", "once a row"},
+                                                                                   {"kv_side", "once a key"},
+                                                                                   {"relative", "once a difference q - kv"},
+                                                                                   {"pair", "at every pair"}}};
   const auto* const found = std::ranges::find(kWhen, level, [](const auto& each) { return each.first; });
   return std::string(found == kWhen.end() ? level : found->second);
 }
@@ -71,6 +75,8 @@ std::string work_text(const KernelExplanation& work) {
                                                                     : "launch-checked, its indices are inside where the launch's checks hold (they are compared all the same)");
     if (seen[one]++ == 0) order.push_back(one);
   }
+  const auto differences = std::ranges::find(work.levels, "relative", &KernelExplanation::Level::name);
+  if (differences != work.levels.end() && differences->operations != 0) text += line("table", "a table a tile of q - kv in shared memory, which the pairs of the tile read");
   for (const std::string& one : order) text += line(&one == order.data() ? "gathers" : "", one + (seen[one] > 1 ? fmt::format(" ({} of them)", seen[one]) : ""));
   if (!work.launch_checks.empty()) text += line("narrow", fmt::format("32-bit positions where a launch finds these small: {}; else the wide member runs", fmt::join(work.launch_checks, ", ")));
   return text;

@@ -3,6 +3,7 @@
 #include "compiler/emit/cuda/emitter.h"
 
 #include <algorithm>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -55,6 +56,14 @@ std::string element_name(Type type) {
   return type.isF32() ? "f32" : type.isF16() ? "f16" : "bf16";
 }
 
+/// Whether the first interval may have a lower bound: intervals are put in order, so one without a bound comes first.
+bool band_begins(flex::BandOp band) {
+  const auto limits = cast<flex::YieldOp>(band.getBody().front().getTerminator()).getValues();
+  for (std::size_t i = 0; i < limits.size(); i += 2)
+    if (const auto constant = flex::constant_integer(limits[i]); constant && *constant == std::numeric_limits<std::int64_t>::min()) return false;
+  return true;
+}
+
 }  // namespace
 
 HooksEmitter::HooksEmitter(flex::VariantOp variant, const CudaHookOptions& options) : variant_(variant), options_(options) {
@@ -88,7 +97,7 @@ Result<CudaHooks> HooksEmitter::run() {
   hooks.score_class = score_class_;
   hooks.has_mask = static_cast<bool>(mask_);
   hooks.has_band = static_cast<bool>(band_);
-  hooks.column_words = column_words_;
+  hooks.column_words = column_words_, hooks.relative_words = relative_words_;
   const auto add = [&](HookWords::Kind kind, unsigned index, unsigned count) {
     hooks.params.push_back({kind, index, count});
     hooks.param_words += count;
@@ -123,6 +132,7 @@ void HooksEmitter::write_functions() {
   };
   const auto late = [&] {
     if (column_words_ > 0) texts_["columns"] = column_function();
+    if (relative_words_ > 0) texts_["relative"] = relative_function();
     if (affine_) texts_["affine"] = affine_function();
     if (score_ && score_class_ != ScoreClass::Identity) texts_["logit2"] = logit2_function();
     texts_["band"] = band_function();
@@ -200,18 +210,31 @@ std::string HooksEmitter::row_function() {
          parameter("const Params&", "params", function.body) + ", const Head& head, Position q) {\n" + function.body + "  }\n";
 }
 
-std::string HooksEmitter::column_function() {
-  Function function(Level::Column);
-  for (const Slot& slot : slots_) {
-    const std::string name = value(function, slot.value);
+/// Computes a table's values and writes their words to `place`.
+void HooksEmitter::write_slots(Function& function, ArrayRef<Slot> slots, std::string_view place) {
+  for (const Slot& slot : slots) {
+    const std::string name = item(function, {slot.value, slot.factor});
     const Type type = slot.value.getType();
-    const auto set = [&](unsigned i, const std::string& bits) { line(function, fmt::format("table.set({}, column, {});", slot.word + i, bits)); };
+    const auto set = [&](unsigned i, const std::string& bits) { line(function, fmt::format("table.set({}, {}, {});", slot.word + i, place, bits)); };
     if (type.isF32()) set(0, fmt::format("bits_of({})", name));
     else set(0, fmt::format("static_cast<u32>({})", name));
     if (slot.words == 2) set(1, fmt::format("high_word({})", name));
   }
+}
+
+std::string HooksEmitter::column_function() {
+  Function function(Level::Column);
+  write_slots(function, slots_, "column");
   return "  template <class Table>\n  FLEXC_HOOK static void kv_side(" + parameter("const Params&", "params", function.body) + ", " +
          parameter("const Head&", "head", function.body) + ", " + parameter("Position", "kv", function.body) + ", Table& table, int column) {\n" + function.body + "  }\n";
+}
+
+std::string HooksEmitter::relative_function() {
+  Function function(Level::Pair);
+  function.has_row = false, function.of_difference = true;
+  write_slots(function, relative_slots_, "entry");
+  return "  template <class Table>\n  FLEXC_HOOK static void relative(" + parameter("const Params&", "params", function.body) + ", " +
+         parameter("const Head&", "head", function.body) + ", Position difference, Table& table, int entry) {\n" + function.body + "  }\n";
 }
 
 std::string HooksEmitter::affine_function() {
@@ -244,11 +267,22 @@ Value shared_factor(Operation* op, Value other, llvm::function_ref<bool(Value)> 
 }  // namespace
 
 /// The template hands over the bare product. A factor that a row's pairs share is multiplied with the scale beforehand, and one of the
-/// result with log2(e): neither lies in the strict cone.
+/// result with log2(e): neither lies in the strict cone. Nor does a difference's value that the result adds, which the table has times log2(e).
 std::string HooksEmitter::logit2_function() {
   Function function(Level::Pair);
+  const std::string_view begin = "  template <class Table>\n  FLEXC_HOOK static float logit2(";
+  const auto whole = [&] {
+    const std::string& body = function.body;
+    return fmt::format("{}{}, {}, {}, {}, {}, {}) {{\n{}  }}\n", begin, parameter("const Params&", "params", body), parameter("const Row&", "row", body), parameter("Position", "kv", body),
+                       parameter("const Table&", "table", body), parameter("int", "column", body), parameter("float", "acc", body), body);
+  };
   Block& block = score_.getBody().front();
   const Value score = block.getArgument(0);
+  if (const Value added = added_difference()) {
+    const std::string term = define(function, added.getType(), relative_slot(added, Factor::Log2E));
+    line(function, fmt::format("return fma_rn(acc, params.scale_log2e, {}{});", isa<flex::SubOp>(*added.getUsers().begin()) ? "-" : "", term));
+    return whole();
+  }
   const auto is_shared = [&](Value value) { return value.getDefiningOp<arith::ConstantOp>() || level_of_value(value) < Level::Column; };
 
   Operation* only_user = score.hasOneUse() ? *score.getUsers().begin() : nullptr;
@@ -271,9 +305,7 @@ std::string HooksEmitter::logit2_function() {
   }
   if (text.empty()) text = fmt::format("{} * kLog2E", value(function, result));
   line(function, fmt::format("return {};", text));
-  return "  template <class Table>\n  FLEXC_HOOK static float logit2(" + parameter("const Params&", "params", function.body) + ", " +
-         parameter("const Row&", "row", function.body) + ", " + parameter("Position", "kv", function.body) + ", " + parameter("const Table&", "table", function.body) + ", " +
-         parameter("int", "column", function.body) + ", " + parameter("float", "acc", function.body) + ") {\n" + function.body + "  }\n";
+  return whole();
 }
 
 std::string HooksEmitter::keep_function() {
@@ -340,12 +372,14 @@ std::string HooksEmitter::assemble() {
   text += fmt::format("  static constexpr ScoreClass kScoreClass = ScoreClass::{};\n", kClasses[static_cast<std::size_t>(score_class_)]);
   text += fmt::format("  static constexpr bool kHasMask = {}, kHasBand = {}, kHasGradient = false;\n", spelling(static_cast<bool>(mask_)), spelling(static_cast<bool>(band_)));
   text += fmt::format("  static constexpr int kBandIntervals = {};\n", band_ && cast<flex::YieldOp>(band_.getBody().front().getTerminator()).getValues().size() == 4 ? 2 : 1);
+  if (band_ && !band_begins(band_)) text += "  static constexpr bool kBandBegins = false;\n";
   text += fmt::format("  static constexpr bool kScoreReadsColumns = {}, kMaskReadsColumns = {};\n", spelling(reads_table("logit2")), spelling(reads_table("keep")));
   // Only a reduction of rows prints a loop.
   if (texts_["logit2"].find("for (i64 ") != std::string::npos) text += "  static constexpr bool kScoreIsLong = true;\n";
+  if (relative_words_ > 0) text += fmt::format("  static constexpr int kRelativeWords = {};\n", relative_words_);
   text += fmt::format("  static constexpr int kColumnWords = {};\n  using Position = i64;\n\n", column_words_);
   text += params_struct() + "\n" + texts_["launch"];
-  for (const char* name : {"head", "row", "columns", "affine", "logit2", "band", "keep"})
+  for (const char* name : {"head", "row", "columns", "relative", "affine", "logit2", "band", "keep"})
     if (!texts_[name].empty()) text += "\n" + texts_[name];
   text += "\n  template <class Table>\n  FLEXC_HOOK static float dlogit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);\n};\n\n}  // namespace flexc::mods\n";
   return text;

@@ -27,7 +27,7 @@ std::string combine_text(llvm::StringRef kind, mlir::Type type, const std::strin
 /// Where a value is computed: each level is a function, and hands the values that later ones need over as fields.
 enum class Level { Launch, Head, Row, Column, Pair };
 
-/// What a value is multiplied by on its way into a field, so that a pair's chain of factors is one product.
+/// What a value is multiplied by on its way into a field or a table, so that a pair's chain of factors is one product.
 enum class Factor { None, Scale, Log2E };
 
 class HooksEmitter {
@@ -46,6 +46,7 @@ class HooksEmitter {
     explicit Function(Level of, bool with_row = false) : level(of), has_row(with_row || of == Level::Pair) {}
     Level level;
     bool has_row;  // a Row is at hand, and its Head in it
+    bool of_difference = false;  // what depends on q - kv, computed at q = difference, kv = 0, which gives the same (compiler/passes/shifts.h)
     std::string body;
     int indent = 4;
     llvm::DenseMap<mlir::Value, std::string> names;
@@ -63,6 +64,7 @@ class HooksEmitter {
   std::string head_function();
   std::string row_function();
   std::string column_function();
+  std::string relative_function();
   std::string affine_function();
   std::string logit2_function();
   std::string keep_function();
@@ -90,6 +92,7 @@ class HooksEmitter {
   void write_invariants(Function& function, flex::ReduceOp loop);
   std::string quotient(Function& function, mlir::Operation& op);
   std::string slot(Function& function, mlir::Operation& op);
+  std::string relative_slot(mlir::Value value, Factor factor);
   std::string dim(flex::DimAttr size);
   std::string divisor(mlir::Value value);
   void line(Function& function, const std::string& text);
@@ -97,8 +100,11 @@ class HooksEmitter {
   struct Slot {
     mlir::Value value;
     unsigned word, words;
+    Factor factor = Factor::None;
   };
   void find_slots();
+  mlir::Value added_difference();
+  void write_slots(Function& function, llvm::ArrayRef<Slot> slots, std::string_view place);
 
   flex::VariantOp variant_;
   CudaHookOptions options_;
@@ -110,8 +116,8 @@ class HooksEmitter {
   Dependences dependences_{AffineColumns::Distinct};
   llvm::DenseSet<mlir::Value> strict_;
   llvm::DenseMap<mlir::Value, bool> reads_memory_;
-  llvm::SmallVector<Slot> slots_;
-  unsigned column_words_ = 0;
+  llvm::SmallVector<Slot> slots_, relative_slots_;  // of the table of columns, of the table of differences
+  unsigned column_words_ = 0, relative_words_ = 0;
 
   // Found by the first of two rounds, in which nothing that is written counts.
   std::map<Level, std::vector<Field>> fields_;

@@ -20,7 +20,8 @@ struct CudaHooks {
   ScoreClass score_class = ScoreClass::Identity;
   bool has_mask = false;
   bool has_band = false;
-  unsigned column_words = 0;
+  unsigned column_words = 0;    ///< 32-bit words of each column in the table of columns
+  unsigned relative_words = 0;  ///< of each difference in the table of differences
   Manifest manifest;  ///< what a launch must check before it runs this member
   unsigned param_words = 0;  ///< of the whole struct
   runtime::LaunchProgram launch;  ///< the launch-level words, for hosts without a compiler
@@ -32,6 +33,7 @@ struct CudaHookOptions {
   std::string struct_name = "Hooks";   ///< several structs may stand in one translation unit
   bool with_include = true;
   Member member = Member::Wide;
+  runtime::KernelKind kernel = runtime::KernelKind::Hopper;  ///< around the mods
   HopperForms forms = {};              ///< of the kernel around the mods
 };
 

@@ -8,8 +8,8 @@
 
 namespace flexc::compiler {
 
-/// Levels at which a value can be computed, once each: a call, a head, a row, a key of a tile, a pair.
-inline constexpr std::array<std::string_view, 5> kLevelNames = {"launch", "head", "q_side", "kv_side", "pair"};
+/// Levels at which a value can be computed, once each: a call, a head, a row, a key of a tile, a difference q - kv of a tile, a pair.
+inline constexpr std::array<std::string_view, 6> kLevelNames = {"launch", "head", "q_side", "kv_side", "relative", "pair"};
 
 struct KernelFacts {
   /// Whether a gather's indices can lie outside of its capture.
@@ -21,7 +21,7 @@ struct KernelFacts {
   struct Gather {
     unsigned capture = 0;  ///< its number in the normal form
     unsigned level = 0;    ///< of kLevelNames
-    bool in_table = false;  ///< a word a key of the table in shared memory, filled once a tile, or what such a word takes
+    bool in_table = false;  ///< a word a key, or a difference, of a table in shared memory, filled once a tile, or what such a word takes
     Bounds bounds = Bounds::Guarded;
   };
   std::array<unsigned, kLevelNames.size()> operations{};  ///< of the mods, by level; constants apart. Of an affine score its affine form

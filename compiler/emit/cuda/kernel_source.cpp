@@ -18,7 +18,7 @@ struct Layout {
 Layout layout_of(const CudaHooks& hooks, const GemmShape& tile) {
   constexpr unsigned kControlBytes = 256, kAlignment = 1024;
   const unsigned row = device::kPanelRowBytes / device::kPanelColumns;  // bytes an element
-  const unsigned table = hooks.column_words * tile.n * 4;
+  const unsigned table = (hooks.column_words * tile.n + hooks.relative_words * (tile.m + tile.n)) * 4;
   const unsigned q_offset = (kControlBytes + device::kStages * table + kAlignment - 1) / kAlignment * kAlignment;
   const unsigned end_of_v = q_offset + tile.m * tile.d * row + device::kStages * tile.n * (tile.d + tile.dv) * row;
   const unsigned with_output = end_of_v + tile.m * tile.dv * row;
@@ -46,13 +46,14 @@ runtime::HopperMember member_of(const CudaHooks& hooks, const GemmShape& tile, c
 }
 
 /// From the template's include on: the tile, and the kernel.
-std::string kernel_text(const runtime::HopperMember& member, const HopperForms& forms) {
+std::string kernel_text(const CudaHooks& hooks, const runtime::HopperMember& member, const HopperForms& forms) {
   const GemmShape& tile = member.tile;
   const std::string_view element = tile.element == device::Element::kBf16 ? "kBf16" : "kF16";
   std::string text = "\n#include \"templates/hopper/forward.cuh\"\n\nnamespace flexc::device {\n\n";
   const std::string_view pin = forms.pin == HopperForms::Pin::Store ? "kStore" : forms.pin == HopperForms::Pin::Sleep ? "kSleep" : "kNone";
-  text += fmt::format("struct Config : Tile<Element::{}, {}, {}, {}, {}, mods::Hooks::kColumnWords> {{\n  static constexpr ForwardOptions kOptions{{Pin::{}, {}, {}}};\n}};\n", element, tile.m,
-                      tile.n, tile.d, tile.dv, pin, forms.take_turns && tile.d <= kMostTurnsHeadDim, forms.lazy_maximum);
+  const std::string_view relative = hooks.relative_words > 0 ? ", mods::Hooks::kRelativeWords" : "";
+  text += fmt::format("struct Config : Tile<Element::{}, {}, {}, {}, {}, mods::Hooks::kColumnWords{}> {{\n  static constexpr ForwardOptions kOptions{{Pin::{}, {}, {}}};\n}};\n", element, tile.m,
+                      tile.n, tile.d, tile.dv, relative, pin, forms.take_turns && tile.d <= kMostTurnsHeadDim, forms.lazy_maximum);
   text += fmt::format("static_assert(Config::kThreads == {} && Config::kSharedBytes == {}, \"the launch was laid out for this tile\");\n\n}}  // namespace flexc::device\n\n", member.threads,
                       member.dynamic_smem_bytes);
   return text + fmt::format(
@@ -66,7 +67,7 @@ std::string kernel_text(const runtime::HopperMember& member, const HopperForms& 
 HopperSource hopper_source(const CudaHooks& hooks, const GemmShape& tile, const HopperForms& forms) {
   const runtime::HopperMember member = member_of(hooks, tile, forms);
   const std::string head = hooks.text + fmt::format("\n{}\n#include \"templates/hopper/primitives.cuh\"\n\n", tile_comment(tile));
-  const std::string kernel = kernel_text(member, forms);
+  const std::string kernel = kernel_text(hooks, member, forms);
   return {head + gemm_source(tile) + kernel, head + kernel, member};
 }
 

@@ -11,11 +11,12 @@ namespace {
 /// Where emission computes each value (values.cpp).
 class Levels {
  public:
-  enum Level : unsigned { Launch, Head, Row, Column, Pair };
+  enum Level : unsigned { Launch, Head, Row, Column, Relative, Pair };
 
   Level of(Operation* op) {
     const Value value = op->getResult(0);
     unsigned coordinates = dependences_.of(value) & ~unsigned{kOnLoop};
+    if ((coordinates & (kOnQ | kOnKv)) && is_of_difference(op)) return Relative;
     // An affine score's numbers are a row's: it reads the first column's position and the step.
     if ((coordinates & kOnKv) && op->getParentOfType<flex::AffineRowOp>()) coordinates = (coordinates & ~unsigned{kOnKv}) | kOnQ;
     if ((coordinates & kOnScore) || ((coordinates & kOnQ) && (coordinates & kOnKv))) return Pair;
@@ -26,6 +27,16 @@ class Levels {
   }
 
  private:
+  /// A value that the table of differences brings, or that only such values read.
+  bool is_of_difference(Operation* op) {
+    if (op->hasAttr("flex.relative_slot")) return true;
+    if (const auto found = of_difference_.find(op); found != of_difference_.end()) return found->second;
+    const bool result = !op->use_empty() && llvm::all_of(op->getUsers(), [&](Operation* user) {
+      Operation* reader = op->getBlock()->findAncestorOpInBlock(*user);
+      return reader && reader->getNumResults() == 1 && is_of_difference(reader);
+    });
+    return of_difference_[op] = result;
+  }
   /// A key's value that the table brings, or that only such values read. Others are computed again at each pair.
   bool is_in_table(Operation* op) {
     if (op->hasAttr("flex.slot")) return true;
@@ -43,7 +54,7 @@ class Levels {
   }
 
   Dependences dependences_{AffineColumns::Distinct};
-  llvm::DenseMap<Operation*, bool> in_table_, reads_memory_;
+  llvm::DenseMap<Operation*, bool> of_difference_, in_table_, reads_memory_;
 };
 
 /// What stands behind conversions between widths.
@@ -102,7 +113,7 @@ KernelFacts facts_of(flex::VariantOp variant) {
     auto gather = dyn_cast<flex::GatherOp>(op);
     if (!gather) return;
     auto capture = SymbolTable::lookupNearestSymbolFrom<flex::CaptureOp>(variant, gather.getCaptureAttr());
-    KernelFacts::Gather fact{flex::number_of(gather.getCapture()), level, level == Levels::Column, KernelFacts::Bounds::Guarded};
+    KernelFacts::Gather fact{flex::number_of(gather.getCapture()), level, level == Levels::Column || level == Levels::Relative, KernelFacts::Bounds::Guarded};
     if (is_inside(wide, gather, capture.getDims())) fact.bounds = KernelFacts::Bounds::Proven;
     else if (is_inside(narrow, gather, capture.getDims())) fact.bounds = KernelFacts::Bounds::LaunchChecked;
     facts.gathers.push_back(fact);

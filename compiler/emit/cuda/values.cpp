@@ -84,6 +84,7 @@ std::string HooksEmitter::argument(const Function& function, BlockArgument argum
   }
   if (number == 0) return access(function, Level::Head, "b");
   if (number == 1) return access(function, Level::Head, "h");
+  if (function.of_difference) return number == 2 ? "difference" : literal(0, 64);
   if (number == 2) return access(function, Level::Row, "q");
   if (isa<flex::AffineRowOp>(owner)) return number == 3 ? "kv_base" : "kv_step";
   return "kv";
@@ -119,7 +120,8 @@ std::string HooksEmitter::value(Function& function, Value value) {
   }
   const bool in_loop = (dependences_.of(value) & kOnLoop) != 0;
   const Level level = level_of_value(value);
-  if (!in_loop && level < function.level && !(function.level == Level::Pair && level == Level::Column)) return field(function, {value}, level);
+  const bool is_own = function.level == Level::Pair && (level == Level::Column || (function.of_difference && level == Level::Row));
+  if (!in_loop && level < function.level && !is_own) return field(function, {value}, level);
   const bool is_named = isa<flex::ReduceOp>(op);
   std::string text = computed(function, op);
   std::string name = is_named ? text : define(function, value.getType(), text);
@@ -141,6 +143,7 @@ std::string HooksEmitter::item(Function& function, const Item& wanted) {
 
 std::string HooksEmitter::computed(Function& function, Operation& op) {
   if (op.hasAttr("flex.slot") && function.level == Level::Pair) return slot(function, op);
+  if (op.hasAttr("flex.relative_slot") && !function.of_difference) return relative_slot(op.getResult(0), Factor::None);
   if (auto gather_op = dyn_cast<flex::GatherOp>(op)) return gather(function, gather_op);
   if (auto reduce = dyn_cast<flex::ReduceOp>(op)) return reduction(function, reduce);
   if (isa<flex::FloorDivOp, flex::ModOp>(op) && op.getOperand(0).getType().isSignlessInteger()) return quotient(function, op);
@@ -242,14 +245,41 @@ std::string HooksEmitter::quotient(Function& function, Operation& op) {
 
 std::string HooksEmitter::divisor(Value value) { return fmt::format("params.d{}", place_in(divisors_, value)); }
 
-std::string HooksEmitter::slot(Function&, Operation& op) {
-  const auto found = llvm::find_if(slots_, [&](const Slot& slot) { return slot.value == op.getResult(0); });
-  const auto word = [&](unsigned i) { return fmt::format("table.word({}, column)", found->word + i); };
-  const Type type = op.getResult(0).getType();
+namespace {
+
+/// A value of a table's words, `word(i)` being the text of the i-th.
+std::string from_words(Type type, unsigned words, llvm::function_ref<std::string(unsigned)> word) {
   if (type.isF32()) return fmt::format("float_of({})", word(0));
   if (type.isInteger(1)) return word(0) + " != 0";
   if (type.isInteger(32)) return fmt::format("static_cast<i32>({})", word(0));
-  return found->words == 1 ? fmt::format("sign_extend({})", word(0)) : fmt::format("join_words({}, {})", word(0), word(1));
+  return words == 1 ? fmt::format("sign_extend({})", word(0)) : fmt::format("join_words({}, {})", word(0), word(1));
+}
+
+}  // namespace
+
+std::string HooksEmitter::slot(Function&, Operation& op) {
+  const auto found = llvm::find_if(slots_, [&](const Slot& slot) { return slot.value == op.getResult(0); });
+  return from_words(op.getResult(0).getType(), found->words, [&](unsigned i) { return fmt::format("table.word({}, column)", found->word + i); });
+}
+
+/// A template without a table of differences gets the value computed in place (hooks.cuh).
+std::string HooksEmitter::relative_slot(Value value, Factor factor) {
+  const auto found = llvm::find_if(relative_slots_, [&](const Slot& slot) { return slot.value == value && slot.factor == factor; });
+  return from_words(value.getType(), found->words,
+                    [&](unsigned i) { return fmt::format("relative_word<{}>(params, row, kv, table, {}, column)", options_.struct_name, found->word + i); });
+}
+
+/// score + R or score - R with R in the table of differences: then the table has R times log2(e), and a pair one fused operation.
+Value HooksEmitter::added_difference() {
+  Block& block = score_.getBody().front();
+  const Value score = block.getArgument(0), result = cast<flex::YieldOp>(block.getTerminator()).getValues()[0];
+  Operation* last = result.getDefiningOp();
+  if (!last || !isa<flex::AddOp, flex::SubOp>(last) || is_strict(result) || !score.hasOneUse()) return {};
+  const bool is_first = last->getOperand(0) == score;
+  if (!is_first && (isa<flex::SubOp>(last) || last->getOperand(1) != score)) return {};
+  const Value other = last->getOperand(is_first ? 1 : 0);
+  Operation* op = other.getDefiningOp();
+  return op && op->hasAttr("flex.relative_slot") && other.hasOneUse() && !is_strict(other) ? other : Value();
 }
 
 /// The words of each column: an i64 that came out of a narrower capture takes one.
@@ -264,6 +294,15 @@ void HooksEmitter::find_slots() {
     }
     slots_.push_back({value, column_words_, words});
     column_words_ += words;
+  });
+  if (!score_ || score_class_ != ScoreClass::General) return;
+  const Value added = added_difference();
+  score_->walk([&](Operation* op) {
+    if (!op->hasAttr("flex.relative_slot")) return;
+    const Value value = op->getResult(0);
+    const Slot slot{value, relative_words_, value.getType().isInteger(64) ? 2u : 1u, value == added ? Factor::Log2E : Factor::None};
+    relative_slots_.push_back(slot);
+    relative_words_ += slot.words;
   });
 }
 

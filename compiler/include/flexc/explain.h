@@ -11,7 +11,8 @@ namespace flexc {
 
 /// Of the narrow member, the one that serves calls of ordinary sizes.
 struct KernelExplanation {
-  /// The mods' operations that are done once a call ("launch", on the host), a head ("head"), a row ("q_side"), a key of a tile ("kv_side"), or at every pair ("pair").
+  /// The mods' operations that are done once a call ("launch", on the host), a head ("head"), a row ("q_side"), a key of a tile ("kv_side"),
+  /// a difference q - kv of a tile ("relative"), or at every pair ("pair").
   struct Level {
     std::string name;
     unsigned operations = 0;
@@ -19,7 +20,7 @@ struct KernelExplanation {
   struct Gather {
     std::string capture;
     std::string level;
-    bool in_table = false;  ///< read once for each key of a tile, into a table in shared memory
+    bool in_table = false;  ///< read once for each key of a tile, or each difference, into a table in shared memory
     /// "proven": its indices are never outside of the capture; "launch-checked": nor where the launch's checks hold, which choose this member; "guarded": the
     /// comparison at each use keeps them inside. Emitted code compares in all three cases.
     std::string bounds;

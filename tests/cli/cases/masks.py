@@ -38,12 +38,16 @@ def test_explained_work(s):
         return json.loads(s.expect(0, "explain", variant, "--shape", "1,1,256,256", *options, "--json").stdout)["work"]
 
     gather = lambda capture, level, in_table, bounds: {"capture": capture, "level": level, "in_table": in_table, "bounds": bounds}
-    if work("noop") != {"operations": {"launch": 0, "head": 0, "q_side": 0, "kv_side": 0, "pair": 0}, "gathers": [], "launch_checks": []}:
+    if work("noop") != {"operations": {"launch": 0, "head": 0, "q_side": 0, "kv_side": 0, "relative": 0, "pair": 0}, "gathers": [], "launch_checks": []}:
         raise Failure(f"noop: {work('noop')}")
     if work("alibi")["gathers"] != [gather("slopes", "head", False, "proven")]:  # h is below H
         raise Failure(f"alibi: {work('alibi')}")
-    if work("relative_bias")["gathers"] != [gather("bias", "pair", False, "proven")]:  # clamped into its 129 elements
+    if work("relative_bias")["gathers"] != [gather("bias", "relative", True, "proven")]:  # clamped into its 129 elements
         raise Failure(f"relative_bias: {work('relative_bias')}")
+    if work("t5_bias")["operations"]["pair"] != 1 or work("t5_bias")["operations"]["relative"] < 20:  # the pair adds what the table has
+        raise Failure(f"t5_bias: {work('t5_bias')}")
+    if "a table a tile of q - kv" not in s.expect(0, "explain", "t5_bias", "--shape", "1,1,256,256").stdout:
+        raise Failure("t5_bias: no table of differences")
     found = work("flashmask")["gathers"]
     if [(each["level"], each["in_table"], each["bounds"]) for each in found] != [("kv_side", True, "guarded")] * 4:
         raise Failure(f"flashmask: {found}")

@@ -19,6 +19,7 @@
 #include "templates/model/fixed_kernels.h"
 #include "templates/model/forward_plan.h"
 #include "templates/model/simulator.h"
+#include "templates/simt/tile.h"
 
 namespace {
 
@@ -154,13 +155,18 @@ int check_block_mask(const flexc_hopper_arguments& a) {
   return 0;
 }
 
-int check_arguments(const flexc_hopper_arguments& a, unsigned blocks) {
+int check_arguments(const flexc_hopper_arguments& a, unsigned blocks, bool is_simt) {
   Driver& d = driver();
+  if (a.item_rows <= 0 || a.head_dim <= 0 || a.value_dim <= 0) return refuse("cuLaunchKernel: no rows of an item, or no head dims");
   if (a.q_len <= 0 || a.items == 0 || a.splits == 0 || a.items != static_cast<unsigned>(a.batch) * static_cast<unsigned>(a.heads) * a.q_blocks * a.splits) return refuse("cuLaunchKernel: items do not fit the shape");
-  if (blocks == 0 || blocks > a.items) return refuse("cuLaunchKernel: more CTAs than items");
+  const std::uint64_t most = !is_simt ? a.items : std::uint64_t{a.items} * (static_cast<unsigned>(a.item_rows) / flexc::device::simt_rows(flexc::device::kMostSimtValueDim));
+  if (blocks == 0 || blocks > most) return refuse("cuLaunchKernel: more CTAs than items");
+  if (is_simt && a.splits != 1) return refuse("cuLaunchKernel: the plain kernel has no parts of the keys");
+  if (!is_simt && a.only_marked != 0) return refuse("cuLaunchKernel: the Hopper kernel knows no marks before it has run");
   const std::uint64_t words = flexc::runtime::workspace_words(a), workspace = reinterpret_cast<std::uint64_t>(a.workspace);
-  if (!d.holds(workspace, words * 4)) return refuse("cuLaunchKernel: the workspace is not the GPU's memory");
-  if (std::any_of(a.workspace, a.workspace + words, [](unsigned word) { return word != 0; })) return refuse("cuLaunchKernel: the workspace is not zero");
+  const bool reads_workspace = !is_simt || a.only_marked != 0;
+  if (reads_workspace && !d.holds(workspace, words * 4)) return refuse("cuLaunchKernel: the workspace is not the GPU's memory");
+  if (!is_simt && std::any_of(a.workspace, a.workspace + words, [](unsigned word) { return word != 0; })) return refuse("cuLaunchKernel: the workspace is not zero");
   if (a.zero != 0) return refuse("cuLaunchKernel: `zero` is not 0");
   if ((a.mask_order == nullptr) != (a.mask_rows == nullptr) || (a.mask_rows == nullptr) != (a.mask_runs == nullptr)) return refuse("cuLaunchKernel: half of a block mask");
   if (a.mask_rows != nullptr)
@@ -462,8 +468,13 @@ int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned gr
   std::memcpy(&copied, arguments[0], sizes[0]);
   std::vector<std::uint64_t> params(sizes[1] / 8);
   std::memcpy(params.data(), arguments[1], sizes[1]);
-  if (const int status = check_arguments(copied, grid_x)) return status;
-  void* const entry = model != nullptr ? dlsym(model, "flexc_model_thread") : reinterpret_cast<void*>(driver().kernel);
+  const bool is_simt = launched->name == flexc::runtime::kSimtKernel;
+  if (const int status = check_arguments(copied, grid_x, is_simt)) return status;
+  const auto known = driver().entries.find(launched->name);
+  void* const entry = model != nullptr                   ? dlsym(model, "flexc_model_thread")
+                      : known != driver().entries.end() ? reinterpret_cast<void*>(known->second)
+                      : is_simt                         ? nullptr
+                                                        : reinterpret_cast<void*>(driver().kernel);
   struct {
     flexc_hopper_arguments arguments;
     const void* params;

@@ -12,7 +12,7 @@ flex.variant {
     %1 = flex.add %q, %n : i64
     // CHECK: flex.add %kv_idx, %{{.*}} {flex.level = "kv_side"}
     %2 = flex.add %k, %n : i64
-    // CHECK: flex.sub %{{.*}}, %{{.*}} {flex.level = "pair"}
+    // CHECK: flex.sub %{{.*}}, %{{.*}} {flex.level = "relative"}
     %3 = flex.sub %1, %2 : i64
     %4 = flex.int_to_float %3 : i64 -> f32
     // CHECK: flex.mul %score, %{{.*}} {flex.level = "pair"}
