@@ -36,6 +36,8 @@ struct Group {
   float* q = nullptr;                                            ///< [block][head_dim][4], or [row][head_dim in whole panels] where the plan is direct; times q_factor
   float* o = nullptr;                                            ///< [row][value_padded], not yet normalised
   float* sums = nullptr;                                         ///< [row][16]: weights summed by column modulo 16, whatever the vectors' length
+  float* s = nullptr;                                            ///< [row][s_stride]: scores, then weights, of the tile at hand
+  TileColumns* columns = nullptr;                                ///< what it needs of the tile at hand
   GroupBand band;                                                ///< which columns the rows can keep; all where the mods have no band
   std::byte* head = nullptr;                                     ///< head level
   std::byte* q_side = nullptr;                                   ///< q_side level, [row][slot]
@@ -46,16 +48,16 @@ struct Group {
 struct Workspace {
   bool allocate(const Plan& plan);
 
-  AlignedBuffer s;  ///< [row][s_stride]: scores, then weights
   std::vector<Group> groups;
-  TileColumns columns;
+  AlignedBuffer live;  ///< [tile]: the groups that may need it (live_tiles.h)
   Ahead ahead;
   std::byte* kv_side = nullptr;                                    ///< [slot][tile]
   std::int64_t kv_side_b = -1, kv_side_h = -1, kv_side_tile = -1;  ///< what it was filled for
   float* pack_rows = nullptr;                                      ///< [16][max(head_dim in whole panels, value_padded)]: rows, widened
 
  private:
-  AlignedBuffer group_memory_, level_memory_, pack_memory_;
+  AlignedBuffer s_memory_, group_memory_, level_memory_, pack_memory_;
+  std::vector<TileColumns> columns_;  ///< one for all groups, or one each where the plan is direct: as with S
 };
 
 /// A tile of K and V in the kernels' layout: K [panel][head_dim][16], V [value panel][column][16], zeros beyond the end.
