@@ -61,13 +61,14 @@ HWY_INLINE auto four_sums(const Vector (&parts)[kPanelVectors]) {
 /// of V, take 16 accumulators.
 inline constexpr int kQkRows = kBothBlocks ? 4 : 1, kPvRows = kBothBlocks ? 4 : 2;
 
-/// A row of a group, of whichever head, where a tile is computed for all rows together.
-struct DirectRow {
-  const float* q = nullptr;
-  float *s = nullptr, *o = nullptr;
-  float alpha = 1;
-  const BlockRuns* runs = nullptr;
-};
+/// A row of a group; its weights' runs are found later.
+inline DirectRow direct_row(const Plan& plan, const Group& group, int row) {
+  DirectRow result;
+  result.q = group.q + row * round_up(plan.call.head_dim, kPanel);
+  result.s = group.s + row * plan.s_stride;
+  result.o = group.o + row * plan.value_padded;
+  return result;
+}
 
 /// Rows of K or V that will be read next, one for each column of the tile at hand: they come from memory into L2 while the other product computes.
 struct NextRows {

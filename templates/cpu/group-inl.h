@@ -147,24 +147,9 @@ inline void inspect_scores(const float* s, Group& group, int row, KeepWords& kee
     }
 }
 
-/// A row of a group; its weights' runs are found later.
-inline DirectRow direct_row(const Plan& plan, const Group& group, int row) {
-  DirectRow result;
-  result.q = group.q + row * round_up(plan.call.head_dim, kPanel);
-  result.s = group.s + row * plan.s_stride;
-  result.o = group.o + row * plan.value_padded;
-  return result;
-}
-
-/// What a group's scores in a tile have become: weights over runs, and what older outputs are multiplied by.
-struct Weighted {
-  BlockRuns runs[kBlocks];
-  alignas(64) float alpha[kPanel];
-  int rows = 0;  ///< that were computed
-};
-
 /// Products → weights, and the rows' maxima and sums.
-inline void weigh_scores(const Plan& plan, Workspace& workspace, std::int64_t tile, Group& group, bool careful, Weighted& result) {
+inline void weigh_scores(const Plan& plan, Workspace& workspace, std::int64_t tile, Group& group, bool careful) {
+  Weighted& result = group.weighted;
   TileColumns& columns = *group.columns;
   float* const s = group.s;
   BlockRuns(&runs)[kBlocks] = result.runs;
@@ -224,7 +209,7 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
   const TileColumns& columns = *group.columns;
   const PackedTile packed = packed_tile(plan, workspace, source, unit, tile);
   if (plan.direct) {  // the careful product of P and V is the packed one alone; the direct one adds in the same order
-    DirectRow rows[kGroupRows];
+    DirectRow* const rows = workspace.direct_rows.data();
     for (int row = 0; row < group.place.rows; ++row) rows[row] = direct_row(plan, group, row);
     with_element(plan.call.dtype, [&](auto element) {
       direct_qk<decltype(element)>(plan, workspace.pack_rows, group.place, rows, group.place.rows, columns.active[0] | columns.active[1], tile, {});
@@ -232,8 +217,8 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
   } else {
     products_qk(plan, group, columns, packed.k, group.s, workspace.ahead);
   }
-  Weighted weighted;
-  weigh_scores(plan, workspace, tile, group, careful, weighted);
+  weigh_scores(plan, workspace, tile, group, careful);
+  Weighted& weighted = group.weighted;
   BlockRuns(&runs)[kBlocks] = weighted.runs;
   if (careful) {
     for (int row = 0; row < weighted.rows; ++row)
@@ -251,7 +236,7 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
 inline void visit_tile_directly(const Plan& plan, Workspace& workspace, std::int64_t tile, std::int64_t next_tile, unsigned live, std::int64_t group_count) {
   Group* groups[kTaskGroups];
   int count = 0, row_count = 0;
-  DirectRow rows[kTaskGroups * kGroupRows];
+  DirectRow* const rows = workspace.direct_rows.data();
   PanelSet active = 0;
   for (std::int64_t i = 0; i < group_count; ++i) {
     Group& group = workspace.groups[static_cast<std::size_t>(i)];
@@ -266,14 +251,14 @@ inline void visit_tile_directly(const Plan& plan, Workspace& workspace, std::int
     direct_qk<decltype(element)>(plan, workspace.pack_rows, place, rows, row_count, active, tile,
                                  NextRows(plan, plan.call.v, place, tile * plan.tile, plan.call.value_dim));
   });
-  Weighted weighted[kTaskGroups];
   DirectRow* row = rows;
   for (int i = 0; i < count; ++i) {
-    weigh_scores(plan, workspace, tile, *groups[i], false, weighted[i]);
-    for (int block = 0; block < kBlocks; ++block) trim_runs(groups[i]->columns->any[block], weighted[i].runs[block].runs, weighted[i].runs[block].count);
-    for (int own = 0; own < groups[i]->place.rows; ++own, ++row) {
-      row->runs = &weighted[i].runs[own / kBlockRows];
-      row->alpha = row->runs->count != 0 ? weighted[i].alpha[own] : 1.0f;
+    Group& group = *groups[i];
+    weigh_scores(plan, workspace, tile, group, false);
+    for (int block = 0; block < kBlocks; ++block) trim_runs(group.columns->any[block], group.weighted.runs[block].runs, group.weighted.runs[block].count);
+    for (int own = 0; own < group.place.rows; ++own, ++row) {
+      row->runs = &group.weighted.runs[own / kBlockRows];
+      row->alpha = row->runs->count != 0 ? group.weighted.alpha[own] : 1.0f;
     }
   }
   NextRows next;

@@ -26,7 +26,7 @@ Plan make_plan(const AttentionArguments& call) {
   plan.heads_per_unit = call.heads / call.kv_heads;
   plan.direct = call.q_len <= kDirectRows || call.q_len * plan.heads_per_unit <= kDirectUnitRows;
   const std::int64_t packed_tile = tile_columns(call.head_dim, call.value_dim), packed_tiles = divide_up(call.kv_len, packed_tile);
-  plan.tile = plan.direct ? tile_columns(call.head_dim, call.value_dim, kDirectTileBytes) : packed_tile;
+  plan.tile = plan.direct ? tile_columns(call.head_dim, call.value_dim, static_cast<std::int64_t>(element_size(plan)), kDirectTileBytes) : packed_tile;
   plan.tiles = divide_up(call.kv_len, plan.tile);
   plan.value_padded = round_up(call.value_dim, kPanel);
   plan.s_stride = plan.tile + kPanel;

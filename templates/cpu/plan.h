@@ -32,11 +32,11 @@ inline constexpr double kLn2 = 0.69314718055994530942;
 constexpr std::int64_t round_up(std::int64_t value, std::int64_t step) { return (value + step - 1) / step * step; }
 constexpr std::int64_t divide_up(std::int64_t value, std::int64_t step) { return (value + step - 1) / step; }
 
-/// Columns of a tile. It decides when a row is rescaled and so the result's bits: it follows from the widths alone, and from whether the plan is
-/// direct.
-constexpr std::int64_t tile_columns(std::int64_t head_dim, std::int64_t value_dim, std::int64_t bytes = kTileBytes) {
+/// Columns of a tile. It decides when a row is rescaled and so the result's bits: it follows from the widths alone, and where the plan
+/// is direct from the type.
+constexpr std::int64_t tile_columns(std::int64_t head_dim, std::int64_t value_dim, std::int64_t element_bytes = sizeof(float), std::int64_t bytes = kTileBytes) {
   std::int64_t columns = kMaxTile;
-  while (columns > kMinTile && columns * (head_dim + value_dim) * static_cast<std::int64_t>(sizeof(float)) > bytes) columns /= 2;
+  while (columns > kMinTile && columns * (head_dim + value_dim) * element_bytes > bytes) columns /= 2;
   return columns;
 }
 

@@ -37,6 +37,7 @@ bool Workspace::allocate(const Plan& plan) {
     return false;
   try {
     groups.resize(static_cast<std::size_t>(count));
+    direct_rows.resize(static_cast<std::size_t>(plan.direct ? plan.task_rows() : 0));
     columns_.resize(static_cast<std::size_t>(plan.direct ? count : 1));
   } catch (const std::bad_alloc&) {
     return false;
