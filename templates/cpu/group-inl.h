@@ -307,7 +307,7 @@ inline std::int64_t compute_groups(const Plan& plan, std::int64_t unit, std::int
 
 inline void run_task(const Plan& plan, std::int64_t unit, std::int64_t task, Workspace& workspace, const TileSource& source) {
   const std::int64_t count = compute_groups(plan, unit, task, {0, plan.tiles}, workspace, source);
-  for (std::int64_t i = 0; i < count; ++i) finish_group(plan, workspace.groups[static_cast<std::size_t>(i)]);
+  for (std::int64_t i = 0; i < count; ++i) finish_group(plan, workspace.groups[static_cast<std::size_t>(i)], store_row);
 }
 
 inline void run_split(const Plan& plan, std::int64_t unit, std::int64_t task, std::int64_t split, Workspace& workspace, const TileSource& source,
@@ -331,7 +331,7 @@ inline void merge_splits(const Plan& plan, std::int64_t unit, std::int64_t task,
     for (int row = 0; row < group.place.rows; ++row, states += plan.state_floats())
       for (std::int64_t split = 0; split < plan.splits; ++split)
         merge_state(plan, states + split * plan.task_rows() * plan.state_floats(), row, group);
-    finish_group(plan, group);
+    finish_group(plan, group, store_row);
   }
 }
 
