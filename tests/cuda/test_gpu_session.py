@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 import tempfile
 import unittest
 from pathlib import Path
@@ -78,6 +79,7 @@ class Session(Folder):
             (self.folder / name).mkdir()
         for file in TOOLS.glob("*.py"):
             os.symlink(file, self.folder / file.name)
+        (self.folder / "kit.json").write_text('{"bounds": {}, "digest": "0"}')
         runner = self.folder / "bin/runner"
         runner.write_text(RUNNER)
         runner.chmod(0o755)
@@ -98,6 +100,8 @@ class Session(Folder):
             self.assertEqual(done.returncode, 0, done.stderr)
             self.assertEqual(self.ran(), ["case", "case"])
         self.assertTrue((self.folder / "results/report/report.md").exists())
+        with tarfile.open(self.folder / "results/session.tar.gz") as tar:
+            self.assertLessEqual({"state.jsonl", "report/report.md"}, set(tar.getnames()))
 
     def test_what_differs_stays_so(self):
         (self.folder / "fails_case").touch()
@@ -117,14 +121,25 @@ class Session(Folder):
         self.assertEqual(done.returncode, 4, done.stderr)
         self.assertEqual([each["step"] for each in state.read(self.folder / "results/state.jsonl")], ["machine"])
 
+    def test_another_machine_or_kit_is_refused(self):
+        self.run_session("--only", "cases")
+        for file, change in ((self.folder / "bin/runner", ('"gpu":"none"', '"gpu":"another"')), (self.folder / "kit.json", ('"0"', '"1"'))):
+            before = file.read_text()
+            file.write_text(before.replace(*change))
+            done = self.run_session("--only", "cases")
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn("the state is of another", done.stderr)
+            file.write_text(before)
+        self.assertEqual(self.run_session("--only", "cases").returncode, 0)
+
     def test_no_kit(self):
         (self.folder / "bin/runner").unlink()
         self.assertEqual(self.run_session().returncode, 2)
 
 
 class Figures(unittest.TestCase):
-    def verdicts(self, benches, decodes=(), bandwidth=None):
-        return [each["verdict"] for each in figures.section_11(figures.Table(benches), decodes, bandwidth)]
+    def verdicts(self, benches, decodes=(), bandwidth=None, **machine):
+        return [each["verdict"] for each in figures.section_11(figures.Table(benches), decodes, bandwidth, **machine)]
 
     def test_nothing_is_guessed(self):
         self.assertEqual(set(self.verdicts([])), {"not measured"})
@@ -141,6 +156,14 @@ class Figures(unittest.TestCase):
         causal = bench("flexc", 1.0, "causal", share=0.5)
         for share, expected in ((0.25, "reached"), (0.2, "not reached")):
             self.assertEqual(self.verdicts([causal, bench("flexc", 0.5, "sliding_window", share=share)])[2], expected)
+        # The bound of its machine code counts where it is the lower one, and alone for noop.
+        slow = [bench("flexc", 1.0), bench("flexc", 2.0, "softcap")]
+        rate = figures.tflops(dict(slow[1], kept_share=1.0))
+        self.assertEqual(self.verdicts(slow)[2], "not reached")
+        for share, expected in ((0.5, "reached"), (0.6, "not reached")):
+            self.assertEqual(self.verdicts(slow, bounds={"softcap_64": share}, peak=2 * rate)[2], expected)
+            self.assertEqual(self.verdicts(slow[:1], bounds={"noop_64": share}, peak=4 * rate)[2], expected)
+        self.assertEqual(self.verdicts(slow[:1], bounds={"noop_64": 0.5})[2], "not measured")
         decode = {"shape": [1, 32, 8, 1, 65536, 128], "median_ms": 1.0}
         bytes_read = 2 * 2 * 8 * 65536 * 128
         for share, expected in ((0.91, "reached"), (0.89, "not reached")):

@@ -5,6 +5,7 @@ FOLDER holds the kit, FOLDER.tar.gz what travels: at most 48 MiB. $FLEXC_BUILD i
 here go to flexc_gpu_kit. Exit status: 0 made, 1 too large, 2 usage, 3 nothing is built or no NVRTC.
 """
 import argparse
+import hashlib
 import json
 import os
 import re
@@ -14,6 +15,9 @@ import sys
 import tarfile
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+from plan import PAPER  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 MOST_BYTES = 48 << 20
@@ -76,6 +80,29 @@ def write_forms(writer, kit, wanted, entries, rest):
             (kit / "bundles/forms" / form / "head_dims.json").write_text(json.dumps(head_dims))
 
 
+def bounds_of(build, kit):
+    """Case → the share of the tensor cores' peak that the machine code allows, as `flexc explain --kernel` predicts it; nothing without nvdisasm."""
+    bounds = {}
+    for variant in PAPER:
+        for case in sorted((kit / "cases").glob(f"{variant}_[0-9]*.json")):
+            head_dim = case.stem.rpartition("_")[2]
+            if not head_dim.isdigit():
+                continue  # another dtype or form
+            done = subprocess.run([str(build / "bin/flexc"), "explain", variant, "--kernel", "--dtype", "bf16", "--head-dim", head_dim, "--json"], capture_output=True, text=True)
+            said = json.loads(done.stdout).get("kernel", {}) if done.returncode == 0 else {}
+            if "static_prediction" in said:
+                bounds[case.stem] = said["static_prediction"]["share_of_peak"]
+    return bounds
+
+
+def digest_of(kit):
+    """Of all that runs and all that it is compared with."""
+    digest = hashlib.sha256()
+    for path in sorted(path for path in kit.rglob("*") if path.is_file()):
+        digest.update(str(path.relative_to(kit)).encode() + b"\0" + path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
 def pack(kit, archive):
     """Without owners and dates, so that equal kits give equal bytes as far as gzip's header allows."""
     def plain(info):
@@ -118,7 +145,7 @@ def build(options, rest):
     for wheel in options.wheel + ([Path(from_environment)] if from_environment else []):
         (kit / "wheels").mkdir(exist_ok=True)
         shutil.copy(wheel, kit / "wheels")
-    (kit / "kit.json").write_text(json.dumps({"made": time.strftime("%Y-%m-%d", time.gmtime()), "entries": sorted(entries), "forms": forms, "options": rest}) + "\n")
+    (kit / "kit.json").write_text(json.dumps({"made": time.strftime("%Y-%m-%d", time.gmtime()), "entries": sorted(entries), "forms": forms, "options": rest, "bounds": bounds_of(folder, kit), "digest": digest_of(kit)}) + "\n")
     archive = kit.with_name(kit.name + ".tar.gz")
     pack(kit, archive)
     size = archive.stat().st_size

@@ -1,11 +1,23 @@
 #include "tools/gpu_kit/call.h"
 
 #include <algorithm>
+#include <cstring>
 
 #include "flexc/gallery.h"
 #include "flexc/random.h"
 
 namespace flexc::kit {
+namespace {
+
+void fill(Tensor& tensor, std::uint64_t seed, const char* name, std::int64_t drawn) {
+  const std::int64_t elements = tensor.view().element_count(), first = std::min(drawn, elements);
+  fill_normal(TensorView(tensor.data(), tensor.view().dtype, {first}), seed, name);
+  const auto size = static_cast<std::int64_t>(size_of(tensor.view().dtype));
+  for (std::int64_t done = first; done < elements; done += first)
+    std::memcpy(tensor.as<std::byte>() + done * size, tensor.data(), static_cast<std::size_t>(std::min(first, elements - done) * size));
+}
+
+}  // namespace
 
 Result<BundledVariant> described(const Bundle& bundle, const std::string& variant) {
   const auto found = std::ranges::find(bundle.variants(), variant, &BundledVariant::name);
@@ -13,13 +25,13 @@ Result<BundledVariant> described(const Bundle& bundle, const std::string& varian
   return *found;
 }
 
-Result<HostCall> HostCall::make(const BundledVariant& variant, DType dtype, const Extents& e, std::uint64_t seed) {
+Result<HostCall> HostCall::make(const BundledVariant& variant, DType dtype, const Extents& e, std::uint64_t seed, std::int64_t drawn) {
   HostCall call;
   call.extents = e;
   call.q = Tensor(dtype, {e.batch, e.heads, e.q_len, e.head_dim}), call.out = Tensor(dtype, {e.batch, e.heads, e.q_len, e.head_dim});
   call.k = Tensor(dtype, {e.batch, e.kv_heads, e.kv_len, e.head_dim}), call.v = Tensor(dtype, {e.batch, e.kv_heads, e.kv_len, e.head_dim});
   call.lse = Tensor(f32, {e.batch, e.heads, e.q_len});
-  fill_normal(call.q.view(), seed, "q"), fill_normal(call.k.view(), seed, "k"), fill_normal(call.v.view(), seed, "v");
+  fill(call.q, seed, "q", drawn), fill(call.k, seed, "k", drawn), fill(call.v, seed, "v", drawn);
   const GalleryProblem problem{e.batch, e.heads, e.kv_heads, e.q_offset + e.q_len, e.kv_offset + e.kv_len, {}};
   for (const BundledVariant::Capture& capture : variant.captures) {
     auto tensor = make_capture(variant.name, capture.name, capture.dims, problem, seed);

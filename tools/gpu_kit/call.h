@@ -24,7 +24,9 @@ struct HostCall {
   RunArguments arguments;
 
   /// q, k, v standard normal, captures by the gallery's makers; equal for equal arguments on every machine. Internal for a capture that nothing makes.
-  static Result<HostCall> make(const BundledVariant& variant, DType dtype, const Extents& extents, std::uint64_t seed);
+  /// `drawn` elements of a tensor are drawn, and repeated in the rest of it: for timings, where drawing would take longer than all else.
+  static Result<HostCall> make(const BundledVariant& variant, DType dtype, const Extents& extents, std::uint64_t seed, std::int64_t drawn = kAll);
+  static constexpr std::int64_t kAll = INT64_MAX;
 };
 
 /// The entry of a bundle by its name. Input where it is not there.

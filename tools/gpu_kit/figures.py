@@ -58,13 +58,16 @@ def ratios(table, peers, variants, best):
     return found
 
 
-def own_ratios(table):
+def own_ratios(table, bounds, peak):
+    """Over the lower of own noop or causal at equal kept area and the bound of its machine code; `peak` in TFLOP/s, nothing where it is not known."""
     found = {}
     for variant, head_dim, length in table.shapes():
-        peer = OWN_PEER.get(variant)
-        own, other = table.get(variant, head_dim, length, "flexc"), peer and table.get(peer, head_dim, length, "flexc")
-        if own and other:
-            found[variant, head_dim, length] = tflops(own) / tflops(other)
+        own, peer = table.get(variant, head_dim, length, "flexc"), OWN_PEER.get(variant)
+        other = table.get(peer, head_dim, length, "flexc") if peer else None
+        share = bounds.get(f"{variant}_{head_dim}")
+        limits = ([tflops(other)] if other else []) + ([share * peak] if share and peak else [])
+        if own and limits and (other or not peer):
+            found[variant, head_dim, length] = tflops(own) / min(limits)
     return found
 
 
@@ -89,13 +92,14 @@ def decode_line(decodes, bandwidth):
     return {"what": what, "limit": limit, "verdict": "reached" if min(shares) >= DECODE_SHARE else "not reached", "figure": f"least {min(shares):.1%}, largest {max(shares):.1%}"}
 
 
-def section_11(table, decodes, bandwidth):
+def section_11(table, decodes, bandwidth, bounds=None, peak=None):
     """One dict a line: what, limit, verdict, figure."""
     best = ratios(table, ["FlashAttention-3", "cuDNN"], ("noop", "causal"), best=True)
     lines = [
         line("forward, noop and causal, against the better of FlashAttention-3 and cuDNN", FORWARD_RATIO, best, "needs both peers for a shape"),
         line("the same, the second step", FORWARD_THEN, best, "needs both peers for a shape"),
-        line("each variant, against own noop or causal at equal kept area (the bound from its SASS is `flexc explain --kernel`'s)", OWN_RATIO, own_ratios(table), "needs the variant and noop or causal of a shape"),
+        line("each variant, against the lower of own noop or causal at equal kept area and " + ("the bound of its own SASS" if bounds and peak else "(not known here) the bound of its SASS"), OWN_RATIO,
+             own_ratios(table, bounds or {}, peak), "needs the variant and noop or causal of a shape"),
         line("each variant, against PyTorch FlexAttention (Triton, max-autotune)", FLEX_RATIO, ratios(table, ["FlexAttention"], PAPER, best=True), "no FlexAttention"),
         line("each variant, against PyTorch FlexAttention (FLASH)", FLASH_RATIO, ratios(table, ["FlexAttention FLASH"], PAPER, best=True), "no FLASH back end"),
         decode_line(decodes, bandwidth),

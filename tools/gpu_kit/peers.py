@@ -1,8 +1,10 @@
 #!/usr/bin/env python3
 """Peers beside flexc on the shapes of a session, one JSON object a line. What is not there is listed as not measured, with the reason.
 
-    peers.py KIT machine                             versions, and the memory bandwidth of a copy
-    peers.py KIT VARIANT B,H,HKV,Q,KV,D REPEATS      FlexAttention (Triton with max-autotune, and FLASH), SDPA by cuDNN, FlashAttention-3
+    peers.py KIT machine          versions, and the memory bandwidth of a copy
+    peers.py KIT VARIANT WHO,… REPEATS B,H,HKV,Q,KV,D…
+
+WHO is cuDNN (SDPA's back end), FlashAttention-3, FlexAttention (Triton with max-autotune) or FlexAttention FLASH.
 
 Times are medians over samples of ten calls between two events, as flexc's are. FlashAttention-3 comes from a wheel in KIT/wheels (fa3-fwd).
 """
@@ -13,7 +15,6 @@ import sys
 import tempfile
 import zipfile
 from pathlib import Path
-
 
 WARM_UPS, INNER = 3, 10
 COPY_BYTES = 1 << 31
@@ -123,7 +124,7 @@ def flash3(kit, q, k, v, variant):
     return lambda: attend(*rows, **options[variant])
 
 
-def measure(torch, kit, variant, shape, repeats):
+def measure(torch, kit, variant, wanted, repeats, shape):
     batch, heads, kv_heads, q_len, kv_len, head_dim = shape
     torch.manual_seed(0)
     q, k, v = (torch.randn(batch, count, length, head_dim, device="cuda", dtype=torch.bfloat16) for count, length in ((heads, q_len), (kv_heads, kv_len), (kv_heads, kv_len)))
@@ -134,9 +135,9 @@ def measure(torch, kit, variant, shape, repeats):
         "FlexAttention": lambda: flex_attention(torch, q, k, v, score_mod, mask_mod, None),
         "FlexAttention FLASH": lambda: flex_attention(torch, q, k, v, score_mod, mask_mod, {"BACKEND": "FLASH"}),
     }
-    for who, prepare in peers.items():
+    for who in wanted:
         try:
-            times = median_ms(torch, prepare(), repeats)
+            times = median_ms(torch, peers[who](), repeats)
         except Exception as problem:  # a peer that fails is a finding, not an end
             say(what=variant, who=who, shape=shape, not_measured=reason(problem))
             continue
@@ -161,7 +162,7 @@ def machine(torch):
 
 def main():
     words = sys.argv[1:]
-    if len(words) != 4 and words[1:] != ["machine"]:
+    if len(words) < 5 and words[1:] != ["machine"]:
         print(__doc__, file=sys.stderr)
         return 2
     try:
@@ -176,7 +177,8 @@ def main():
         if words[1] == "machine":
             machine(torch)
         else:
-            measure(torch, Path(words[0]), words[1], [int(x) for x in words[2].split(",")], int(words[3]))
+            for shape in words[4:]:
+                measure(torch, Path(words[0]), words[1], words[2].split(","), int(words[3]), [int(x) for x in shape.split(",")])
     return 0
 
 

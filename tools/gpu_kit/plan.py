@@ -14,7 +14,8 @@ DECODE = ["1,32,8,1,65536,128", "16,32,8,1,8192,128"]
 REPEATED = ["noop_128", "causal_64", "alibi_128", "softcap_128", "document_64"]
 TOOLS = ["memcheck", "initcheck", "synccheck"]
 # Stages by name, as --only takes them.
-STAGES = ["micro", "cpu", "retile", "cases", "masks", "shapes", "repeat", "sanitizer", "bench", "decode", "peers", "sweep"]
+STAGES = ["micro", "cases", "masks", "shapes", "repeat", "sanitizer", "bench", "decode", "peers", "sweep", "cpu", "retile"]
+FAST_PEERS, SLOW_PEERS = "cuDNN,FlashAttention-3", "FlexAttention,FlexAttention FLASH"  # the latter compile for half a minute a shape
 
 
 def paper_shape(head_dim, length):
@@ -99,13 +100,15 @@ class Plan:
                 yield self.bench(f"decode.noop_{head_dim}.{shape}", "bundles/noop.flexb", "noop", shape)
 
     def _peers(self):
-        peers = [os.environ.get("FLEXC_KIT_PYTHON", "python3"), str(self.kit / "peers.py"), str(self.kit)]
+        peers = [os.environ.get("FLEXC_KIT_PYTHON", "python3"), "-B", str(self.kit / "peers.py"), str(self.kit)]
         yield "peers.machine", [*peers, "machine"]
-        for length in self.get("lengths", LENGTHS):
-            for head_dim in HEAD_DIMS:
-                for variant in PAPER:
-                    if self.entry(f"{variant}_{head_dim}"):
-                        yield f"peers.{variant}_{head_dim}.{length}", [*peers, variant, self.shape(head_dim, length), str(self.get("repeats", 20))]
+        lengths, repeats = self.get("lengths", LENGTHS), str(self.get("repeats", 20))
+        entries = [(variant, head_dim) for head_dim in HEAD_DIMS for variant in PAPER if self.entry(f"{variant}_{head_dim}")]
+        for variant, head_dim in entries:
+            yield f"peers.fast.{variant}_{head_dim}", [*peers, variant, FAST_PEERS, repeats, *(self.shape(head_dim, length) for length in lengths)]
+        for length in lengths:
+            for variant, head_dim in entries:
+                yield f"peers.flex.{variant}_{head_dim}.{length}", [*peers, variant, SLOW_PEERS, repeats, self.shape(head_dim, length)]
 
     def _sweep(self):
         for folder in sorted((self.kit / "bundles/forms").glob("*")):

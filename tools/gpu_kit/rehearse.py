@@ -73,8 +73,9 @@ class Rehearsal:
         self.facts.append(f"kit {archive.stat().st_size} bytes of {48 << 20}")
         (self.folder / "size.json").write_text(json.dumps(SIZE))
         self.sandbox = Sandbox(self.build)
-        self.gpu = {"LD_LIBRARY_PATH": str(self.build / "fake_driver"), "FLEXC_FAKE_CUDA_KERNELS": str(self.model), "FLEXC_KIT_REHEARSAL": str(self.folder / "size.json"),
-                    "PYTHONPATH": str(ROOT / "tests/cuda/stand_in"), "FLEXC_NVRTC": os.environ.get("FLEXC_NVRTC", "")}
+        stand_in = ROOT / "tests/cuda/stand_in"
+        self.gpu = {"PATH": f"{stand_in / 'bin'}:/usr/sbin:/usr/bin:/bin", "LD_LIBRARY_PATH": str(self.build / "fake_driver"), "FLEXC_FAKE_CUDA_KERNELS": str(self.model), "FLEXC_KIT_REHEARSAL": str(self.folder / "size.json"),
+                    "PYTHONPATH": str(stand_in), "FLEXC_NVRTC": os.environ.get("FLEXC_NVRTC", "")}
         if not self.gpu["FLEXC_NVRTC"]:
             del self.gpu["FLEXC_NVRTC"]
 
@@ -179,7 +180,11 @@ class Rehearsal:
         refused = [line for line in lines if line.get("outcome") == "refused"]
         wheel = [line for line in lines if line.get("who") == "FlashAttention-3" and "median_ms" in line]
         triton = [line for line in lines if line.get("who") == "FlexAttention" and "median_ms" in line]
-        check(wheel and len(triton) == len(bundles), f"peers.py did not get through: {[line for line in lines if 'who' in line]}")
+        cudnn = [line for line in lines if line.get("who") == "cuDNN" and "median_ms" in line]
+        flash = [line for line in lines if line.get("who") == "FlexAttention FLASH" and "no FLASH" in line.get("not_measured", "")]
+        check(len(flash) == len(bundles), "a peer that fails is not listed")
+        check([record for record in self.records() if record["step"].startswith("sanitizer.") and record["lines"]] and any("sm_mhz" in record for record in self.records()), "compute-sanitizer and nvidia-smi were not asked")
+        check(wheel and cudnn and len(triton) == len(bundles), f"peers.py did not get through: {[line for line in lines if 'who' in line]}")
         self.facts.append(f"CPU kernels of {len(bundles)} bundles, {len(retiled)} texts to the same cubins, {len(refused)} calls with values that are not finite refused")
 
     # Report and plots.

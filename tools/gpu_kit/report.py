@@ -26,6 +26,7 @@ class Session:
         self.synthetic = any(line.get("synthetic") for line in self.lines)
         self.machine = next((line["machine"] for line in self.lines if "machine" in line), {})
         self.torch = next((line for line in self.lines if "torch" in line), {})
+        self.bounds = next((line["bounds"] for line in self.lines if "bounds" in line), {})
         self.benches = [line for line in self.lines if line["step"].startswith(("bench.", "peers.")) and "median_ms" in line]
         self.decodes = [line for line in self.lines if line["step"].startswith("decode.") and "median_ms" in line]
         self.sweeps = [line for line in self.lines if line["step"].startswith("sweep.") and "median_ms" in line]
@@ -98,6 +99,16 @@ def bench_tables(session):
     return text
 
 
+def clocks_table(session):
+    """What the SM's clock was while steps were timed: figures of one session are comparable where it was the same."""
+    timed = [record for record in session.records if record.get("sm_mhz")]
+    if not timed:
+        return []
+    clocks, watts = sorted(record["sm_mhz"] for record in timed), max(record["watts"] for record in timed)
+    lowest = min(timed, key=lambda record: record["sm_mhz"])
+    return [f"SM clock while {len(timed)} steps were timed: {clocks[0]:.0f} ({lowest['step']}) to {clocks[-1]:.0f} MHz, median {clocks[len(clocks) // 2]:.0f}; at most {watts:.0f} W.", ""]
+
+
 def sweep_table(session):
     timed = [bench for bench in session.sweeps if bench["median_ms"] > 0]
     if not timed:
@@ -111,7 +122,7 @@ def sweep_table(session):
 
 def figures_table(session):
     text = ["## DESIGN.md, section 11", ""] + header("what", "reach", "verdict", "figure")
-    return text + [row(each["what"], each["limit"], each["verdict"], each["figure"]) for each in section_11(session.table, session.decodes, session.torch.get("bytes_a_second"))] + [""]
+    return text + [row(each["what"], each["limit"], each["verdict"], each["figure"]) for each in section_11(session.table, session.decodes, session.torch.get("bytes_a_second"), session.bounds, peak_of(session))] + [""]
 
 
 def not_measured(session):
@@ -127,12 +138,16 @@ def not_measured(session):
     return text + [row(who, str(why).replace("|", "\\|"), f"{len(steps)}: {steps[0]}" + (" …" if len(steps) > 1 else "")) for (who, why), steps in grouped.items()] + [""]
 
 
+def peak_of(session):
+    """TFLOP/s of the tensor cores at the SM's highest clock; nothing where that is not known."""
+    clock, multiprocessors = session.machine.get("clocks.max.sm"), session.machine.get("multiprocessors")
+    return FLOPS_A_CLOCK * multiprocessors * float(clock) * 1e6 / 1e12 if clock and multiprocessors else None
+
+
 def roof_of(session):
-    """(peak TFLOP/s, bytes a second) where the machine's clocks and bandwidth are known."""
-    clock, multiprocessors, bandwidth = session.machine.get("clocks.max.sm"), session.machine.get("multiprocessors"), session.torch.get("bytes_a_second")
-    if not clock or not multiprocessors or not bandwidth:
-        return None
-    return FLOPS_A_CLOCK * multiprocessors * float(clock) * 1e6 / 1e12, bandwidth
+    """(peak TFLOP/s, bytes a second) where clocks and bandwidth are known."""
+    peak, bandwidth = peak_of(session), session.torch.get("bytes_a_second")
+    return (peak, bandwidth) if peak and bandwidth else None
 
 
 def intensity(bench):
@@ -196,7 +211,7 @@ def main():
     folder = Path(sys.argv[2])
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    text = head(session) + figures_table(session) + judged(session) + bench_tables(session) + sweep_table(session) + not_measured(session)
+    text = head(session) + figures_table(session) + judged(session) + bench_tables(session) + clocks_table(session) + sweep_table(session) + not_measured(session)
     files = save_plots(session, folder)
     if files:
         text += ["## Plots", ""] + [f"![{name}]({name})" for name in files if name.endswith(".svg")] + [""]

@@ -10,6 +10,7 @@ namespace {
 
 constexpr int kWarmUps = 3;
 constexpr std::uint64_t kSeed = 5;
+constexpr std::int64_t kDrawn = 1 << 20;
 
 }  // namespace
 
@@ -21,7 +22,7 @@ Result<bool> run_bench(const std::string& kit, const Bench& bench) {
   const auto memory = CudaMemory::open();
   const auto driver = runtime::CudaDriver::open();
   if (!variant || !kernel || !memory || !driver) return std::unexpected(!variant ? variant.error() : !kernel ? kernel.error() : !memory ? memory.error() : driver.error());
-  auto host = HostCall::make(*variant, bf16, bench.extents, kSeed);
+  auto host = HostCall::make(*variant, bf16, bench.extents, kSeed, kDrawn);
   if (!host) return std::unexpected(host.error());
 
   // Exact, for the number of kept pairs; built once, as the peers' masks are.

@@ -37,8 +37,8 @@ def lines():
 
 def main():
     machine = {"gpu": "none: synthetic", "multiprocessors": 100, "clocks.max.sm": "1000", "date": "none", "command": "sample_timings.py"}
-    records = [{"step": "machine", "lines": [{"machine": machine, "synthetic": True}]}, {"step": "peers.machine", "lines": [{"torch": "none: synthetic", "bytes_a_second": 1e12, "synthetic": True}]}]
-    records += [{"step": step, "lines": [line]} for step, line in lines()]
+    records = [{"step": "machine", "lines": [{"machine": machine, "synthetic": True}, {"bounds": {"softcap_64": 0.2}}]}, {"step": "peers.machine", "lines": [{"torch": "none: synthetic", "bytes_a_second": 1e12, "synthetic": True}]}]
+    records += [{"step": step, "lines": [line], "sm_mhz": 900 + number % 3, "watts": 1} for number, (step, line) in enumerate(lines())]
     with open(sys.argv[1], "w") as file:
         for record in records:
             file.write(json.dumps({**record, "status": 0, "rehearsal": True}) + "\n")

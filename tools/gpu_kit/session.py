@@ -8,6 +8,7 @@ goes on with the step that was cut off. $FLEXC_KIT_REHEARSAL names a file of siz
 Exit status: 0 all done and as expected, 1 something differs, 2 usage or a damaged kit, 3 no GPU or no driver, 4 the time is up and steps are left.
 """
 import argparse
+import contextlib
 import ctypes
 import json
 import os
@@ -15,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from pathlib import Path
 
@@ -25,12 +27,20 @@ from state import Busy, State  # noqa: E402
 LIMIT = 480  # seconds a step
 AS_EXPECTED, DIFFERS, USAGE, NO_GPU, TIME_IS_UP = 0, 1, 2, 3, 4
 TIMED_OUT = 124
+SAME = ("kit", "gpu", "driver", "multiprocessors", "power.limit")  # of all calls whose results share a state
+TIMED = {"bench", "decode", "peers", "sweep"}  # stages whose steps have their clocks recorded
 PR_SET_PDEATHSIG = 1
 
 
+SESSION = os.getpid()
+LIBC = ctypes.CDLL(None)
+
+
 def die_with_parent():
-    """In the child: a step does not outlive its session."""
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    """In the child: a step does not outlive its session, nor one that ended before this was said."""
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != SESSION:
+        os._exit(1)
 
 
 def json_lines(text):
@@ -72,6 +82,33 @@ def asked_of_machine(runner):
     return facts
 
 
+class Clocks:
+    """The SM's clock and the power while a step runs, where nvidia-smi is; `facts` once it ended."""
+
+    FIELDS = "clocks.sm,power.draw"
+
+    def __init__(self, wanted):
+        self.facts, self.child = {}, None
+        if wanted and shutil.which("nvidia-smi"):
+            command = ["nvidia-smi", f"--query-gpu={self.FIELDS}", "--format=csv,noheader,nounits", "-lms", "100"]
+            self.child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=die_with_parent)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.child is None:
+            return
+        self.child.terminate()
+        rows = [pair for line in self.child.communicate()[0].splitlines() if len(pair := line.split(",")) == 2]
+        with contextlib.suppress(ValueError):  # "[N/A]" of a GPU that does not tell
+            samples = sorted((float(watts), float(clock)) for clock, watts in rows)
+            # The half with the most power: the others saw the host at work.
+            busy = [clock for _, clock in samples[len(samples) // 2 :]]
+            if busy:
+                self.facts = {"sm_mhz": sorted(busy)[len(busy) // 2], "watts": samples[-1][0]}
+
+
 def fail(message, status):
     print(f"gpu_session: {message}", file=sys.stderr)
     return status
@@ -100,11 +137,12 @@ def work(kit, state, plan, stages, deadline, rehearsal):
                 state.add({"step": name, "status": 0, "seconds": 0, "lines": [{"what": name, "not_measured": f"{command[0]} is not installed"}], "said": ""})
                 continue
             begun = time.monotonic()
-            done = run(command, min(LIMIT, left))
+            with Clocks(stage in TIMED) as clocks:
+                done = run(command, min(LIMIT, left))
             if done is None and left < LIMIT:
                 return True  # cut off by the budget: the next call runs it
             status, lines, said = done if done else (TIMED_OUT, [], f"longer than {LIMIT} s")
-            state.add({"step": name, "status": status, "seconds": round(time.monotonic() - begun, 3), "lines": lines, "said": said if status else "", "rehearsal": rehearsal})
+            state.add({"step": name, "status": status, "seconds": round(time.monotonic() - begun, 3), "lines": lines, "said": said if status else "", "rehearsal": rehearsal, **clocks.facts})
             print(f"{'as expected' if status == 0 else f'status {status}: {said}'}: {name}", flush=True)
     return False
 
@@ -113,11 +151,15 @@ def report(kit):
     """Written elsewhere and moved, so that a report is whole or the one before."""
     results = kit / "results"
     print("begin report", flush=True)
-    made = subprocess.run([sys.executable, str(kit / "report.py"), str(results / "state.jsonl"), str(results / "report.new")], preexec_fn=die_with_parent)
+    made = subprocess.run([sys.executable, "-B", str(kit / "report.py"), str(results / "state.jsonl"), str(results / "report.new")], preexec_fn=die_with_parent)
     if made.returncode != 0:
         return fail("the report could not be made", DIFFERS)
     shutil.rmtree(results / "report", ignore_errors=True)
     os.rename(results / "report.new", results / "report")
+    with tarfile.open(results / "session.new", "w:gz") as tar:
+        for name in ("state.jsonl", "report"):
+            tar.add(results / name, arcname=name)
+    os.replace(results / "session.new", results / "session.tar.gz")
     print(f"report: {results / 'report/report.md'}", flush=True)
     return AS_EXPECTED
 
@@ -141,9 +183,13 @@ def main():
         return fail(str(problem), USAGE)
     left = False
     if options.only != "report":
-        facts = asked_of_machine(plan.runner)
+        made = json.loads((kit / "kit.json").read_text())
+        facts = dict(asked_of_machine(plan.runner), kit=made["digest"])
         if "machine" not in state.steps:
-            state.add({"step": "machine", "status": 0, "lines": [{"machine": facts}], "rehearsal": bool(rehearsal)})
+            state.add({"step": "machine", "status": 0, "lines": [{"machine": facts}, {"bounds": made["bounds"]}], "rehearsal": bool(rehearsal)})
+        before = state.steps["machine"]["lines"][0]["machine"]
+        if other := [name for name in SAME if before.get(name) != facts.get(name)]:
+            return fail(f"the state is of another {other[0]} ({before.get(other[0])}, now {facts.get(other[0])}); figures of both would not be comparable", USAGE)
         left = work(kit, state, plan, stages, deadline, bool(rehearsal))
     made = report(kit)
     if left:
