@@ -9,6 +9,7 @@ WHO is cuDNN (SDPA's back end), FlashAttention-3, FlexAttention (Triton with max
 Times are medians over samples of ten calls between two events, as flexc's are. FlashAttention-3 comes from a wheel in KIT/wheels (fa3-fwd).
 """
 import array
+import contextlib
 import json
 import subprocess
 import sys
@@ -106,13 +107,16 @@ def flex_attention(torch, q, k, v, score_mod, mask_mod, options):
 def cudnn(torch, q, k, v, variant):
     if variant not in ("noop", "causal"):
         raise NotImplementedError("SDPA has no form of it")
+    return lambda: torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=variant == "causal", enable_gqa=q.shape[1] != k.shape[1])
+
+
+def back_end_of(who):
+    """What holds while a peer is timed."""
+    if who != "cuDNN":
+        return contextlib.nullcontext()
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
-    def work():
-        with sdpa_kernel(SDPBackend.CUDNN_ATTENTION):
-            return torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=variant == "causal", enable_gqa=q.shape[1] != k.shape[1])
-
-    return work
+    return sdpa_kernel(SDPBackend.CUDNN_ATTENTION)
 
 
 def flash3(kit, q, k, v, variant):
@@ -137,7 +141,8 @@ def measure(torch, kit, variant, wanted, repeats, shape):
     }
     for who in wanted:
         try:
-            times = median_ms(torch, peers[who](), repeats)
+            with back_end_of(who):
+                times = median_ms(torch, peers[who](), repeats)
         except Exception as problem:  # a peer that fails is a finding, not an end
             say(what=variant, who=who, shape=shape, not_measured=reason(problem))
             continue

@@ -2,7 +2,8 @@
 import math
 from html import escape
 
-COLOURS = ["#0b5fa5", "#c8501e", "#3a7d34", "#7a4fa3", "#8c6d1f", "#555555"]
+COLOURS = ["#0b5fa5", "#c8501e", "#3a7d34", "#7a4fa3", "#b8860b", "#d6457f", "#1aa3a3", "#7a3b1e", "#111111", "#8a8a8a"]
+MOST_TICKS = 10
 WIDTH, HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 640, 400, 64, 170, 44, 48
 
 
@@ -21,7 +22,9 @@ class Scale:
 def ticks_of(values, logarithmic):
     low, high = min(values), max(values)
     if logarithmic:
-        return [2.0**power for power in range(math.floor(math.log2(low)), math.ceil(math.log2(high)) + 1)]
+        first, last = math.floor(math.log2(low)), math.ceil(math.log2(high))
+        step = 1 + (last - first) // MOST_TICKS
+        return [2.0**power for power in range(first, last + step, step)]
     step = 10 ** math.floor(math.log10(high or 1))
     step = next(step * factor for factor in (0.1, 0.2, 0.25, 0.5, 1, 2) if high / (step * factor) <= 8)
     return [step * i for i in range(math.ceil(high / step) + 1)]
