@@ -1,4 +1,4 @@
-"""The GPU kit's Python: state, session, figures, plots, size. test_gpu_session.py KIT_TOOLS (tools/gpu_kit).
+"""The GPU kit's Python: state, session, figures, plots, size, peers. test_gpu_session.py KIT_TOOLS (tools/gpu_kit) STAND_IN (of PyTorch).
 
 The session runs with a runner of a few lines in place of the real one; what needs kernels is in `gpu_session.sh --rehearse`.
 """
@@ -13,18 +13,20 @@ import unittest
 from pathlib import Path
 from xml.etree import ElementTree
 
-TOOLS = Path(sys.argv.pop(1)).resolve()
+TOOLS, STAND_IN = Path(sys.argv.pop(1)).resolve(), Path(sys.argv.pop(1)).resolve()
 sys.path.insert(0, str(TOOLS))
 import build_kit  # noqa: E402
 import figures  # noqa: E402
 import plan  # noqa: E402
 import plots  # noqa: E402
+import rehearse  # noqa: E402
 import state  # noqa: E402
 
 RUNNER = """#!/bin/sh
 case $1 in
   probe) echo '{"gpu":"none","driver":0,"multiprocessors":1,"l2_bytes":1}' ;;
   slow) exec sleep 60 ;;
+  capture) head -c 65536 /dev/zero >"$7" ;;
   *) echo "$1" >>"$2/ran"; echo 'words of a tool'; echo "{\\"$1\\":\\"x\\",\\"ok\\":true}"; test ! -e "$2/fails_$1" ;;
 esac
 """
@@ -135,6 +137,42 @@ class Session(Folder):
     def test_no_kit(self):
         (self.folder / "bin/runner").unlink()
         self.assertEqual(self.run_session().returncode, 2)
+
+
+class Peers(Folder):
+    """On a stand-in for PyTorch, which computes nothing: every variant and peer is gone through."""
+
+    def setUp(self):
+        super().setUp()
+        for name in ("bin", "wheels", "results"):
+            (self.folder / name).mkdir()
+        (self.folder / "bin/runner").write_text(RUNNER)
+        (self.folder / "bin/runner").chmod(0o755)
+        rehearse.stand_in_wheel(self.folder / "wheels")
+
+    def run_peers(self, *words):
+        command = [sys.executable, "-B", str(TOOLS / "peers.py"), str(self.folder), *words]
+        done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(STAND_IN)})
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def test_every_variant(self):
+        forms = {"cuDNN": {"noop", "causal"}, "FlashAttention-3": {"noop", "causal", "sliding_window", "softcap"}, "FlexAttention": set(plan.PAPER), "FlexAttention FLASH": set()}
+        for variant in plan.PAPER:
+            lines = self.run_peers(variant, ",".join(forms), "1", "1,4,2,512,512,64", "1,4,2,1024,1024,64")
+            self.assertEqual(len(lines), 2 * len(forms))
+            measured = {line["who"] for line in lines if "median_ms" in line}
+            self.assertEqual(measured, {who for who, variants in forms.items() if variant in variants}, lines)
+
+    def test_a_peer_that_is_missing_is_listed(self):
+        for wheel in (self.folder / "wheels").iterdir():
+            wheel.unlink()
+        (line,) = self.run_peers("noop", "FlashAttention-3", "1", "1,4,2,512,512,64")
+        self.assertIn("no wheel", line["not_measured"])
+
+    def test_the_machine(self):
+        (line,) = self.run_peers("machine")
+        self.assertEqual((line["torch"], "bytes_a_second" in line), ("stand-in", False))
 
 
 class Figures(unittest.TestCase):

@@ -141,8 +141,7 @@ def build(options, rest):
     run(writer, str(kit), str(HERE / "micro.cu"), *chosen, *rest)
     entries = {path.stem for path in (kit / "bundles").glob("*.flexb")}
     write_forms(writer, kit, forms, entries, rest)
-    from_environment = os.environ.get("FLEXC_KIT_WHEEL") if options.wheels_of_environment else None
-    for wheel in options.wheel + ([Path(from_environment)] if from_environment else []):
+    for wheel in options.wheel:
         (kit / "wheels").mkdir(exist_ok=True)
         shutil.copy(wheel, kit / "wheels")
     (kit / "kit.json").write_text(json.dumps({"made": time.strftime("%Y-%m-%d", time.gmtime()), "entries": sorted(entries), "forms": forms, "options": rest, "bounds": bounds_of(folder, kit), "digest": digest_of(kit)}) + "\n")
@@ -160,7 +159,6 @@ def main():
     parser.add_argument("--entries", help="gallery entries; all where left out")
     parser.add_argument("--forms", default="all")
     parser.add_argument("--wheel", action="append", default=[], type=Path)
-    parser.add_argument("--wheels-of-environment", action="store_true", help="the wheel that $FLEXC_KIT_WHEEL names, where it is set")
     options, rest = parser.parse_known_args()
     try:
         build(options, rest)

@@ -3,6 +3,7 @@
 
 CPU kernels run as they are; CUDA's run through the tests' stand-in driver on the host model; PyTorch is a stand-in that computes nothing; recorded times
 are made up and say so. The session is killed, cut off and resumed, and everything that judges is shown something wrong.
+--whole makes the kit that travels, of all entries, and runs what needs neither a GPU nor the host model: CPU kernels, and every CUDA text compiled again.
 Exit status: 0 all is as expected, 1 something is not, 3 nothing is built, or no NVRTC.
 """
 import ctypes
@@ -32,7 +33,7 @@ ENTRIES, HEAD_DIM, FORM = "causal,alibi", "64", "tile=128x128"
 SIZE = {"odd_shapes": "1x1,113x203", "runs": 3, "load_mib": 1, "repeats": 1, "lengths": [512], "shape": [1, 1, 1, 130, 130], "repeated": ["causal_64"], "decode": []}
 # Step and stage; the stages before it are run first. The stand-in's launches hang meanwhile, so that the kill comes in the middle.
 KILLED_IN = [("micro", "micro"), ("case.alibi_64", "cases"), ("bench.causal_64.512", "bench"), ("report", "report")]
-FA3 = "def flash_attn_func(q, k, v, causal=False, window_size=(-1, -1), softcap=0.0):\n    assert q.shape == k.shape\n    return q\n"
+FA3 = "def flash_attn_func(q, k, v, causal=False, window_size=(-1, -1), softcap=0.0):\n    assert q.shape[:2] == k.shape[:2] and k.shape == v.shape\n    return q\n"
 
 
 class Wrong(Exception):
@@ -58,9 +59,9 @@ class Rehearsal:
         self.build, self.folder, self.kit, self.model = build, folder, folder / "kit", folder / "model"
         self.facts = []
 
-    def make(self):
-        made, wheel = self.folder / "made", stand_in_wheel(self.folder)
-        words = [sys.executable, "-B", str(HERE / "build_kit.py"), str(made), "--entries", ENTRIES, "--head-dims", HEAD_DIM, "--replay", HEAD_DIM, "--forms", FORM, "--wheel", str(wheel), "--model", str(self.model)]
+    def make(self, *options):
+        made = self.folder / "made"
+        words = [sys.executable, "-B", str(HERE / "build_kit.py"), str(made), "--replay", HEAD_DIM, *options]
         done = subprocess.run(words, env={**os.environ, "FLEXC_BUILD": str(self.build)}, capture_output=True, text=True)
         if done.returncode == 3:
             print(f"skipped: {done.stderr.strip()}")
@@ -71,6 +72,7 @@ class Rehearsal:
             tar.extractall(self.kit)
         shutil.rmtree(made)  # what runs is what travelled
         self.facts.append(f"kit {archive.stat().st_size} bytes of {48 << 20}")
+        self.model.mkdir(exist_ok=True)
         (self.folder / "size.json").write_text(json.dumps(SIZE))
         self.sandbox = Sandbox(self.build)
         stand_in = ROOT / "tests/cuda/stand_in"
@@ -138,11 +140,13 @@ class Rehearsal:
         return names
 
     def resume(self):
-        planned, before = self.session("--list").stdout.split(), []
+        planned, before, begun = self.session("--list").stdout.split(), [], 0
         for number, (step, stage) in enumerate(KILLED_IN):
-            for earlier in STAGES[: STAGES.index(stage)] if stage in STAGES else STAGES:
+            end = STAGES.index(stage) if stage in STAGES else len(STAGES)
+            for earlier in STAGES[begun:end]:
                 done = self.session("--only", earlier)
                 check(done.returncode == 0, f"--only {earlier}: status {done.returncode}\n{done.stdout}{done.stderr}")
+            begun = end
             names = self.kill_in(step, stage)
             check(names[: len(before)] == before, f"steps were lost: {before} became {names}")
             before = names
@@ -167,7 +171,7 @@ class Rehearsal:
         bundles = sorted(path.name for path in (self.kit / "bundles").glob("*.flexb"))
         cpu = [line for line in lines if line.get("device") == "cpu" and line["ok"]]
         check(len(cpu) == len(bundles), f"CPU kernels of {len(cpu)} of {len(bundles)} bundles")
-        cuda = [line for line in lines if "case" in line and line.get("device") == "cuda"]
+        cuda = [line for record in self.records() if record["step"].startswith("case.") for line in record["lines"]]
         replayed = [line["words_unlike_host_model"] for line in cuda if "words_unlike_host_model" in line]
         check(replayed == [0] * len(bundles), f"the stand-in does not give the host model's bits: {cuda}")
         check(any(line["case"].endswith(f"@{FORM}") for line in cuda), f"no case of the form {FORM}")
@@ -246,23 +250,49 @@ class Rehearsal:
         self.facts.append(f"{noticed + 1} wrong things noticed")
 
     def run(self):
-        self.make()
+        self.make("--entries", ENTRIES, "--head-dims", HEAD_DIM, "--forms", FORM, "--wheel", str(stand_in_wheel(self.folder)), "--model", str(self.model))
         (self.folder / "none").mkdir()  # the stand-in's kernels but those that are left out
         for file in (*self.model.glob("flexc_tile_summaries.*"), *self.model.glob("flexc_tile_pairs.*")):
             shutil.copy(file, self.folder / "none")
         for part in (self.no_compiler, self.no_driver, self.resume, self.everything_ran, self.reports, self.wrong_things):
             part()
+        self.tell()
+
+    def run_whole(self):
+        """The kit that travels: what of it needs neither a GPU nor the host model."""
+        wheel = os.environ.get("FLEXC_KIT_WHEEL")
+        self.make(*(["--wheel", wheel] if wheel else []))
+        self.facts.append(f"with {Path(wheel).name}" if wheel else "without a wheel of FlashAttention-3 ($FLEXC_KIT_WHEEL names none)")
+        self.no_compiler()
+        for stage in ("cpu", "retile"):
+            done = self.session("--only", stage)
+            check(done.returncode == 0, f"--only {stage}: status {done.returncode}\n{done.stdout}{done.stderr}")
+        lines = [line for record in self.records() for line in record["lines"]]
+        bundles = list((self.kit / "bundles").rglob("*.flexb"))
+        cpu, texts = {line["case"] for line in lines if "case" in line}, [line for line in lines if "retile" in line]
+        entries = {json.loads((self.kit / f"cases/{name}.json").read_text())["variant"] for name in cpu}
+        check(entries == {path.stem for path in bundles} and {line["retile"] for line in texts} == entries, "a bundle was left out")
+        check(all(line.get("ok") for line in texts), f"not compared: {[line for line in texts if not line.get('ok')]}")
+        self.facts.append(f"{len(cpu)} calls of the CPU kernels of {len(entries)} variants, {len(texts)} texts of {len(bundles)} bundles to the same cubins")
+        self.tell()
+
+    def tell(self):
         print("rehearsal: " + "; ".join(self.facts) + "; no GPU was used")
 
 
 def main():
+    if sys.argv[1:] not in ([], ["--whole"]):
+        print("gpu_session.sh --rehearse [--whole]", file=sys.stderr)
+        return 2
+    whole = sys.argv[1:] == ["--whole"]
     build = Path(os.environ.get("FLEXC_BUILD", ROOT / "build")).resolve()
     if not (build / "fake_driver/libcuda.so.1").exists():
         print("gpu_session.sh: the stand-in driver is not built (it is one of the tests)", file=sys.stderr)
         return 3
     with tempfile.TemporaryDirectory() as folder:
+        rehearsal = Rehearsal(build, Path(folder).resolve())
         try:
-            Rehearsal(build, Path(folder).resolve()).run()
+            rehearsal.run_whole() if whole else rehearsal.run()
         except Wrong as problem:
             print(f"rehearsal: {problem}", file=sys.stderr)
             return 1
