@@ -204,6 +204,7 @@ class Rehearsal:
         check("REHEARSAL" in text and "SYNTHETIC" in text and text.count("NOT MEASURED") == 0, "recorded times are not marked as synthetic")
         for verdict in ("| reached |", "| not reached |", "| not measured |"):
             check(verdict in text, f"section 11 has no line with {verdict}")
+        check(text.count(" †") == 3, "a benchmark that the host held up is not marked")
         plots = sorted(out.glob("*.svg"))
         for plot in plots:
             root = ElementTree.parse(plot).getroot()

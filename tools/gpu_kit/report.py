@@ -13,6 +13,7 @@ from state import read  # noqa: E402
 
 # A Hopper SM's dense bf16 multiply-adds count twice.
 FLOPS_A_CLOCK = 4096
+HOST_BOUND = 0.9
 JUDGED = {"micro": "micro-tests", "case": "cases of the kit", "retile": "CUDA texts compiled again", "mask": "block masks of captures on the GPU", "shape": "odd shapes and special values", "repeat": "repeated under memory load"}
 PARTS = {"peers.": "peers", "sanitizer.": "compute-sanitizer", "sweep.": "sweeps"}
 
@@ -76,13 +77,18 @@ def judged(session):
     return text
 
 
+def held_up(bench):
+    """Whether the host took as long to put the launches on the stream as the GPU took for them."""
+    return " †" if bench.get("host_ms", 0) > HOST_BOUND * bench["median_ms"] else ""
+
+
 def length_table(session, variant, head_dim):
     lengths = [length for name, dim, length in session.table.shapes() if (name, dim) == (variant, head_dim)]
     if not lengths:
         return []
     text = [f"### {variant}, D {head_dim}: TFLOP/s over kept pairs (median ms)", ""] + header("who", *lengths)
     for who in session.table.peers():
-        cells = [f"{tflops(found):.1f} ({found['median_ms']:.4f})" if (found := session.table.get(variant, head_dim, length, who)) else "–" for length in lengths]
+        cells = [f"{tflops(found):.1f} ({found['median_ms']:.4f})" + held_up(found) if (found := session.table.get(variant, head_dim, length, who)) else "–" for length in lengths]
         if any(cell != "–" for cell in cells):
             text.append(row(who, *cells))
     return text + [""]
@@ -96,6 +102,8 @@ def bench_tables(session):
     for variant in PAPER:
         for head_dim in sorted(HEAD_DIMS):
             text += length_table(session, variant, head_dim)
+    if any("†" in cell for cell in text):
+        text += ["† The host took about as long to launch it as the GPU took to run it: no figure of the kernel alone.", ""]
     return text
 
 
