@@ -47,13 +47,13 @@ class Table:
         return sorted({who for *_, who in self.rows})
 
 
-def ratios(table, peers, variants, best):
-    """flexc's speed over the peer's, a shape each: over the best of `peers`, which must be one of those that were measured."""
+def ratios(table, peers, variants):
+    """flexc's speed over that of the best of `peers`, for each shape where all of them were measured."""
     found = {}
     for variant, head_dim, length in table.shapes():
         own = table.get(variant, head_dim, length, "flexc")
         theirs = [row["median_ms"] for who in peers if (row := table.get(variant, head_dim, length, who))]
-        if variant in variants and own and theirs and (len(theirs) == len(peers) or not best):
+        if variant in variants and own and len(theirs) == len(peers):
             found[variant, head_dim, length] = min(theirs) / own["median_ms"]
     return found
 
@@ -94,14 +94,14 @@ def decode_line(decodes, bandwidth):
 
 def section_11(table, decodes, bandwidth, bounds=None, peak=None):
     """One dict a line: what, limit, verdict, figure."""
-    best = ratios(table, ["FlashAttention-3", "cuDNN"], ("noop", "causal"), best=True)
+    best = ratios(table, ["FlashAttention-3", "cuDNN"], ("noop", "causal"))
     lines = [
         line("forward, noop and causal, against the better of FlashAttention-3 and cuDNN", FORWARD_RATIO, best, "needs both peers for a shape"),
         line("the same, the second step", FORWARD_THEN, best, "needs both peers for a shape"),
         line("each variant, against the lower of own noop or causal at equal kept area and " + ("the bound of its own SASS" if bounds and peak else "(not known here) the bound of its SASS"), OWN_RATIO,
              own_ratios(table, bounds or {}, peak), "needs the variant and noop or causal of a shape"),
-        line("each variant, against PyTorch FlexAttention (Triton, max-autotune)", FLEX_RATIO, ratios(table, ["FlexAttention"], PAPER, best=True), "no FlexAttention"),
-        line("each variant, against PyTorch FlexAttention (FLASH)", FLASH_RATIO, ratios(table, ["FlexAttention FLASH"], PAPER, best=True), "no FLASH back end"),
+        line("each variant, against PyTorch FlexAttention (Triton, max-autotune)", FLEX_RATIO, ratios(table, ["FlexAttention"], PAPER), "no FlexAttention"),
+        line("each variant, against PyTorch FlexAttention (FLASH)", FLASH_RATIO, ratios(table, ["FlexAttention FLASH"], PAPER), "no FLASH back end"),
         decode_line(decodes, bandwidth),
     ]
     elsewhere = {"limit": "", "verdict": "not measured", "figure": "needs no GPU: `tools/show.sh cpu`, `masks`, `cache`, `speed`, `hopper`"}

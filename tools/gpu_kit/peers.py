@@ -20,6 +20,8 @@ from pathlib import Path
 WARM_UPS, INNER = 3, 10
 COPY_BYTES = 1 << 31
 WINDOW, PREFIX, CAP = 1024, 256, 30.0  # the gallery's defaults
+# Variants that a peer can compute at all; FlexAttention, all of them.
+FORMS = {"cuDNN": ("noop", "causal"), "FlashAttention-3": ("noop", "causal", "sliding_window", "softcap")}
 
 
 def say(**line):
@@ -105,8 +107,6 @@ def flex_attention(torch, q, k, v, score_mod, mask_mod, options):
 
 
 def cudnn(torch, q, k, v, variant):
-    if variant not in ("noop", "causal"):
-        raise NotImplementedError("SDPA has no form of it")
     return lambda: torch.nn.functional.scaled_dot_product_attention(q, k, v, is_causal=variant == "causal", enable_gqa=q.shape[1] != k.shape[1])
 
 
@@ -121,8 +121,6 @@ def back_end_of(who):
 
 def flash3(kit, q, k, v, variant):
     options = {"noop": {}, "causal": {"causal": True}, "sliding_window": {"causal": True, "window_size": (WINDOW, 0)}, "softcap": {"softcap": CAP}}
-    if variant not in options:
-        raise NotImplementedError("FlashAttention-3 has no form of it")
     attend = flash_attention_3(kit)
     rows = [tensor.transpose(1, 2).contiguous() for tensor in (q, k, v)]
     return lambda: attend(*rows, **options[variant])
@@ -170,6 +168,14 @@ def main():
     if len(words) < 5 and words[1:] != ["machine"]:
         print(__doc__, file=sys.stderr)
         return 2
+    wanted = []
+    for who in words[2].split(",") if len(words) > 2 else []:
+        if words[1] in FORMS.get(who, (words[1],)):
+            wanted.append(who)
+        else:
+            say(what=words[1], who=who, not_measured=f"it has no form of {words[1]}")
+    if not wanted and words[1:] != ["machine"]:
+        return 0
     try:
         import torch
     except ImportError as problem:
@@ -183,7 +189,7 @@ def main():
             machine(torch)
         else:
             for shape in words[4:]:
-                measure(torch, Path(words[0]), words[1], words[2].split(","), int(words[3]), [int(x) for x in shape.split(",")])
+                measure(torch, Path(words[0]), words[1], wanted, int(words[3]), [int(x) for x in shape.split(",")])
     return 0
 
 
