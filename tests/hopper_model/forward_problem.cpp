@@ -90,7 +90,7 @@ void ForwardProblem::set_mask(const flexc::BlockMask* mask, uint32_t group_heads
   if (mask != nullptr) metadata_ = flexc::runtime::mask_metadata(*mask, plan().arguments, kernel_.m, kernel_.n).value();
 }
 
-model::LaunchResult ForwardProblem::run(model::LaunchOptions options) {
+model::LaunchResult ForwardProblem::launch(model::LaunchOptions options, const std::vector<unsigned>* marked) {
   std::fill(out_.begin(), out_.end(), kUntouched);
   std::fill(lse_.begin(), lse_.end(), std::nanf(""));
   KernelArguments arguments = plan();
@@ -102,6 +102,10 @@ model::LaunchResult ForwardProblem::run(model::LaunchOptions options) {
   a.sink = sink_.empty() ? nullptr : sink_.data();
   workspace_.assign(kFlexcWorkspaceHeader + a.items, 0);
   a.workspace = workspace_.data();
+  if (marked != nullptr) {
+    a.only_marked = 1;
+    for (const unsigned item : *marked) ++workspace_[kFlexcWorkspaceHeader + item], ++workspace_[kFlexcWorkNonFinite];
+  }
   if (metadata_) metadata_->point(a, reinterpret_cast<uintptr_t>(metadata_->words.data()));
   options.threads = kernel_.threads;
   options.shared_bytes = kernel_.shared_bytes;

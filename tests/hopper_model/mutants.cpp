@@ -20,7 +20,7 @@ struct Subject {
 };
 constexpr Subject kSubjects[] = {
     {"causal D128", 300, 400, false}, {"block mask D64", 300, 340, true}, {"alibi D64", 400, 300, false},
-    {"causal D256", 300, 190, false}, {"lazy D128", 300, 400, false},
+    {"causal D256", 300, 190, false}, {"lazy D128", 300, 400, false}, {"plain D64", 100, 150, false},
 };
 
 struct Explanation {
