@@ -159,14 +159,25 @@ class BundleCompiler {
     return {};
   }
 
-  /// Both members, or the narrow one where it assumes nothing.
+  /// The Hopper kernel, where it takes dtype and head dim, and the plain one, which is its careful path.
   Result<void> add_cuda(const BundleInput& input, const dsl::NormalForm& form, DType dtype, std::int64_t head_dim, BundledKernels& variant) {
     CudaKernelRequest request;
     request.dtype = dtype, request.head_dim = head_dim, request.in_child = true, request.gallery_name = input.gallery_name;
-    if (const auto status = check_cuda_template(request); !status) return leave_out(fmt::format("left out: {}", status.error().message));
+    CudaKernelRequest simt = request;
+    simt.kernel = runtime::KernelKind::Simt, simt.architecture = runtime::kSimtMachine;
+    if (const auto status = check_cuda_template(simt); !status) return leave_out(fmt::format("left out: {}", status.error().message));
     const auto forms = hopper_forms_from_environment(dtype);
     if (!forms) return std::unexpected(forms.error());
     request.forms = *forms;
+    if (check_cuda_template(request)) {
+      const std::size_t before = variant.cuda.size();
+      if (auto status = add_members(request, form, variant); !status || variant.cuda.size() == before) return status;
+    }
+    return add_members(simt, form, variant);
+  }
+
+  /// Both members, or the narrow one where it assumes nothing.
+  Result<void> add_members(CudaKernelRequest request, const dsl::NormalForm& form, BundledKernels& variant) {
     std::vector<runtime::BundledCudaMember> members;  // both or none: a narrow one alone does not serve every call
     for (const Member member : {Member::Narrow, Member::Wide}) {
       request.member = member;
@@ -181,8 +192,8 @@ class BundleCompiler {
       if (code->member.lazy_maximum && std::ranges::find(contents_.features, "max_scores") != contents_.features.end())
         return leave_out("no CUDA kernels: those with the lazy maximum (FLEXC_HOPPER_FORMS) do not have the feature max_scores");
       runtime::BundledCudaMember& bundled = members.emplace_back();
-      bundled.machine = runtime::kCubinMachine;
-      bundled.dtype = dtype, bundled.head_dim = head_dim, bundled.member = member;
+      bundled.machine = request.kernel == runtime::KernelKind::Simt ? runtime::kSimtMachine : runtime::kCubinMachine;
+      bundled.dtype = request.dtype, bundled.head_dim = request.head_dim, bundled.member = member;
       bundled.launch = blobs_.add(runtime::serialize(*code));
       bundled.source = blobs_.add(code->text);
       if (has_cubin) bundled.cubin = blobs_.add(code->cubin);

@@ -13,8 +13,10 @@
 namespace flexc {
 namespace {
 
-EmittedKernel figures_of(const CudaKernelCode& code) {
+EmittedKernel figures_of(const CudaKernelRequest& request, const CudaKernelCode& code) {
   EmittedKernel kernel;
+  kernel.kernel = request.kernel == runtime::KernelKind::Simt ? CudaKernelChoice::Simt : CudaKernelChoice::Hopper;
+  kernel.architecture = architecture_of(request);
   kernel.registers = code.report.registers;
   kernel.spill_bytes = code.spill_bytes;
   kernel.smem_bytes = code.report.static_smem_bytes + code.member.dynamic_smem_bytes;
@@ -41,7 +43,7 @@ Result<EmittedKernel> emit_cuda_stage(const dsl::NormalForm& form, std::string_v
   if (stage == "cuda" || stage == "ptx") {
     auto code = stage == "cuda" ? emit_cuda_kernel(form, request) : compile_cuda_kernel(form, request);
     if (!code) return std::unexpected(code.error());
-    EmittedKernel kernel = figures_of(*code);
+    EmittedKernel kernel = figures_of(request, *code);
     kernel.bytes = std::move(stage == "cuda" ? code->text : code->ptx);
     return kernel;
   }
@@ -50,7 +52,7 @@ Result<EmittedKernel> emit_cuda_stage(const dsl::NormalForm& form, std::string_v
   const auto made = compiler.kernel(form, request);
   if (!made) return std::unexpected(made.error());
   const CudaKernelCode& code = *made->code;
-  EmittedKernel kernel = figures_of(code);
+  EmittedKernel kernel = figures_of(request, code);
   kernel.origin = made->origin;
   if (stage == "cubin") {
     kernel.bytes.assign(reinterpret_cast<const char*>(code.cubin.data()), code.cubin.size());

@@ -34,7 +34,7 @@ struct BundledCpuMember {
 
 /// One member of a CUDA kernel, for one dtype and one head dim: the unit's text, hooks and all, and the cubin where NVRTC was there.
 struct BundledCudaMember {
-  std::string machine;  ///< "sm_90a"
+  std::string machine;  ///< kCubinMachine for the Hopper kernel, kSimtMachine for the plain one
   DType dtype = DType::BF16;
   std::int64_t head_dim = 0;
   Member member = Member::Narrow;
@@ -42,8 +42,8 @@ struct BundledCudaMember {
   BlobIndex source = 0;
   std::optional<BlobIndex> cubin = {};
 };
-/// The machine whose cubins flexc makes and launches.
-inline constexpr std::string_view kCubinMachine = "sm_90a";
+/// The machine whose cubins bundles have: one GPU by two names, for the Hopper kernel and for the plain one (templates/simt), which is its careful path, too.
+inline constexpr std::string_view kCubinMachine = "sm_90a", kSimtMachine = "sm_90";
 
 struct BundledKernels {
   std::string name;

@@ -38,7 +38,6 @@ class HopperLaunch {
   /// Before the kernel: inputs that TMA cannot describe go into the workspace. Behind it: the output comes from there.
   std::vector<flexc_copy_arguments> copies_in;
   std::optional<flexc_copy_arguments> copy_out;
-  /// Instead of that copy, where keys are in parts. After the last change of plan.arguments.
   /// The same call for the plain kernel, which computes again what was marked: it takes whole rows, from the caller's own tensors.
   flexc_hopper_arguments careful() const {
     flexc_hopper_arguments arguments = plan.arguments;
@@ -48,6 +47,7 @@ class HopperLaunch {
     arguments.only_marked = 1;
     return arguments;
   }
+  /// Instead of that copy, where keys are in parts. After the last change of plan.arguments.
   flexc_combine_arguments combine() const { return runtime::combine_arguments(plan.arguments, tile_, value_dim_); }
 
  private:

@@ -4,6 +4,7 @@
 // turned into weights there, and the weights times V added to an output in registers. All arithmetic is f32. What a mask removes takes part in
 // nothing, whatever its key, value or score holds: such a weight is marked, and the product leaves it out. README.md says for what this serves.
 #pragma once
+#include "templates/hooks.cuh"
 #include "templates/hopper/schedule.cuh"
 #include "templates/simt/tile.h"
 

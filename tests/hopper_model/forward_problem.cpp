@@ -91,7 +91,7 @@ void ForwardProblem::set_mask(const flexc::BlockMask* mask, uint32_t group_heads
   if (mask != nullptr) metadata_ = flexc::runtime::mask_metadata(*mask, plan().arguments, kernel_.m, kernel_.n).value();
 }
 
-model::LaunchResult ForwardProblem::run(model::LaunchOptions options) {
+model::LaunchResult ForwardProblem::launch(model::LaunchOptions options, const std::vector<unsigned>* marked) {
   std::fill(out_.begin(), out_.end(), kUntouched);
   std::fill(lse_.begin(), lse_.end(), std::nanf(""));
   KernelArguments arguments = plan();
@@ -114,6 +114,10 @@ model::LaunchResult ForwardProblem::run(model::LaunchOptions options) {
     partial_rows_.assign(rows, {nan, nan});
     partial_outputs_.assign(rows * kernel_.dv / 4, {{nan, nan, nan, nan}});
     a.partial_rows = partial_rows_.data(), a.partial_outputs = partial_outputs_.data();
+  }
+  if (marked != nullptr) {
+    a.only_marked = 1;
+    for (const unsigned item : *marked) ++workspace_[kFlexcWorkspaceHeader + item], ++workspace_[kFlexcWorkNonFinite];
   }
   if (metadata_) metadata_->point(a, reinterpret_cast<uintptr_t>(metadata_->words.data()));
   options.threads = kernel_.threads;

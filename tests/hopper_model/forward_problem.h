@@ -68,7 +68,9 @@ class ForwardProblem {
   flexc::BlockMask exact_mask(int32_t block_q, int32_t block_kv) const;
 
   // Runs the kernel; the output, and lse, are in out() and lse().
-  model::LaunchResult run(model::LaunchOptions options);
+  model::LaunchResult run(model::LaunchOptions options) { return launch(options, nullptr); }
+  // A launch of the plain kernel for the items alone that are marked.
+  model::LaunchResult run_marked(model::LaunchOptions options, const std::vector<unsigned>& marked) { return launch(options, &marked); }
   const std::vector<uint16_t>& out() const { return out_; }
   const std::vector<float>& lse() const { return lse_; }
   const std::vector<float>& max_scores() const { return max_scores_; }
@@ -84,6 +86,7 @@ class ForwardProblem {
   };
   const Reference& reference();
   KernelArguments plan();
+  model::LaunchResult launch(model::LaunchOptions options, const std::vector<unsigned>* marked);
   float widen(uint16_t bits) const;
   uint16_t narrow(double value) const;
 

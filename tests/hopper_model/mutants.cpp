@@ -29,6 +29,7 @@ constexpr Subject kSubjects[] = {
     // Parts of the keys: with a block mask, and where Q is let go of by one thread a warpgroup.
     {"split D64", "block mask D64", 300, 800, true, 2},
     {"split D256", "causal D256", 200, 400, false, 2},
+    {"plain D64", "plain D64", 100, 150, false},
 };
 
 struct Explanation {

@@ -80,6 +80,8 @@ struct VariantFacts {
 /// A kernel at one stage. The numbers are 0 for stage "cuda", which compiles nothing.
 struct EmittedKernel {
   std::string bytes;  ///< text, or the cubin
+  CudaKernelChoice kernel = CudaKernelChoice::Hopper;  ///< which template it was made of
+  std::string architecture;                            ///< what it was compiled for: "sm_90a"
   unsigned registers = 0, spill_bytes = 0;
   unsigned smem_bytes = 0;  ///< of a launch, dynamic shared memory included
   KernelOrigin origin = KernelOrigin::Compiled;
