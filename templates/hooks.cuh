@@ -162,12 +162,14 @@ struct RelativeWords<Hooks, decltype(void(Hooks::kRelativeWords))> {
 template <class Hooks>
 constexpr int kRelativeWords = RelativeWords<Hooks>::kCount;
 
+template <class T>
+const T& any_value();  // for unevaluated operands
 template <class Table, class = void>
 struct HasDifferences {
   static constexpr bool kValue = false;
 };
 template <class Table>
-struct HasDifferences<Table, decltype(void(static_cast<const Table*>(nullptr)->relative(0, 0)))> {
+struct HasDifferences<Table, decltype(void(any_value<Table>().relative(0, 0)))> {
   static constexpr bool kValue = true;
 };
 

@@ -9,6 +9,7 @@
 
 #include "compiler/bundle/bundle_header.h"
 #include "compiler/host/cuda_compile.h"
+#include "compiler/host/hopper_forms.h"
 #include "compiler/host/ir_library.h"
 #include "compiler/host/tile_programs.h"
 #include "compiler/host/variant_impl.h"
@@ -163,6 +164,9 @@ class BundleCompiler {
     CudaKernelRequest request;
     request.dtype = dtype, request.head_dim = head_dim, request.in_child = true, request.gallery_name = input.gallery_name;
     if (const auto status = check_cuda_template(request); !status) return leave_out(fmt::format("left out: {}", status.error().message));
+    const auto forms = hopper_forms_from_environment(dtype);
+    if (!forms) return std::unexpected(forms.error());
+    request.forms = *forms;
     std::vector<runtime::BundledCudaMember> members;  // both or none: a narrow one alone does not serve every call
     for (const Member member : {Member::Narrow, Member::Wide}) {
       request.member = member;

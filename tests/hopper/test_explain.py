@@ -15,7 +15,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 import sass_gates  # noqa: E402
 
 SKIPPED = 77
-FEW = [("causal", "bf16", 128), ("alibi", "bf16", 64), ("document", "f16", 256), ("mla_rope", "bf16", 64), ("softcap", "bf16", 128)]
+FEW = [("causal", "bf16", 128), ("alibi", "bf16", 64), ("document", "f16", 256), ("mla_rope", "bf16", 64), ("softcap", "bf16", 128), ("t5_bias", "bf16", 64)]
 ALL = [(path.stem, "bf16", dim) for path in sorted((ROOT / "dsl" / "gallery").glob("*.flex")) for dim in (64, 128, 256)]
 
 

@@ -31,6 +31,7 @@ RUNS = [
     ("prefix_lm", "1,1,1,130,130,256,256", "bf16", 7, "random"),
     ("causal", "1,6,2,140,70,17,121", "bf16", 8, "latest"),  # padded head dims, DV wider than D, groups of three heads
     ("alibi", "1,2,1,130,200,192,80", "f16", 9, "random"),
+    ("t5_bias", "2,2,1,200,330,64,64", "bf16", 10, "latest"),  # a table of differences
 ]
 # The same with FLEXC_HOPPER_FORMS: other rungs of the ladder, the lazy maximum.
 FORMS = [

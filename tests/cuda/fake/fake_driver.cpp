@@ -1,6 +1,7 @@
 #include "tests/cuda/fake/fake_driver.h"
 
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -99,7 +100,8 @@ int enter(const char* function, bool needs_context = true) {
   const std::lock_guard lock(driver().mutex);                 \
   if (const int status = enter(name __VA_OPT__(, ) __VA_ARGS__)) return status
 
-bool known_stream(void* stream) { return stream == nullptr || stream == &driver().stream; }
+/// The default stream, a default stream for each thread (the driver's handle 2), and the one that tests make.
+bool known_stream(void* stream) { return stream == nullptr || reinterpret_cast<std::uintptr_t>(stream) == 2 || stream == &driver().stream; }
 
 int refuse(const std::string& what, int status = kInvalidValue) {
   driver().violate(what);
@@ -120,6 +122,19 @@ void* kernels_of(const std::vector<std::byte>& image) {
     return dlopen(object.replace_extension(".so").c_str(), RTLD_NOW | RTLD_LOCAL);
   }
   return nullptr;
+}
+
+/// $FLEXC_FAKE_CUDA_HANG: no launch returns, for checks of what is killed in the middle.
+void hang_if_asked() {
+  if (std::getenv("FLEXC_FAKE_CUDA_HANG") == nullptr) return;
+  for (;;) pause();
+}
+
+/// $FLEXC_FAKE_CUDA_SPOIL=N: the N-th copy to the host is off by a bit, for checks of what compares runs.
+bool spoils_this_copy() {
+  static int copies = 0;
+  const char* const wanted = std::getenv("FLEXC_FAKE_CUDA_SPOIL");
+  return wanted != nullptr && ++copies == std::atoi(wanted);
 }
 
 /// The bytes that a map may reach, from its address on.
@@ -381,6 +396,7 @@ int cuMemcpyDtoH_v2(void* to, std::uint64_t from, std::size_t bytes) {
   FLEXC_ENTER("cuMemcpyDtoH_v2");
   if (!driver().holds(from, bytes)) return refuse("cuMemcpyDtoH: not the GPU's memory");
   std::memcpy(to, reinterpret_cast<const void*>(from), bytes);
+  if (spoils_this_copy()) *static_cast<unsigned char*>(to) ^= 1;
   driver().copied_out.emplace_back(from, from + bytes);
   return 0;
 }
@@ -440,6 +456,7 @@ int cuTensorMapEncodeTiled(void* map, int element, std::uint32_t rank, void* add
 }
 int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y, unsigned block_z, unsigned smem, void* stream, void** arguments, void** extra) {
   FLEXC_ENTER("cuLaunchKernel");
+  hang_if_asked();
   const auto* launched = static_cast<const Function*>(function);
   if (!known_stream(stream) || extra != nullptr) return refuse("cuLaunchKernel: stream");
   if (grid_y != 1 || grid_z != 1 || block_y != 1 || block_z != 1 || block_x % 128 != 0 || block_x > kMostThreads) return refuse("cuLaunchKernel: grid or block");

@@ -15,6 +15,7 @@ struct Hooks {
   static constexpr bool kHasMask = false, kHasBand = false, kHasGradient = false;
   static constexpr int kBandIntervals = 1;
   static constexpr bool kScoreReadsColumns = false, kMaskReadsColumns = false;
+  static constexpr int kRelativeWords = 1;
   static constexpr int kColumnWords = 0;
   using Position = i64;
 
@@ -53,15 +54,20 @@ struct Hooks {
   }
 
   template <class Table>
-  FLEXC_HOOK static float logit2(const Params& params, const Row& row, Position kv, const Table&, int, float acc) {
-    const float v0 = mul_rn(acc, params.scale);
-    const i64 v1 = wrap_sub(kv, row.q);
-    const i64 v2 = max_i(v1, -64ll);
-    const i64 v3 = min_i(v2, 64ll);
-    const i64 v4 = wrap_add(v3, 64ll);
-    const float v5 = gather_f32(params.c0, row.head.h, v4);
-    const float v6 = v0 + v5;
-    return v6 * kLog2E;
+  FLEXC_HOOK static void relative(const Params& params, const Head& head, Position difference, Table& table, int entry) {
+    const i64 v0 = wrap_sub(0ll, difference);
+    const i64 v1 = max_i(v0, -64ll);
+    const i64 v2 = min_i(v1, 64ll);
+    const i64 v3 = wrap_add(v2, 64ll);
+    const float v4 = gather_f32(params.c0, head.h, v3);
+    const float v5 = v4 * kLog2E;
+    table.set(0, entry, bits_of(v5));
+  }
+
+  template <class Table>
+  FLEXC_HOOK static float logit2(const Params& params, const Row& row, Position kv, const Table& table, int column, float acc) {
+    const float v6 = float_of(relative_word<Hooks>(params, row, kv, table, 0, column));
+    return fma_rn(acc, params.scale_log2e, v6);
   }
 
   FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }

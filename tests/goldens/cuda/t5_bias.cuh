@@ -15,6 +15,7 @@ struct Hooks {
   static constexpr bool kHasMask = false, kHasBand = false, kHasGradient = false;
   static constexpr int kBandIntervals = 1;
   static constexpr bool kScoreReadsColumns = false, kMaskReadsColumns = false;
+  static constexpr int kRelativeWords = 1;
   static constexpr int kColumnWords = 0;
   using Position = i64;
 
@@ -53,60 +54,65 @@ struct Hooks {
   }
 
   template <class Table>
-  FLEXC_HOOK static float logit2(const Params& params, const Row& row, Position kv, const Table&, int, float acc) {
-    const float v0 = mul_rn(acc, params.scale);
-    const i64 v1 = wrap_sub(kv, row.q);
-    const bool v2 = v1 > 0ll;
-    const i64 v3 = v2 ? 16ll : 0ll;
-    const i64 v4 = wrap_abs(v1);
-    const bool v5 = v4 < 8ll;
-    const float v6 = int_to_float(v4);
-    const float v7 = div_rn(v6, 8.0f);
-    const bool v8 = 0.0f < v7;
-    const bool v9 = v7 < float_of(0x7f800000u);
-    const bool v10 = v8 & v9;
-    const bool v11 = v7 < 1.1754944e-38f;
-    const float v12 = mul_rn(v7, 8388608.0f);
-    const float v13 = v11 ? v12 : v7;
-    const i32 v14 = bits_from_float(v13);
-    const i32 v15 = wrap_sub(v14, 1060439283);
-    const i32 v16 = shift_right(v15, 23);
-    const i32 v17 = v11 ? -23 : 0;
-    const i32 v18 = wrap_add(v16, v17);
-    const float v19 = static_cast<float>(v18);
-    const i32 v20 = shift_left(v16, 23);
-    const i32 v21 = wrap_sub(v14, v20);
-    const float v22 = float_from_bits(v21);
-    const float v23 = sub_rn(v22, 1.0f);
-    const float v24 = mul_rn(v23, v23);
-    const float v25 = fma_rn(0.06948873f, v23, -0.11831359f);
-    const float v26 = fma_rn(v25, v23, 0.11876144f);
-    const float v27 = fma_rn(v26, v23, -0.123745516f);
-    const float v28 = fma_rn(v27, v23, 0.14216575f);
-    const float v29 = fma_rn(v28, v23, -0.16669904f);
-    const float v30 = fma_rn(v29, v23, 0.20002393f);
-    const float v31 = fma_rn(v30, v23, -0.24999976f);
-    const float v32 = fma_rn(v31, v23, 0.33333308f);
-    const float v33 = fma_rn(v32, v23, -0.5f);
-    const float v34 = mul_rn(v19, -1.9046542e-09f);
-    const float v35 = fma_rn(v24, v33, v34);
-    const float v36 = add_rn(v23, v35);
-    const float v37 = fma_rn(v19, 0.6931472f, v36);
-    const bool v38 = v7 == 0.0f;
-    const bool v39 = v7 == float_of(0x7f800000u);
-    const float v40 = v39 ? float_of(0x7f800000u) : float_of(0x7fc00000u);
-    const float v41 = v38 ? float_of(0xff800000u) : v40;
-    const float v42 = v10 ? v37 : v41;
-    const float v43 = div_rn(v42, 2.7725887f);
-    const float v44 = mul_rn(v43, 8.0f);
-    const i64 v45 = float_to_int(v44);
-    const i64 v46 = wrap_add(v45, 8ll);
-    const i64 v47 = min_i(v46, 15ll);
-    const i64 v48 = v5 ? v4 : v47;
-    const i64 v49 = wrap_add(v3, v48);
-    const float v50 = gather_f32(params.c0, v49, row.head.h);
-    const float v51 = v0 + v50;
-    return v51 * kLog2E;
+  FLEXC_HOOK static void relative(const Params& params, const Head& head, Position difference, Table& table, int entry) {
+    const i64 v0 = wrap_sub(0ll, difference);
+    const bool v1 = v0 > 0ll;
+    const i64 v2 = v1 ? 16ll : 0ll;
+    const i64 v3 = wrap_abs(v0);
+    const bool v4 = v3 < 8ll;
+    const float v5 = int_to_float(v3);
+    const float v6 = div_rn(v5, 8.0f);
+    const bool v7 = 0.0f < v6;
+    const bool v8 = v6 < float_of(0x7f800000u);
+    const bool v9 = v7 & v8;
+    const bool v10 = v6 < 1.1754944e-38f;
+    const float v11 = mul_rn(v6, 8388608.0f);
+    const float v12 = v10 ? v11 : v6;
+    const i32 v13 = bits_from_float(v12);
+    const i32 v14 = wrap_sub(v13, 1060439283);
+    const i32 v15 = shift_right(v14, 23);
+    const i32 v16 = v10 ? -23 : 0;
+    const i32 v17 = wrap_add(v15, v16);
+    const float v18 = static_cast<float>(v17);
+    const i32 v19 = shift_left(v15, 23);
+    const i32 v20 = wrap_sub(v13, v19);
+    const float v21 = float_from_bits(v20);
+    const float v22 = sub_rn(v21, 1.0f);
+    const float v23 = mul_rn(v22, v22);
+    const float v24 = fma_rn(0.06948873f, v22, -0.11831359f);
+    const float v25 = fma_rn(v24, v22, 0.11876144f);
+    const float v26 = fma_rn(v25, v22, -0.123745516f);
+    const float v27 = fma_rn(v26, v22, 0.14216575f);
+    const float v28 = fma_rn(v27, v22, -0.16669904f);
+    const float v29 = fma_rn(v28, v22, 0.20002393f);
+    const float v30 = fma_rn(v29, v22, -0.24999976f);
+    const float v31 = fma_rn(v30, v22, 0.33333308f);
+    const float v32 = fma_rn(v31, v22, -0.5f);
+    const float v33 = mul_rn(v18, -1.9046542e-09f);
+    const float v34 = fma_rn(v23, v32, v33);
+    const float v35 = add_rn(v22, v34);
+    const float v36 = fma_rn(v18, 0.6931472f, v35);
+    const bool v37 = v6 == 0.0f;
+    const bool v38 = v6 == float_of(0x7f800000u);
+    const float v39 = v38 ? float_of(0x7f800000u) : float_of(0x7fc00000u);
+    const float v40 = v37 ? float_of(0xff800000u) : v39;
+    const float v41 = v9 ? v36 : v40;
+    const float v42 = div_rn(v41, 2.7725887f);
+    const float v43 = mul_rn(v42, 8.0f);
+    const i64 v44 = float_to_int(v43);
+    const i64 v45 = wrap_add(v44, 8ll);
+    const i64 v46 = min_i(v45, 15ll);
+    const i64 v47 = v4 ? v3 : v46;
+    const i64 v48 = wrap_add(v2, v47);
+    const float v49 = gather_f32(params.c0, v48, head.h);
+    const float v50 = v49 * kLog2E;
+    table.set(0, entry, bits_of(v50));
+  }
+
+  template <class Table>
+  FLEXC_HOOK static float logit2(const Params& params, const Row& row, Position kv, const Table& table, int column, float acc) {
+    const float v51 = float_of(relative_word<Hooks>(params, row, kv, table, 0, column));
+    return fma_rn(acc, params.scale_log2e, v51);
   }
 
   FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }

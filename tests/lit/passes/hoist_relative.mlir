@@ -2,6 +2,7 @@
 // RUN: flexc-opt "%s" --flexc-hoist-coordinates | FileCheck "%s"
 
 // Positions enter by their difference: multiples of it, in 64 bits and in 32, and whatever is made of them with values of a head.
+// CHECK-LABEL: flex.variant
 flex.variant {
   flex.capture @c0 : f32[129, H]
   flex.score_mod(%s, %b, %h, %q, %k) {
