@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "flexc/repacking.h"
 #include "runtime/cuda/splits.h"
 #include "runtime/cuda/workspace.h"
 #include "templates/hopper/tile.h"
@@ -137,11 +138,11 @@ std::uint64_t most_hopper_workspace(const RunArguments& arguments) {
   return layout.bytes();
 }
 
-std::vector<std::string_view> copied_tensors(const RunArguments& arguments, bool has_parts) {
+std::vector<std::string_view> repacked_tensors(const RunArguments& arguments) {
   std::vector<std::string_view> names;
   const auto tensors = tensors_of(arguments);
   for (std::size_t i = 0; i < tensors.size(); ++i)
-    if (!is_for_tma(*tensors[i]) && !(i == 3 && has_parts)) names.push_back(kNames[i]);
+    if (tensors[i]->rank() == kNames.size() && !is_for_tma(*tensors[i])) names.push_back(kNames[i]);
   return names;
 }
 

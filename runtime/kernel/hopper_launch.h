@@ -5,7 +5,6 @@
 #include <array>
 #include <cstdint>
 #include <optional>
-#include <string_view>
 #include <vector>
 
 #include "runtime/cuda/forward_plan.h"
@@ -75,8 +74,5 @@ std::uint32_t copy_blocks(const flexc_copy_arguments& copy);
 
 /// At least what HopperLaunch needs for a call of these shapes, whatever the member's tile.
 std::uint64_t most_hopper_workspace(const RunArguments& arguments);
-
-/// Names of the tensors that a call copies because TMA cannot describe them, in the order q, k, v, out. With keys in parts `out` is written without TMA.
-std::vector<std::string_view> copied_tensors(const RunArguments& arguments, bool has_parts);
 
 }  // namespace flexc

@@ -38,6 +38,12 @@ Bound bound_of(const MainLoop& loop) {
 }
 double share_of_peak(const MainLoop& loop) { return static_cast<double>(loop.tensor_clocks) / bound_of(loop).clocks; }
 
+/// Rows of 2-byte elements, one behind the other, that TMA cannot step over.
+bool repacks_dense(const KernelCode& code) {
+  constexpr std::int64_t kRowElements = 8;
+  return code.head_dim % kRowElements != 0;
+}
+
 }  // namespace
 
 KernelCode look_at_code(const Variant& variant, DType dtype, std::int64_t head_dim) {
@@ -87,6 +93,8 @@ std::string code_text(const KernelCode& code) {
   const std::string name = fmt::format("{}{}, {}, head dim {}: ", code.is_simt ? "plain (simt), " : "", code.architecture, name_of(code.dtype), code.head_dim);
   if (!code.missing.empty()) return line("kernel", name + "not compiled: " + code.missing);
   std::string text = line("kernel", name + fmt::format("{} registers, {} bytes spilled, {} bytes of shared memory", code.registers, code.spill_bytes, code.smem_bytes));
+  if (repacks_dense(code))
+    text += line("repacked", fmt::format("dense q, k, v and out: their rows are {} bytes apart, and TMA asks for multiples of 16; each launch copies them into its workspace", 2 * code.head_dim));
   if (!code.loop) return text + line("slots", "not counted: " + code.loop_missing);
   const MainLoop& loop = *code.loop;
   text += line("slots", fmt::format("{:.2f} a score of a tile that needs no mask: {} issued for 64 rows by {} keys{}", loop.slots_per_element(), loop.slots, loop.keys,
@@ -113,7 +121,7 @@ nlohmann::ordered_json code_json(const KernelCode& code) {
     json["missing"] = code.missing;
     return json;
   }
-  json.update({{"registers", code.registers}, {"spill_bytes", code.spill_bytes}, {"smem_bytes", code.smem_bytes}, {"main_loop", nullptr}});
+  json.update({{"registers", code.registers}, {"spill_bytes", code.spill_bytes}, {"smem_bytes", code.smem_bytes}, {"repacks_dense", repacks_dense(code)}, {"main_loop", nullptr}});
   if (!code.loop) {
     json["missing"] = code.loop_missing;
     return json;

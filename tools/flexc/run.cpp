@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
 
+#include "flexc/repacking.h"
 #include "tools/flexc/call_options.h"
 #include "tools/flexc/device_call.h"
 #include "tools/flexc/failure.h"
@@ -156,7 +157,15 @@ class RunVerb final : public Verb {
     return cli::compile(variant.variant, options);
   }
 
-  void attend(const Kernel& kernel, const LoadedVariant& variant, const AttentionInputs& inputs, BoundCaptures& bound) const {
+  /// What the Hopper kernel copies first; other kernels read tensors of two bytes an element, and of any, where they are.
+  static std::vector<std::string_view> repacked_by(const Kernel& kernel, const RunArguments& arguments) {
+    constexpr std::int64_t kMostHeadDim = 256;
+    const bool is_hopper = (kernel.device().kind == Device::Kind::Cuda || kernel.device().kind == Device::Kind::Model) && arguments.q.dtype != f32 &&
+                           arguments.q.shape[3] <= kMostHeadDim && arguments.v.shape[3] <= kMostHeadDim;
+    return is_hopper ? repacked_tensors(arguments) : std::vector<std::string_view>{};
+  }
+
+  void attend(const Kernel& kernel, const LoadedVariant& variant, const AttentionInputs& inputs, BoundCaptures& bound) {
     const auto& q = inputs.q.view().shape;
     const std::int64_t value_dim = inputs.v.view().shape[3];
     Tensor out(inputs.dtype, {q[0], q[1], q[2], value_dim});
@@ -186,6 +195,7 @@ class RunVerb final : public Verb {
       const DeviceCall call(kernel, arguments);
       const auto start = std::chrono::steady_clock::now();
       take(kernel.run(call.arguments()));
+      repacked_ = repacked_by(kernel, call.arguments());
       call.wait();
       seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       call.fetch();
@@ -232,6 +242,7 @@ class RunVerb final : public Verb {
         json["blocks"] = {{"empty", counts.empty}, {"partial", counts.partial}, {"full", counts.full}};
         json["block"] = {mask->block_q, mask->block_kv};
       }
+      json["repacked"] = repacked_;
       json["out"] = json_of(out.view(), out_);
       json["lse"] = json_of(lse.view(), lse_);
       if (max_scores_) json["max_scores"] = json_of(max_scores.view(), max_scores_);
@@ -245,6 +256,7 @@ class RunVerb final : public Verb {
       const BlockMask::Counts counts = mask->counts();
       text += fmt::format("{:<11}{} empty, {} partial, {} full ({} x {})\n", "tiles", grouped(counts.empty), grouped(counts.partial), grouped(counts.full), mask->block_q, mask->block_kv);
     }
+    if (!repacked_.empty()) text += fmt::format("{:<11}{}: TMA cannot describe them where they are\n", "repacked", fmt::join(repacked_, ", "));
     text += line_of("out", out.view()) + line_of("lse", lse.view());
     print_result(text);
   }
@@ -257,6 +269,7 @@ class RunVerb final : public Verb {
   ExecutionOptions execution_;
   std::optional<std::string> q_, k_, v_, sink_, refine_text_, split_text_;
   std::optional<std::string> out_, lse_, max_scores_;
+  std::vector<std::string_view> repacked_;
   bool checked_ = false, json_ = false;
   std::int64_t split_ = 0;
   std::optional<MaskShape::Refine> refine_ = MaskShape::Refine::Default;  ///< nothing: off

@@ -477,7 +477,8 @@ int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned gr
                                                        : nullptr;
     std::vector<flexc_tensor_map> call((sizes[0] + sizeof(flexc_tensor_map) - 1) / sizeof(flexc_tensor_map));
     std::memcpy(call.data(), arguments[0], sizes[0]);
-    return entry != nullptr ? run_model(entry, call.data(), grid_x, block_x, smem) : 0;
+    constexpr unsigned kHelperBlocks = 2;  // each goes on to further rows
+    return entry != nullptr ? run_model(entry, call.data(), entry == fixed ? std::min(grid_x, kHelperBlocks) : grid_x, block_x, smem) : 0;
   }
   if (sizes.size() != 2 || sizes[0] != sizeof(flexc_hopper_arguments)) return refuse("cuLaunchKernel: the kernel takes other parameters");
   // As the driver does it: as many bytes as the machine code says, whatever the pointers point at.
