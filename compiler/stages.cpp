@@ -2,6 +2,7 @@
 
 #include "compiler/emit/cuda/emitter.h"
 #include "compiler/emit/cuda/module_facts.h"
+#include "compiler/emit/cuda/simt_source.h"
 #include "compiler/emit/cuda/tiles.h"
 #include "compiler/emit/llvm/emitter.h"
 #include "compiler/emit/tile_program/tile_program.h"
@@ -163,6 +164,13 @@ Result<CudaKernels> emit_cuda_kernels(const dsl::NormalForm& form, const CudaHoo
   auto hooks = emit_cuda_hooks(form, options);
   if (!hooks) return std::unexpected(hooks.error());
   kernels.hooks = std::move(*hooks);
+  if (options.kernel == runtime::KernelKind::Simt) {
+    const auto element = dtype == DType::BF16 ? device::Element::kBf16 : dtype == DType::F16 ? device::Element::kF16 : device::Element::kF32;
+    auto source = cuda::simt_source(kernels.hooks, element, value_dim);
+    if (!source) return std::unexpected(source.error());
+    kernels.sources.push_back(std::move(*source));
+    return kernels;
+  }
   if (dtype == DType::BF16 || dtype == DType::F16) {
     const auto element = dtype == DType::BF16 ? device::Element::kBf16 : device::Element::kF16;
     const HopperForms& forms = options.forms;

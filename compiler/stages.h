@@ -41,7 +41,7 @@ Result<CudaHooks> emit_cuda_hooks(const dsl::NormalForm& form, const CudaHookOpt
 /// Where the narrow CUDA member computes what.
 Result<KernelFacts> cuda_kernel_facts(const dsl::NormalForm& form);
 
-/// Whole units for sm_90a: one for each tile of the ladder, the choice first (emit/cuda/tiles.h). Head dims are padded to
+/// Whole units. For sm_90a one for each tile of the ladder, the choice first (emit/cuda/tiles.h); of the plain kernel one. Head dims are padded to
 /// whole panels. Usage for a dtype or head dims without a tile.
 struct CudaKernels {
   CudaHooks hooks;

@@ -11,6 +11,7 @@
 //     static constexpr bool kHasMask = …;       // `keep` must be asked inside the band; false: the band alone decides
 //     static constexpr bool kHasBand = …;       // false: `band` gives all positions
 //     static constexpr int kBandIntervals = …;  // 1: the second interval is always empty; 2
+//     static constexpr bool kBandBegins = false;  // only where the first interval never has a lower bound
 //     static constexpr bool kHasGradient = …;   // `dlogit2` is defined
 //     static constexpr bool kScoreReadsColumns = …, kMaskReadsColumns = …;  // logit2, keep read the table of columns
 //     static constexpr bool kScoreIsLong = true;  // only where logit2 has loops (it reduces rows): a kernel unrolls it little

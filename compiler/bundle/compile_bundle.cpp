@@ -9,12 +9,14 @@
 
 #include "compiler/bundle/bundle_header.h"
 #include "compiler/host/cuda_compile.h"
+#include "compiler/host/hopper_forms.h"
 #include "compiler/host/ir_library.h"
 #include "compiler/host/tile_programs.h"
 #include "compiler/host/variant_impl.h"
 #include "runtime/bundle/container.h"
 #include "runtime/bundle/contents.h"
 #include "runtime/cache/entry.h"
+#include "runtime/cuda/helper_kernels.h"
 #include "runtime/cuda/member_bytes.h"
 #include "runtime/nearest_name.h"
 #include "templates/cpu/row_segment.h"
@@ -122,6 +124,11 @@ class BundleCompiler {
   }
 
   Result<CompiledBundle> finish() {
+    if (cubins_ > 0) {  // one of them may be asked for keys in parts, or for tensors that are copied
+      const auto helpers = runtime::compile_helper_kernels();
+      if (!helpers) return std::unexpected(helpers.error());
+      contents_.helpers = {blobs_.add((*helpers)->combine), blobs_.add((*helpers)->copy)};
+    }
     contents_.blob_bytes = blobs_.sizes();
     const std::vector<std::byte> bytes = runtime::encode_bundle(runtime::print_contents(contents_), blobs_.bytes());
     std::string digest;
@@ -152,11 +159,25 @@ class BundleCompiler {
     return {};
   }
 
-  /// Both members, or the narrow one where it assumes nothing.
+  /// The Hopper kernel, where it takes dtype and head dim, and the plain one, which is its careful path.
   Result<void> add_cuda(const BundleInput& input, const dsl::NormalForm& form, DType dtype, std::int64_t head_dim, BundledKernels& variant) {
     CudaKernelRequest request;
     request.dtype = dtype, request.head_dim = head_dim, request.in_child = true, request.gallery_name = input.gallery_name;
-    if (const auto status = check_cuda_template(request); !status) return leave_out(fmt::format("left out: {}", status.error().message));
+    CudaKernelRequest simt = request;
+    simt.kernel = runtime::KernelKind::Simt, simt.architecture = runtime::kSimtMachine;
+    if (const auto status = check_cuda_template(simt); !status) return leave_out(fmt::format("left out: {}", status.error().message));
+    const auto forms = hopper_forms_from_environment(dtype);
+    if (!forms) return std::unexpected(forms.error());
+    request.forms = *forms;
+    if (check_cuda_template(request)) {
+      const std::size_t before = variant.cuda.size();
+      if (auto status = add_members(request, form, variant); !status || variant.cuda.size() == before) return status;
+    }
+    return add_members(simt, form, variant);
+  }
+
+  /// Both members, or the narrow one where it assumes nothing.
+  Result<void> add_members(CudaKernelRequest request, const dsl::NormalForm& form, BundledKernels& variant) {
     std::vector<runtime::BundledCudaMember> members;  // both or none: a narrow one alone does not serve every call
     for (const Member member : {Member::Narrow, Member::Wide}) {
       request.member = member;
@@ -171,8 +192,8 @@ class BundleCompiler {
       if (code->member.lazy_maximum && std::ranges::find(contents_.features, "max_scores") != contents_.features.end())
         return leave_out("no CUDA kernels: those with the lazy maximum (FLEXC_HOPPER_FORMS) do not have the feature max_scores");
       runtime::BundledCudaMember& bundled = members.emplace_back();
-      bundled.machine = runtime::kCubinMachine;
-      bundled.dtype = dtype, bundled.head_dim = head_dim, bundled.member = member;
+      bundled.machine = request.kernel == runtime::KernelKind::Simt ? runtime::kSimtMachine : runtime::kCubinMachine;
+      bundled.dtype = request.dtype, bundled.head_dim = request.head_dim, bundled.member = member;
       bundled.launch = blobs_.add(runtime::serialize(*code));
       bundled.source = blobs_.add(code->text);
       if (has_cubin) bundled.cubin = blobs_.add(code->cubin);

@@ -18,13 +18,15 @@ Result<compiler::CudaKernels> emit_ladder(const dsl::NormalForm& form, const Cud
   options.gallery_name = request.gallery_name;
   options.member = request.member;
   options.forms = request.forms;
+  options.kernel = request.kernel;
   return (*functions)->emit_cuda_kernels(form, options, request.dtype, tile_head_dim(request), tile_value_dim(request));
 }
 
 /// An edited text takes the ladder's place. Which tile it is for, its own comment says.
 Result<void> replace_ladder(compiler::CudaKernels& ladder, std::string text) {
   for (compiler::cuda::HopperSource& source : ladder.sources) {
-    if (text.find(compiler::cuda::tile_comment(source.member.tile)) == std::string::npos) continue;
+    const auto& tile = source.member.tile;
+    if (text.find(source.member.kernel == runtime::KernelKind::Simt ? compiler::cuda::simt_comment(tile) : compiler::cuda::tile_comment(tile)) == std::string::npos) continue;
     source.text = std::move(text);
     ladder.sources = {source};
     return {};
@@ -34,13 +36,26 @@ Result<void> replace_ladder(compiler::CudaKernels& ladder, std::string text) {
 
 }  // namespace
 
-unsigned tile_head_dim(const CudaKernelRequest& request) { return device::whole_panels(static_cast<unsigned>(request.head_dim)); }
+std::string architecture_of(const CudaKernelRequest& request) {
+  if (!request.architecture.empty()) return request.architecture;
+  return request.kernel == runtime::KernelKind::Simt ? kSimtArchitecture : runtime::CudaProgram().architecture;
+}
+
+unsigned tile_head_dim(const CudaKernelRequest& request) {
+  if (request.kernel == runtime::KernelKind::Simt) return 0;
+  return device::whole_panels(static_cast<unsigned>(request.head_dim));
+}
 
 unsigned tile_value_dim(const CudaKernelRequest& request) {
   return device::whole_panels(static_cast<unsigned>(request.value_dim != 0 ? request.value_dim : request.head_dim));
 }
 
 Result<void> check_cuda_template(const CudaKernelRequest& request) {
+  if (request.kernel == runtime::KernelKind::Simt) {
+    auto status = check_simt_options("CUDA kernels", {.dtype = request.dtype, .head_dim = request.head_dim, .value_dim = request.value_dim});
+    if (!status) status.error().kind = ErrorKind::Environment;
+    return status;
+  }
   if (request.dtype != bf16 && request.dtype != f16)
     return std::unexpected(Error{ErrorKind::Environment, fmt::format("CUDA kernels of dtype {}: this build has templates for bf16 and f16", name_of(request.dtype))});
   for (const std::int64_t dim : {request.head_dim, request.value_dim != 0 ? request.value_dim : request.head_dim})
@@ -72,7 +87,7 @@ Result<CudaKernelCode> compile_cuda_kernel(const dsl::NormalForm& form, const Cu
     if (auto status = replace_ladder(*ladder, std::move(**edited)); !status) return std::unexpected(status.error());
   std::vector<std::string> texts;
   for (const compiler::cuda::HopperSource& source : ladder->sources) texts.push_back(source.text);
-  auto compiled = worker->compile(texts);
+  auto compiled = worker->compile(texts, architecture_of(request));
   if (!compiled) return std::unexpected(compiled.error());
 
   const compiler::cuda::HopperSource& source = ladder->sources[compiled->step];

@@ -1,4 +1,4 @@
-// From a typed normal form to a Hopper kernel's text, PTX and cubin, without any cache (cuda_compiler.h has one).
+// From a typed normal form to a CUDA kernel's text, PTX and cubin, without any cache (cuda_compiler.h has one).
 #pragma once
 
 #include <cstdint>
@@ -21,10 +21,16 @@ struct CudaKernelRequest {
   std::int64_t head_dim = 64;
   std::int64_t value_dim = 0;  ///< 0: as head_dim
   compiler::Member member = compiler::Member::Narrow;
+  runtime::KernelKind kernel = runtime::KernelKind::Hopper;
+  std::string architecture = {};  ///< "sm_90"; empty: sm_90a for Hopper's kernel, else kSimtArchitecture
   compiler::HopperForms forms = {};  ///< hopper_forms.h
   bool in_child = false;          ///< NVRTC in a process of its own, with limits on time and memory
   std::string gallery_name = {};  ///< for the header of the emitted text
 };
+
+/// For a plain kernel that no GPU has been named for: it runs on sm_80, sm_86 and sm_89.
+inline constexpr const char* kSimtArchitecture = "sm_80";
+std::string architecture_of(const CudaKernelRequest& request);
 
 /// A kernel and all that a launch has to know of it; the member is that of the tile that was chosen.
 struct CudaKernelCode : HopperCode {
@@ -34,7 +40,7 @@ struct CudaKernelCode : HopperCode {
   std::string nvrtc;  ///< the file that compiled it; empty for a kernel from the cache
 };
 
-/// The columns of Q, K and of V, O in the request's tile. Requests with the same two have the same kernel.
+/// The columns of Q, K and of V, O in the request's tile; the plain kernel's is for all head dims, so the first is 0. Requests with the same two have the same kernel.
 unsigned tile_head_dim(const CudaKernelRequest& request);
 unsigned tile_value_dim(const CudaKernelRequest& request);
 

@@ -1,5 +1,6 @@
 #include "compiler/host/cuda_compiler.h"
 
+#include <array>
 #include <cstring>
 #include <utility>
 
@@ -18,7 +19,7 @@ namespace flexc {
 namespace {
 
 /// Raised by every change to what a key holds.
-constexpr int kKeySchema = 2;
+constexpr int kKeySchema = 3;
 constexpr std::string_view kToolchainField = "nvrtc: ";
 /// Kernels that are remembered before those that nobody holds any more are forgotten.
 constexpr std::size_t kSlotsBeforeSweep = 64;
@@ -42,31 +43,34 @@ std::string hash_of_templates() {
   return digits;
 }
 
-/// The kernels of block masks in one entry: each behind its length.
-std::vector<std::byte> tile_payload(const runtime::TileKernelCode& code) {
+/// Kernels in one entry: each behind its length.
+template <class Code, class Members>
+std::vector<std::byte> fixed_payload(const Code& code, const Members& members) {
   std::vector<std::byte> bytes;
-  for (const auto* cubin : {&code.summaries, &code.verdicts, &code.pairs}) {
-    const std::uint64_t length = cubin->size();
+  for (const auto member : members) {
+    const std::vector<std::byte>& cubin = code.*member;
+    const std::uint64_t length = cubin.size();
     const auto word = std::as_bytes(std::span(&length, 1));
     bytes.insert(bytes.end(), word.begin(), word.end());
-    bytes.insert(bytes.end(), cubin->begin(), cubin->end());
+    bytes.insert(bytes.end(), cubin.begin(), cubin.end());
   }
   return bytes;
 }
 
 /// Nothing where the bytes are no such payload; what their kernels take is checked where they are loaded.
-std::shared_ptr<const runtime::TileKernelCode> tile_kernels_of(std::span<const std::byte> payload) {
-  runtime::TileKernelCode code;
-  for (auto* cubin : {&code.summaries, &code.verdicts, &code.pairs}) {
+template <class Code, class Members>
+std::shared_ptr<const Code> fixed_kernels_of(std::span<const std::byte> payload, const Members& members) {
+  Code code;
+  for (const auto member : members) {
     std::uint64_t length = 0;
     if (payload.size() < sizeof length) return nullptr;
     std::memcpy(&length, payload.data(), sizeof length);
     payload = payload.subspan(sizeof length);
     if (length > payload.size() || !runtime::read_cubin(payload.first(length))) return nullptr;
-    cubin->assign(payload.begin(), payload.begin() + static_cast<std::ptrdiff_t>(length));
+    (code.*member).assign(payload.begin(), payload.begin() + static_cast<std::ptrdiff_t>(length));
     payload = payload.subspan(length);
   }
-  return payload.empty() ? std::make_shared<const runtime::TileKernelCode>(std::move(code)) : nullptr;
+  return payload.empty() ? std::make_shared<const Code>(std::move(code)) : nullptr;
 }
 
 std::string nvrtc_option_text() {
@@ -92,8 +96,9 @@ std::string cuda_toolchain_line() {
 }
 
 std::string cuda_key(const dsl::NormalForm& form, const CudaKernelRequest& request) {
-  return fmt::format("schema: {}\nflexc: {}\n{}templates: {}\narch: {}\noptions:{}\nforms: {}\ndtype: {}\nhead dim: {}\nvalue dim: {}\nmember: {}\nnormal form:\n{}",
-                     kKeySchema, version(), compiler_lines(), hash_of_templates(), runtime::CudaProgram().architecture, nvrtc_option_text(), to_string(request.forms), name_of(request.dtype), tile_head_dim(request), tile_value_dim(request),
+  const bool is_simt = request.kernel == runtime::KernelKind::Simt;
+  return fmt::format("schema: {}\nflexc: {}\n{}templates: {}\nkernel: {}\narch: {}\noptions:{}\nforms: {}\ndtype: {}\nhead dim: {}\nvalue dim: {}\nmember: {}\nnormal form:\n{}",
+                     kKeySchema, version(), compiler_lines(), hash_of_templates(), is_simt ? "simt" : "hopper", architecture_of(request), nvrtc_option_text(), is_simt ? "none" : to_string(request.forms), name_of(request.dtype), tile_head_dim(request), tile_value_dim(request),
                      request.member == compiler::Member::Narrow ? "narrow" : "wide", form.text);
 }
 
@@ -108,26 +113,43 @@ std::shared_ptr<CudaCompiler::Slot> CudaCompiler::slot_of(const std::string& key
   return slot;
 }
 
-Result<std::shared_ptr<const runtime::TileKernelCode>> CudaCompiler::tile_kernels() {
-  const std::lock_guard lock(tile_mutex_);
-  if (tile_kernels_) return tile_kernels_;
-  const std::string key = fmt::format("schema: {}\nflexc: {}\ntemplates: {}\narch: {}\noptions:{}\nkernels of block masks\n", kKeySchema, version(), hash_of_templates(),
-                                      runtime::CudaProgram().architecture, nvrtc_option_text());
+template <class Code, class Members, class Compile>
+Result<std::shared_ptr<const Code>> CudaCompiler::fixed_kernels(std::string_view name, const Members& members, const Compile& compile) {
+  const std::string key = fmt::format("schema: {}\nflexc: {}\ntemplates: {}\narch: {}\noptions:{}\n{}\n", kKeySchema, version(), hash_of_templates(),
+                                      runtime::CudaProgram().architecture, nvrtc_option_text(), name);
   const std::string toolchain = options_.disk_cache ? cuda_toolchain_line() : "";
   if (options_.disk_cache) {
-    if (const auto payload = payload_on_disk(toolchain, key)) tile_kernels_ = tile_kernels_of(*payload);
-    if (tile_kernels_) {
+    std::shared_ptr<const Code> found;
+    if (const auto payload = payload_on_disk(toolchain, key)) found = fixed_kernels_of<Code>(*payload, members);
+    if (found) {
       ++counters_->disk_hits;
-      return tile_kernels_;
+      return found;
     }
   }
   std::string file;
-  auto compiled = runtime::compile_tile_kernels(&file);
+  auto compiled = compile(&file);
   if (!compiled) return compiled;
   ++counters_->compilations;
-  if (!toolchain.empty() && toolchain == toolchain_line(file)) disk_->get().put(runtime::EntryKind::Cubin, toolchain + key, tile_payload(**compiled));
-  tile_kernels_ = std::move(*compiled);
-  return tile_kernels_;
+  if (!toolchain.empty() && toolchain == toolchain_line(file)) disk_->get().put(runtime::EntryKind::Cubin, toolchain + key, fixed_payload(**compiled, members));
+  return compiled;
+}
+
+Result<std::shared_ptr<const runtime::TileKernelCode>> CudaCompiler::tile_kernels() {
+  using Code = runtime::TileKernelCode;
+  const std::lock_guard lock(fixed_mutex_);
+  if (tile_kernels_) return tile_kernels_;
+  auto code = fixed_kernels<Code>("kernels of block masks", std::array{&Code::summaries, &Code::verdicts, &Code::pairs}, runtime::compile_tile_kernels);
+  if (code) tile_kernels_ = *code;
+  return code;
+}
+
+Result<std::shared_ptr<const runtime::HelperKernelCode>> CudaCompiler::helper_kernels() {
+  using Code = runtime::HelperKernelCode;
+  const std::lock_guard lock(fixed_mutex_);
+  if (helper_kernels_) return helper_kernels_;
+  auto code = fixed_kernels<Code>("kernels beside attention", std::array{&Code::combine, &Code::copy}, runtime::compile_helper_kernels);
+  if (code) helper_kernels_ = *code;
+  return code;
 }
 
 std::optional<std::vector<std::byte>> CudaCompiler::payload_on_disk(const std::string& toolchain, const std::string& key) {

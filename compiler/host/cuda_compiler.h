@@ -9,6 +9,7 @@
 #include "compiler/host/cuda_compile.h"
 #include "flexc/flexc.h"
 #include "runtime/cache/lazy_disk_cache.h"
+#include "runtime/cuda/helper_kernels.h"
 #include "runtime/cuda/tile_kernels.h"
 #include "runtime/host/engine_impl.h"
 
@@ -34,6 +35,8 @@ class CudaCompiler {
   /// The kernels of block masks of captures in a GPU's memory, which all variants share: kept here once they were asked for, on disk as the others are,
   /// else compiled in this process. Environment where they are on no disk and there is no NVRTC.
   Result<std::shared_ptr<const runtime::TileKernelCode>> tile_kernels();
+  /// Likewise those that copy tensors and merge the parts of the keys.
+  Result<std::shared_ptr<const runtime::HelperKernelCode>> helper_kernels();
 
  private:
   /// A kernel in use, or being made. It lives as long as someone holds it.
@@ -52,8 +55,12 @@ class CudaCompiler {
   std::shared_ptr<EngineCounters> counters_;
   std::mutex mutex_;
   std::map<std::string, std::shared_ptr<Slot>> slots_;
-  std::mutex tile_mutex_;
+  /// Kernels that all variants share, by the name that their key ends with: `members` say what of the code is stored, in order.
+  template <class Code, class Members, class Compile>
+  Result<std::shared_ptr<const Code>> fixed_kernels(std::string_view name, const Members& members, const Compile& compile);
+  std::mutex fixed_mutex_;
   std::shared_ptr<const runtime::TileKernelCode> tile_kernels_;
+  std::shared_ptr<const runtime::HelperKernelCode> helper_kernels_;
 };
 
 /// The key of a kernel in the cache, but for its first line, which names the toolchain (docs/cache.md).

@@ -29,7 +29,7 @@ std::optional<CudaKernelCode> decode_cuda_payload(std::span<const std::byte> pay
   code.manifest = described->manifest;
   code.cubin.assign(cubin.begin(), cubin.end());
   auto report = runtime::read_cubin(code.cubin);
-  if (!report || report->kernel != runtime::kHopperKernel) return std::nullopt;
+  if (!report || report->kernel != runtime::entry_of(code.member.kernel)) return std::nullopt;
   code.report = std::move(*report);
   return code;
 }

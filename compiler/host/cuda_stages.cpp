@@ -2,15 +2,21 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "compiler/host/cuda_compiler.h"
 #include "compiler/host/hopper_forms.h"
 #include "runtime/cuda/disassemble.h"
+#include "runtime/cuda/nvrtc.h"
+#include "runtime/kernel/hopper_call.h"
 
 namespace flexc {
 namespace {
 
-EmittedKernel figures_of(const CudaKernelCode& code) {
+EmittedKernel figures_of(const CudaKernelRequest& request, const CudaKernelCode& code) {
   EmittedKernel kernel;
+  kernel.kernel = request.kernel == runtime::KernelKind::Simt ? CudaKernelChoice::Simt : CudaKernelChoice::Hopper;
+  kernel.architecture = architecture_of(request);
   kernel.registers = code.report.registers;
   kernel.spill_bytes = code.spill_bytes;
   kernel.smem_bytes = code.report.static_smem_bytes + code.member.dynamic_smem_bytes;
@@ -22,11 +28,22 @@ EmittedKernel figures_of(const CudaKernelCode& code) {
 Result<EmittedKernel> emit_cuda_stage(const dsl::NormalForm& form, std::string_view stage, const EmitOptions& options) {
   const auto forms = hopper_forms_from_environment(options.dtype);
   if (!forms) return std::unexpected(forms.error());
-  const CudaKernelRequest request{.dtype = options.dtype, .head_dim = options.head_dim, .value_dim = options.value_dim, .forms = *forms, .in_child = options.in_child, .gallery_name = options.gallery_name};
+  const bool fits_hopper = check_hopper_options("", {.dtype = options.dtype, .head_dim = options.head_dim, .value_dim = options.value_dim}).has_value();
+  const bool is_simt = options.kernel == CudaKernelChoice::Simt || (options.kernel == CudaKernelChoice::Auto && !fits_hopper);
+  if (!is_simt && !options.architecture.empty() && options.architecture != runtime::CudaProgram().architecture)
+    return std::unexpected(Error{ErrorKind::Usage, fmt::format("the Hopper kernel is for {}, not for {}; the plain one (simt) is for others", runtime::CudaProgram().architecture, options.architecture)});
+  const CudaKernelRequest request{.dtype = options.dtype,
+                                  .head_dim = options.head_dim,
+                                  .value_dim = options.value_dim,
+                                  .kernel = is_simt ? runtime::KernelKind::Simt : runtime::KernelKind::Hopper,
+                                  .architecture = options.architecture,
+                                  .forms = *forms,
+                                  .in_child = options.in_child,
+                                  .gallery_name = options.gallery_name};
   if (stage == "cuda" || stage == "ptx") {
     auto code = stage == "cuda" ? emit_cuda_kernel(form, request) : compile_cuda_kernel(form, request);
     if (!code) return std::unexpected(code.error());
-    EmittedKernel kernel = figures_of(*code);
+    EmittedKernel kernel = figures_of(request, *code);
     kernel.bytes = std::move(stage == "cuda" ? code->text : code->ptx);
     return kernel;
   }
@@ -35,7 +52,7 @@ Result<EmittedKernel> emit_cuda_stage(const dsl::NormalForm& form, std::string_v
   const auto made = compiler.kernel(form, request);
   if (!made) return std::unexpected(made.error());
   const CudaKernelCode& code = *made->code;
-  EmittedKernel kernel = figures_of(code);
+  EmittedKernel kernel = figures_of(request, code);
   kernel.origin = made->origin;
   if (stage == "cubin") {
     kernel.bytes.assign(reinterpret_cast<const char*>(code.cubin.data()), code.cubin.size());

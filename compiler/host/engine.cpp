@@ -48,7 +48,10 @@ struct CompilerHalf {
 
   /// Whether automatic may be CUDA. Asked of the machine once: a hit in memory has no time for it.
   bool has_gpu() {
-    std::call_once(asked_for_gpu, [this] { gpu_found = runtime::CudaDriver::open().has_value(); });
+    std::call_once(asked_for_gpu, [this] { 
+      const auto driver = runtime::CudaDriver::open();
+      gpu_found = driver && driver->is_hopper();
+    });
     return gpu_found;
   }
   std::once_flag asked_for_gpu;

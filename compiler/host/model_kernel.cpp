@@ -10,12 +10,16 @@
 
 #include "compiler/host/hopper_forms.h"
 #include "compiler/host/host_compiler.h"
+#include "compiler/host/interpreted_gathers.h"
 #include "compiler/host/ir_library.h"
+#include "compiler/host/kernel_choice.h"
 #include "compiler/host/tile_programs.h"
 #include "flexc/io.h"
 #include "runtime/cuda/device_templates.h"
-#include "runtime/kernel/hopper_call.h"
+#include "runtime/cuda/workspace.h"
+#include "runtime/kernel/hopper_launch.h"
 #include "runtime/kernel/hopper_members.h"
+#include "templates/model/fixed_kernels.h"
 #include "templates/model/forward_plan.h"
 #include "templates/model/simulator.h"
 
@@ -28,20 +32,22 @@ constexpr std::uint32_t kBlocks = 2;  // CTAs: persistent ones share the work, s
 std::unexpected<Error> failed(ErrorKind kind, std::string message) { return std::unexpected(Error{kind, std::move(message)}); }
 
 /// What this side needs beside the kernel's own text, which is the emitted unit as NVRTC gets it, less the products' PTX.
-constexpr std::string_view kEntry = R"(
-struct FlexcModelCall {
+std::string entry_text(const char* kernel) {
+  return fmt::format(R"(
+struct FlexcModelCall {{
   flexc_hopper_arguments arguments;
   const void* params;
-};
+}};
 
 extern "C" const unsigned flexc_model_param_bytes = sizeof(flexc::mods::Hooks::Params);
-extern "C" void flexc_model_thread(flexc::model::Machine* machine, void* call) {
+extern "C" void flexc_model_thread(flexc::model::Machine* machine, void* call) {{
   flexc::model::machine = machine;
   // As a launch passes them: by value.
-  flexc_attention_forward(static_cast<const FlexcModelCall*>(call)->arguments,
-                          *static_cast<const flexc::mods::Hooks::Params*>(static_cast<const FlexcModelCall*>(call)->params));
+  {}(static_cast<const FlexcModelCall*>(call)->arguments, *static_cast<const flexc::mods::Hooks::Params*>(static_cast<const FlexcModelCall*>(call)->params));
+}}
+)",
+                     kernel);
 }
-)";
 
 struct ModelCall {
   flexc_hopper_arguments arguments;
@@ -66,45 +72,38 @@ Result<model::LaunchOptions> options_from_environment() {
   return options;
 }
 
-/// A dense copy [batch][heads][length][dim] of 2-byte elements, aligned as TMA wants it: rows begin at multiples of 16 bytes.
-class DenseTensor {
+/// Room for an output of 2-byte elements where the caller wants f32: dense, and widened in the end.
+class NarrowOutput {
  public:
-  explicit DenseTensor(const TensorView& view, bool copy = true)
-      : batch_(view.shape[0]), heads_(view.shape[1]), length_(view.shape[2]), dim_(view.shape[3]), pitch_((dim_ + 7) / 8 * 8), words_(static_cast<std::size_t>(batch_ * heads_ * length_ * pitch_) / 8 + 1) {
-    if (!copy) return;
-    for_rows([&](std::uint16_t* row, std::int64_t b, std::int64_t h, std::int64_t i) { std::memcpy(row, row_of(view, b, h, i), static_cast<std::size_t>(dim_) * 2); });
+  explicit NarrowOutput(const TensorView& out, DType dtype) : out_(out), dtype_(dtype), words_(static_cast<std::size_t>(out.element_count())) {}
+  TensorView view() { return TensorView(words_.data(), dtype_, out_.shape); }
+  void widen() const {
+    std::size_t from = 0;
+    for (std::int64_t b = 0; b < out_.shape[0]; ++b)
+      for (std::int64_t h = 0; h < out_.shape[1]; ++h)
+        for (std::int64_t i = 0; i < out_.shape[2]; ++i) {
+          float* const to = static_cast<float*>(out_.data) + b * out_.strides[0] + h * out_.strides[1] + i * out_.strides[2];
+          for (std::int64_t c = 0; c < out_.shape[3]; ++c, ++from) to[c] = dtype_ == bf16 ? bf16_to_float(words_[from]) : f16_to_float(words_[from]);
+        }
   }
-  void copy_to(const TensorView& view) {
-    for_rows([&](std::uint16_t* row, std::int64_t b, std::int64_t h, std::int64_t i) {
-      if (view.dtype != f32) {
-        std::memcpy(row_of(view, b, h, i), row, static_cast<std::size_t>(dim_) * 2);
-      } else {
-        // Widened; the dtype of the elements is the call's.
-        float* to = static_cast<float*>(view.data) + b * view.strides[0] + h * view.strides[1] + i * view.strides[2];
-        for (std::int64_t c = 0; c < dim_; ++c) to[c] = widen_(row[c]);
-      }
-    });
-  }
-  void set_widen(float (*widen)(std::uint16_t)) { widen_ = widen; }
-  runtime::ForwardTensor tensor() { return {words_.data(), pitch_, pitch_ * length_, pitch_ * length_ * heads_}; }
 
  private:
-  struct alignas(16) Chunk {
-    std::uint16_t elements[8];
-  };
-  static std::uint16_t* row_of(const TensorView& view, std::int64_t b, std::int64_t h, std::int64_t i) {
-    return static_cast<std::uint16_t*>(view.data) + b * view.strides[0] + h * view.strides[1] + i * view.strides[2];
+  TensorView out_;
+  DType dtype_;
+  std::vector<std::uint16_t> words_;
+};
+
+/// "The GPU's memory" of one launch, as CUDA would give it.
+class Workspace {
+ public:
+  explicit Workspace(std::uint64_t bytes) : bytes_(bytes + runtime::kWorkspaceAlignment, std::byte{0xff}) {}
+  std::uint64_t address() const {
+    const auto begin = reinterpret_cast<std::uintptr_t>(bytes_.data());
+    return (begin + runtime::kWorkspaceAlignment - 1) / runtime::kWorkspaceAlignment * runtime::kWorkspaceAlignment;
   }
-  template <class Visit>
-  void for_rows(Visit visit) {
-    auto* row = reinterpret_cast<std::uint16_t*>(words_.data());
-    for (std::int64_t b = 0; b < batch_; ++b)
-      for (std::int64_t h = 0; h < heads_; ++h)
-        for (std::int64_t i = 0; i < length_; ++i, row += pitch_) visit(row, b, h, i);
-  }
-  std::int64_t batch_, heads_, length_, dim_, pitch_;
-  std::vector<Chunk> words_;
-  float (*widen_)(std::uint16_t) = nullptr;
+
+ private:
+  std::vector<std::byte> bytes_;
 };
 
 /// A compiled member.
@@ -114,11 +113,11 @@ struct LoadedMember {
   std::shared_ptr<const LoadedObject> object;
 };
 
-Result<LoadedMember> load_member(const dsl::NormalForm& form, const CompileOptions& options, const compiler::HopperForms& forms, compiler::Member which) {
+Result<LoadedMember> load_member(const dsl::NormalForm& form, const CompileOptions& options, const compiler::HopperForms& forms, runtime::KernelKind kernel, compiler::Member which) {
   const auto functions = ir_functions();
   if (!functions) return std::unexpected(functions.error());
   compiler::CudaHookOptions hook_options;
-  hook_options.member = which, hook_options.forms = forms;
+  hook_options.member = which, hook_options.forms = forms, hook_options.kernel = kernel;
   auto kernels = (*functions)->emit_cuda_kernels(form, hook_options, options.dtype, static_cast<unsigned>(options.head_dim), static_cast<unsigned>(options.value_dim != 0 ? options.value_dim : options.head_dim));
   if (!kernels) return std::unexpected(kernels.error());
   auto object = compile_for_model(kernels->sources.front());
@@ -130,8 +129,11 @@ using ModelMembers = HopperMembers<LoadedMember>;
 
 class ModelKernel final : public Kernel {
  public:
-  ModelKernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::unique_ptr<ModelMembers> members, std::shared_ptr<runtime::MaskCache> masks)
-      : form_(std::move(form)), masks_(form_, compiled_tile_program(form_), std::move(masks)), options_(std::move(options)), members_(std::move(members)) {}
+  /// `hopper` may be null: then the plain kernel serves every call.
+  ModelKernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::unique_ptr<ModelMembers> hopper, std::unique_ptr<LazyMembers<LoadedMember>> simt, bool may_fall_back,
+              std::shared_ptr<runtime::MaskCache> masks)
+      : form_(std::move(form)), masks_(form_, compiled_tile_program(form_), std::move(masks)), options_(std::move(options)), hopper_(std::move(hopper)), simt_(std::move(simt)),
+        may_fall_back_(may_fall_back) {}
 
   Device device() const override { return Device::model(); }
 
@@ -139,50 +141,46 @@ class ModelKernel final : public Kernel {
     auto bound = bind_hopper_call(kDevice, *form_, options_, arguments, MemoryKind::Host);
     if (!bound) return std::unexpected(bound.error());
     const CallShape& shape = bound->shape;
+    if (arguments.checked) {
+      if (auto status = interpreted_gathers(form_)(arguments, shape, bound->environment); !status) return status;
+      if (auto status = masks_.verify(arguments, bound->environment); !status) return status;
+    }
     auto launch = options_from_environment();
     if (!launch) return std::unexpected(launch.error());
-    const bool narrow = within(members_->narrow().manifest, arguments, shape, *form_, bound->environment, bound->fresh);
-    const auto loaded = members_->member(narrow ? compiler::Member::Narrow : compiler::Member::Wide);
+    const auto loaded = choose(arguments, *bound);
     if (!loaded) return std::unexpected(loaded.error());
     const runtime::HopperMember& member = (*loaded)->member;
+    const bool is_hopper = member.kernel == runtime::KernelKind::Hopper;
     if (auto status = check_hopper_scale(kDevice, member, shape); !status) return status;
     if (auto status = check_hopper_outputs(kDevice, member, arguments); !status) return status;
     if (shape.q_len == 0) return {};
-    const auto params = hopper_params(member, *form_, *bound);
-    if (!params) return std::unexpected(params.error());
-
-    DenseTensor q(arguments.q), k(arguments.k), v(arguments.v), out(arguments.out, false);
+    RunArguments narrowed = arguments;
+    std::optional<NarrowOutput> narrow_output;
+    if (arguments.out.dtype != options_.dtype) narrowed.out = narrow_output.emplace(arguments.out, options_.dtype).view();
     std::vector<float> lse(static_cast<std::size_t>(shape.batch * shape.heads * shape.q_len)), max_scores(lse.size());
     const std::vector<float> sink = dense_sink(arguments.sink);
-    auto plan = plan_hopper_call(member, shape, arguments, q.tensor(), k.tensor(), v.tensor(), out.tensor(), 0);
-    for (const runtime::TensorMapRequest* map : {&plan.q, &plan.k, &plan.v, &plan.out})
-      if (auto status = runtime::check_tensor_map(*map); !status) return status;
-    model::encode_maps(plan);
-    const auto metadata = hopper_mask(member, arguments, plan);
-    if (!metadata) return std::unexpected(metadata.error());
-    if (*metadata) (*metadata)->point(plan.arguments, reinterpret_cast<std::uintptr_t>((*metadata)->words.data()));
-    ModelCall call{plan.arguments, params->data()};
-    call.arguments.lse = lse.data();
-    call.arguments.lse_head_stride = shape.q_len, call.arguments.lse_batch_stride = shape.q_len * shape.heads;
-    call.arguments.sink = sink.empty() ? nullptr : sink.data();
-    if (!arguments.max_scores.absent()) call.arguments.max_scores = max_scores.data();
-    call.arguments.max_head_stride = call.arguments.lse_head_stride, call.arguments.max_batch_stride = call.arguments.lse_batch_stride;
-    std::vector<unsigned> workspace(runtime::workspace_words(call.arguments));
-    call.arguments.workspace = workspace.data();
-
-    launch->blocks = kBlocks;
-    launch->threads = member.threads, launch->shared_bytes = member.dynamic_smem_bytes;
-    launch->most_steps = ~std::uint64_t{0};  // a long call is no error
-    model::Simulator simulator;
-    const auto result = simulator.launch(*launch, reinterpret_cast<model::KernelEntry>((*loaded)->object->symbol("flexc_model_thread")), &call);
-    if (!result.reports.empty()) {
-      const model::Report& report = result.reports.front();
-      return failed(ErrorKind::Internal, fmt::format("{}: {} (CTA {}, thread {}; seed {}, policy {}): {}", kDevice, model::fault_name(report.fault), report.block, report.thread,
-                                                     launch->seed, model::policy_name(launch->policy), report.text));
+    const auto set_rows = [&](flexc_hopper_arguments& forward) {
+      forward.lse = lse.data();
+      forward.lse_head_stride = shape.q_len, forward.lse_batch_stride = shape.q_len * shape.heads;
+      forward.sink = sink.empty() ? nullptr : sink.data();
+      if (!arguments.max_scores.absent()) forward.max_scores = max_scores.data();
+      forward.max_head_stride = forward.lse_head_stride, forward.max_batch_stride = forward.lse_batch_stride;
+    };
+    Result<void> status;
+    if (is_hopper) {
+      auto call = HopperLaunch::prepare(member, shape, narrowed, 0);
+      if (!call) return std::unexpected(call.error());
+      set_rows(call->plan.arguments);
+      status = run_hopper(**loaded, *launch, *call, *bound, arguments);
+    } else {
+      // The plain kernel reads tensors where and as they are.
+      const auto tensor = [](const TensorView& view) { return runtime::ForwardTensor{view.data, view.strides[2], view.strides[1], view.strides[0]}; };
+      auto plan = plan_hopper_call(member, shape, narrowed, tensor(narrowed.q), tensor(narrowed.k), tensor(narrowed.v), tensor(narrowed.out), 0);
+      set_rows(plan.arguments);
+      status = launch_one(**loaded, *launch, plan.arguments, *bound);
     }
-    if (auto status = runtime::check_work(kDevice, workspace.data()); !status) return status;
-    out.set_widen(options_.dtype == bf16 ? &bf16_to_float : &f16_to_float);
-    out.copy_to(arguments.out);
+    if (!status) return status;
+    if (narrow_output) narrow_output->widen();
     if (!arguments.lse.absent()) store_rows(lse, shape, arguments.lse);
     if (!arguments.max_scores.absent()) store_rows(max_scores, shape, arguments.max_scores);
     return {};
@@ -193,6 +191,66 @@ class ModelKernel final : public Kernel {
   }
 
  private:
+  /// The member that takes this call: the Hopper kernel's where it can, else the plain one's.
+  Result<const LoadedMember*> choose(const RunArguments& arguments, const HopperCall& call) const {
+    if (hopper_ && (!may_fall_back_ || check_hopper_scale(kDevice, hopper_->narrow().member, call.shape))) return choose(arguments, call, *hopper_);
+    return choose_simt(arguments, call);
+  }
+  Result<const LoadedMember*> choose_simt(const RunArguments& arguments, const HopperCall& call) const {
+    const auto simt = simt_->get();
+    if (!simt) return std::unexpected(simt.error());
+    return choose(arguments, call, **simt);
+  }
+  Result<const LoadedMember*> choose(const RunArguments& arguments, const HopperCall& call, const ModelMembers& members) const {
+    const bool narrow = within(members.narrow().manifest, arguments, call.shape, *form_, call.environment, call.fresh);
+    return members.member(narrow ? compiler::Member::Narrow : compiler::Member::Wide);
+  }
+
+  /// The list of a GPU's launch, in the memory of the host.
+  Result<void> run_hopper(const LoadedMember& loaded, const model::LaunchOptions& options, HopperLaunch& call, const HopperCall& bound, const RunArguments& arguments) const {
+    flexc_hopper_arguments& forward = call.plan.arguments;
+    const Workspace workspace(call.workspace_bytes());
+    call.place(workspace.address());
+    for (const runtime::TensorMapRequest* map : {&call.plan.q, &call.plan.k, &call.plan.v, &call.plan.out})
+      if (auto status = runtime::check_tensor_map(*map); !status) return status;
+    model::encode_maps(call.plan);
+    std::memset(forward.workspace, 0, call.zero_words() * sizeof(unsigned));
+    if (const auto* words = call.mask_words()) std::memcpy(reinterpret_cast<void*>(call.mask_address()), words->data(), words->size() * sizeof(std::uint32_t));
+    for (flexc_copy_arguments& copy : call.copies_in)
+      if (auto status = simulate(options, model::kCopyThreads, 0, model::enter_copy, &copy); !status) return status;
+    if (auto status = launch_one(loaded, options, forward, bound); !status) return status;
+    if (call.has_parts()) {
+      flexc_combine_arguments combine = call.combine();
+      if (auto status = simulate(options, model::kCombineThreads, 0, model::enter_combine, &combine); !status) return status;
+    }
+    if (call.copy_out)
+      if (auto status = simulate(options, model::kCopyThreads, 0, model::enter_copy, &*call.copy_out); !status) return status;
+    if (forward.workspace[kFlexcWorkNonFinite] == 0) return {};
+    // What was marked is computed again. A GPU's launch does not wait to see whether anything is; here it is known.
+    const auto careful = choose_simt(arguments, bound);
+    if (!careful) return std::unexpected(careful.error());
+    return launch_one(**careful, options, call.careful(), bound);
+  }
+
+  Result<void> launch_one(const LoadedMember& loaded, const model::LaunchOptions& options, const flexc_hopper_arguments& arguments, const HopperCall& call) const {
+    const auto params = hopper_params(loaded.member, *form_, call);
+    if (!params) return std::unexpected(params.error());
+    ModelCall kernel{arguments, params->data()};
+    return simulate(options, loaded.member.threads, loaded.member.dynamic_smem_bytes, reinterpret_cast<model::KernelEntry>(loaded.object->symbol("flexc_model_thread")), &kernel);
+  }
+
+  static Result<void> simulate(model::LaunchOptions options, unsigned threads, unsigned shared_bytes, model::KernelEntry entry, void* argument) {
+    options.blocks = kBlocks;
+    options.threads = threads, options.shared_bytes = shared_bytes;
+    options.most_steps = ~std::uint64_t{0};  // a long call is no error
+    model::Simulator simulator;
+    const auto result = simulator.launch(options, entry, argument);
+    if (result.reports.empty()) return {};
+    const model::Report& report = result.reports.front();
+    return failed(ErrorKind::Internal, fmt::format("{}: {} (CTA {}, thread {}; seed {}, policy {}): {}", kDevice, model::fault_name(report.fault), report.block, report.thread, options.seed,
+                                                   model::policy_name(options.policy), report.text));
+  }
+
   static std::vector<float> dense_sink(const TensorView& sink) {
     std::vector<float> values;
     if (!sink.absent())
@@ -211,7 +269,9 @@ class ModelKernel final : public Kernel {
   std::shared_ptr<const dsl::NormalForm> form_;
   MaskBuilder masks_;
   CompileOptions options_;
-  std::unique_ptr<ModelMembers> members_;
+  std::unique_ptr<ModelMembers> hopper_;
+  std::unique_ptr<LazyMembers<LoadedMember>> simt_;
+  bool may_fall_back_;
 };
 
 }  // namespace
@@ -227,7 +287,7 @@ std::vector<SourceFile> model_sources() {
 
 Result<std::shared_ptr<const LoadedObject>> compile_for_model(const compiler::cuda::HopperSource& source, const std::string& keep) {
   std::vector<SourceFile> files = model_sources();
-  files.push_back({"kernel.cpp", source.host_text + std::string(kEntry)});
+  files.push_back({"kernel.cpp", source.host_text + entry_text(runtime::entry_of(source.member.kernel))});
   auto object = compile_and_load(files, "kernel.cpp", keep);
   if (!object) return std::unexpected(object.error());
   for (const char* name : {"flexc_model_param_bytes", "flexc_model_thread"})
@@ -239,12 +299,26 @@ Result<std::shared_ptr<const LoadedObject>> compile_for_model(const compiler::cu
 }
 
 Result<std::shared_ptr<const Kernel>> make_model_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::shared_ptr<runtime::MaskCache> masks) {
-  if (auto status = check_hopper_options(kDevice, options); !status) return std::unexpected(status.error());
+  const auto choice = kernel_choice_from_environment();
+  if (!choice) return std::unexpected(choice.error());
+  const bool fits_hopper = check_hopper_options(kDevice, options).has_value();
+  const bool is_hopper = *choice == CudaKernelChoice::Hopper || (*choice == CudaKernelChoice::Auto && fits_hopper);
+  if (auto status = is_hopper ? check_hopper_options(kDevice, options) : check_simt_options(kDevice, options); !status) return std::unexpected(status.error());
   const auto forms = hopper_forms_from_environment(options.dtype);
   if (!forms) return std::unexpected(forms.error());
-  auto members = ModelMembers::make([form, options, forms = *forms](compiler::Member which) { return load_member(*form, options, forms, which); });
-  if (!members) return std::unexpected(members.error());
-  return std::make_shared<ModelKernel>(std::move(form), std::move(options), std::move(*members), std::move(masks));
+  const auto make = [form, options, forms = *forms](runtime::KernelKind kernel) {
+    return [form, options, forms, kernel](compiler::Member which) { return load_member(*form, options, forms, kernel, which); };
+  };
+  auto simt = std::make_unique<LazyMembers<LoadedMember>>(make(runtime::KernelKind::Simt));
+  std::unique_ptr<ModelMembers> hopper;
+  if (is_hopper) {
+    auto members = ModelMembers::make(make(runtime::KernelKind::Hopper));
+    if (!members) return std::unexpected(members.error());
+    hopper = std::move(*members);
+  } else if (const auto members = simt->get(); !members) {
+    return std::unexpected(members.error());
+  }
+  return std::make_shared<ModelKernel>(std::move(form), std::move(options), std::move(hopper), std::move(simt), *choice == CudaKernelChoice::Auto, std::move(masks));
 }
 
 }  // namespace flexc

@@ -1,4 +1,4 @@
-// The kernel of Device::model(): the Hopper kernel's text with the variant's emitted mods, compiled by this machine's C++ compiler and run on the host model.
+// The kernel of Device::model(): a CUDA kernel's text with the variant's emitted mods, compiled by this machine's C++ compiler and run on the host model.
 #pragma once
 
 #include <expected>
@@ -19,7 +19,7 @@ Result<std::shared_ptr<const LoadedObject>> compile_for_model(const compiler::cu
 /// The templates for such a unit: the device's, with the model's primitives in the place of the machine's.
 std::vector<SourceFile> model_sources();
 
-/// Emits and compiles `form`. Usage for a dtype, Input for head dims that the Hopper kernel does not have; Environment where no C++ compiler is found.
+/// Emits and compiles `form`. Of the Hopper kernel where it takes dtype and head dims, else of the plain one ($FLEXC_CUDA_KERNEL, kernel_choice.h). Input for head dims that neither has; Environment where no C++ compiler is found.
 Result<std::shared_ptr<const Kernel>> make_model_kernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::shared_ptr<runtime::MaskCache> masks = nullptr);
 
 }  // namespace flexc

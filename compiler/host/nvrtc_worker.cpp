@@ -59,10 +59,10 @@ std::optional<std::string> take(std::string_view& message) {
   return part;
 }
 
-Result<CompiledLadder> compile_ladder(const runtime::Nvrtc& nvrtc, std::span<const std::string> texts, bool process_ends) {
+Result<CompiledLadder> compile_ladder(const runtime::Nvrtc& nvrtc, std::span<const std::string> texts, const std::string& architecture, bool process_ends) {
   std::optional<CompiledLadder> best;
   for (std::size_t step = 0; step < texts.size(); ++step) {
-    auto binary = nvrtc.compile({.name = "flexc_kernel.cu", .text = texts[step], .is_last = process_ends});
+    auto binary = nvrtc.compile({.name = "flexc_kernel.cu", .text = texts[step], .architecture = architecture, .is_last = process_ends});
     if (!binary) return std::unexpected(binary.error());
     auto report = runtime::read_cubin(binary->cubin);
     if (!report) return std::unexpected(report.error());
@@ -106,7 +106,8 @@ Result<std::string> serve(const std::function<std::string()>& input) {
     if (!text) return std::unexpected(Error{ErrorKind::Internal, "NVRTC in a child process was asked half a question"});
     texts.push_back(std::move(*text));
   }
-  const auto compiled = compile_ladder(*nvrtc, texts, true);
+  if (texts.empty()) return std::unexpected(Error{ErrorKind::Internal, "NVRTC in a child process was asked nothing"});
+  const auto compiled = compile_ladder(*nvrtc, std::span(texts).subspan(1), texts.front(), true);
   if (!compiled) return std::unexpected(compiled.error());
   std::string answer;
   append(answer, std::to_string(compiled->step));
@@ -150,13 +151,14 @@ Result<NvrtcWorker> NvrtcWorker::start(bool in_child) {
   return worker;
 }
 
-Result<CompiledLadder> NvrtcWorker::compile(std::span<const std::string> texts) {
+Result<CompiledLadder> NvrtcWorker::compile(std::span<const std::string> texts, const std::string& architecture) {
   if (!child_) {
     const auto nvrtc = nvrtc_.get();
     if (!nvrtc) return std::unexpected(nvrtc.error());
-    return compile_ladder(*nvrtc, texts, false);
+    return compile_ladder(*nvrtc, texts, architecture, false);
   }
-  std::string question;
+  std::string question;  // the architecture, then the texts
+  append(question, architecture);
   for (const std::string& text : texts) append(question, text);
   const auto answer = child_->finish(question);
   if (!answer) return std::unexpected(answer.error());

@@ -29,7 +29,7 @@ class NvrtcWorker {
   static Result<NvrtcWorker> start(bool in_child);
 
   /// Environment where there is no NVRTC; whatever becomes of the child, and NVRTC rejecting a text, is Internal.
-  Result<CompiledLadder> compile(std::span<const std::string> texts);
+  Result<CompiledLadder> compile(std::span<const std::string> texts, const std::string& architecture);
 
  private:
   std::optional<runtime::Child> child_;

@@ -34,17 +34,17 @@ std::string list_of(const std::vector<DType>& dtypes) {
 std::int64_t value_dim_of(const KernelRequest& request) { return request.value_dim ? request.value_dim : request.head_dim; }
 
 /// Null where the bundle has no such cubin.
-const BundledCudaMember* find_cuda_member(const BundledKernels& variant, const KernelRequest& request, Member which) {
+const BundledCudaMember* find_cuda_member(const BundledKernels& variant, const KernelRequest& request, Member which, std::string_view machine) {
   if (value_dim_of(request) != request.head_dim) return nullptr;
   for (const BundledCudaMember& each : variant.cuda)
-    if (each.machine == runtime::kCubinMachine && each.cubin && each.member == which && each.dtype == request.dtype && each.head_dim == request.head_dim) return &each;
+    if (each.machine == machine && each.cubin && each.member == which && each.dtype == request.dtype && each.head_dim == request.head_dim) return &each;
   return nullptr;
 }
 
 std::unexpected<Error> no_cubin(const BundledKernels& variant, const KernelRequest& request) {
   std::vector<std::string> cubins;
   for (const BundledCudaMember& each : variant.cuda)
-    if (each.cubin && each.member == Member::Narrow) cubins.push_back(fmt::format("{} with head dim {}", name_of(each.dtype), each.head_dim));
+    if (each.cubin && each.member == Member::Narrow && each.machine == runtime::kSimtMachine) cubins.push_back(fmt::format("{} with head dim {}", name_of(each.dtype), each.head_dim));
   const std::string values = value_dim_of(request) != request.head_dim ? fmt::format(" and value dim {}", request.value_dim) : "";
   return failed(ErrorKind::Input, fmt::format("device cuda: the bundle has no cubin of {} for {} with head dim {}{}; it has {}", io::in_quotes(variant.name), name_of(request.dtype), request.head_dim,
                                               values, cubins.empty() ? "none of this variant" : fmt::format("{}", fmt::join(cubins, ", "))));
@@ -80,22 +80,39 @@ Result<std::shared_ptr<const Kernel>> Bundle::Impl::cpu_kernel(const BundledKern
 }
 
 Result<std::shared_ptr<const Kernel>> Bundle::Impl::cuda_kernel(const BundledKernels& variant, const KernelRequest& request) const {
-  if (!find_cuda_member(variant, request, Member::Narrow)) return no_cubin(variant, request);
+  if (!find_cuda_member(variant, request, Member::Narrow, runtime::kSimtMachine)) return no_cubin(variant, request);
   GpuKernelParts parts;
   fill_common(parts, *this, variant, request);
-  parts.members = [data = data, &variant, request](Member member) -> Result<std::shared_ptr<const HopperCode>> {
-    const BundledCudaMember* const found = find_cuda_member(variant, request, member);
+  const auto load = [data = data, &variant, request](Member member, std::string_view machine) -> Result<std::shared_ptr<const HopperCode>> {
+    const BundledCudaMember* const found = find_cuda_member(variant, request, member, machine);
     if (!found) return failed(ErrorKind::Internal, "the bundle has no such member");
     auto described = runtime::deserialize_member(data->blob(found->launch));
     if (!described) return std::unexpected(std::move(described.error()));
     const auto cubin = data->blob(*found->cubin);
     return std::make_shared<const HopperCode>(HopperCode{std::move(*described), {cubin.begin(), cubin.end()}});
   };
+  // Where there are none, NVRTC makes them.
+  if (const auto helpers = data->contents.helpers)
+    parts.helper_kernels = [data = data, helpers]() -> Result<std::shared_ptr<const runtime::HelperKernelCode>> {
+      const auto bytes = [&](runtime::BlobIndex index) {
+        const auto blob = data->blob(index);
+        return std::vector<std::byte>(blob.begin(), blob.end());
+      };
+      return std::make_shared<const runtime::HelperKernelCode>(runtime::HelperKernelCode{bytes(helpers->combine), bytes(helpers->copy)});
+    };
+  if (find_cuda_member(variant, request, Member::Narrow, runtime::kCubinMachine)) parts.members = [load](Member member) { return load(member, runtime::kCubinMachine); };
+  parts.simt = [load](Member member, const std::string& architecture) -> Result<std::shared_ptr<const HopperCode>> {
+    if (architecture != runtime::kSimtMachine) return failed(ErrorKind::Environment, fmt::format("device cuda: the GPU is an {}, and the bundle's cubins are for {}", architecture, runtime::kSimtMachine));
+    return load(member, runtime::kSimtMachine);
+  };
   return make_gpu_kernel(std::move(parts));
 }
 
 bool Bundle::Impl::has_gpu() const {
-  std::call_once(asked_for_gpu_, [this] { gpu_found_ = runtime::CudaDriver::open().has_value(); });
+  std::call_once(asked_for_gpu_, [this] { 
+    const auto driver = runtime::CudaDriver::open();
+    gpu_found_ = driver && driver->is_hopper();
+  });
   return gpu_found_;
 }
 
@@ -138,7 +155,7 @@ Result<std::shared_ptr<const Kernel>> Bundle::Impl::kernel(std::string_view name
   }
   switch (request.device.kind) {
     case Device::Kind::Auto:
-      if (find_cuda_member(*variant, request, Member::Narrow) && (!data->contents.for_cpu || (suits_hopper({.dtype = request.dtype, .head_dim = request.head_dim}) && has_gpu())))
+      if (find_cuda_member(*variant, request, Member::Narrow, runtime::kSimtMachine) && (!data->contents.for_cpu || (suits_hopper({.dtype = request.dtype, .head_dim = request.head_dim}) && has_gpu())))
         if (auto made = get_or_make(*variant, request, Device::Kind::Cuda); made || !data->contents.for_cpu || made.error().kind != ErrorKind::Environment) return made;
       if (!data->contents.for_cpu) return no_cubin(*variant, request);
       return get_or_make(*variant, request, Device::Kind::Cpu);

@@ -208,6 +208,7 @@ class ContentsParser {
       if (__builtin_add_overflow(total, contents_.blob_bytes.back(), &total)) malformed("the blobs are too long");
     }
     if (total != blobs_size) malformed(fmt::format("the blobs have {} bytes, and the table says {}", blobs_size, total));
+    if (json.contains("helpers")) contents_.helpers = {blob_field(json["helpers"], "combine"), blob_field(json["helpers"], "copy")};
     std::set<std::string> names;
     for (const Json& variant : list_field(json, "variants"))
       if (!names.insert(contents_.variants.emplace_back(variant_of(variant)).name).second) malformed("two variants have one name");
@@ -268,14 +269,13 @@ class ContentsParser {
 }  // namespace
 
 std::string launch_interface() {
-  for (const DeviceTemplate& file : device_templates()) {
-    if (file.name != "templates/hopper/launch.h") continue;
-    const Digest digest = sha256(std::as_bytes(std::span(file.text)));
-    std::string digits;
-    for (const std::uint8_t byte : std::span(digest).first(8)) digits += fmt::format("{:02x}", byte);
-    return digits;
-  }
-  return {};
+  std::string texts;
+  for (const DeviceTemplate& file : device_templates())
+    if (file.name == "templates/hopper/launch.h" || file.name == "templates/hopper/combine.h" || file.name == "templates/hopper/copy.h") texts += file.text;
+  const Digest digest = sha256(std::as_bytes(std::span(texts)));
+  std::string digits;
+  for (const std::uint8_t byte : std::span(digest).first(8)) digits += fmt::format("{:02x}", byte);
+  return digits;
 }
 
 std::string print_contents(const BundleContents& contents) {
@@ -287,6 +287,7 @@ std::string print_contents(const BundleContents& contents) {
   for (const DType dtype : contents.dtypes) head["dtypes"].push_back(name_of(dtype));
   head["head_dims"] = contents.head_dims;
   head["features"] = contents.features;
+  if (contents.helpers) head["helpers"] = {{"combine", contents.helpers->combine}, {"copy", contents.helpers->copy}};
   head["blobs"] = contents.blob_bytes;
   std::string text = head.dump();
   text.back() = ',';

@@ -34,7 +34,7 @@ struct BundledCpuMember {
 
 /// One member of a CUDA kernel, for one dtype and one head dim: the unit's text, hooks and all, and the cubin where NVRTC was there.
 struct BundledCudaMember {
-  std::string machine;  ///< "sm_90a"
+  std::string machine;  ///< kCubinMachine for the Hopper kernel, kSimtMachine for the plain one
   DType dtype = DType::BF16;
   std::int64_t head_dim = 0;
   Member member = Member::Narrow;
@@ -42,8 +42,8 @@ struct BundledCudaMember {
   BlobIndex source = 0;
   std::optional<BlobIndex> cubin = {};
 };
-/// The machine whose cubins flexc makes and launches.
-inline constexpr std::string_view kCubinMachine = "sm_90a";
+/// The machine whose cubins bundles have: one GPU by two names, for the Hopper kernel and for the plain one (templates/simt), which is its careful path, too.
+inline constexpr std::string_view kCubinMachine = "sm_90a", kSimtMachine = "sm_90";
 
 struct BundledKernels {
   std::string name;
@@ -64,11 +64,17 @@ struct BundleContents {
   std::vector<DType> dtypes;
   std::vector<std::int64_t> head_dims;
   std::vector<std::string> features;
+  /// Cubins of the kernels beside attention (runtime/cuda/helper_kernels.h), where there is a cubin at all.
+  struct Helpers {
+    BlobIndex combine = 0, copy = 0;
+  };
+  std::optional<Helpers> helpers = {};
   std::vector<BundledKernels> variants;
   std::vector<std::uint64_t> blob_bytes;  ///< sizes; blobs follow each other without gaps
 };
 
-/// 16 digits that change with templates/hopper/launch.h, which is what a launch and a cubin agree on: cubins of another one are refused.
+/// 16 digits that change with the headers that say what a launch and a cubin agree on (templates/hopper/launch.h, combine.h, copy.h): cubins of others are
+/// refused.
 std::string launch_interface();
 
 /// One line a variant; equal contents give equal text.

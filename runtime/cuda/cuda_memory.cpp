@@ -72,13 +72,6 @@ Result<void> CudaMemory::copy_back(const CudaTensor& tensor, const TensorView& h
   return state_->driver.copy_out(host.data, reinterpret_cast<std::uint64_t>(tensor.view().data), bytes_of(host));
 }
 
-Result<void> CudaMemory::check_finite(const void* workspace, void* stream) const {
-  if (auto status = wait(stream); !status) return status;
-  unsigned header[kFlexcWorkspaceHeader] = {};
-  if (auto status = state_->driver.copy_out(header, reinterpret_cast<std::uint64_t>(workspace), sizeof header); !status) return status;
-  return runtime::check_work("device cuda", header);
-}
-
 Result<void> CudaMemory::wait(void* stream) const { return state_->driver.synchronize(stream); }
 
 }  // namespace flexc

@@ -12,8 +12,6 @@ namespace {
 constexpr int kEnvironmentErrors[] = {2, 3, 34, 46, 100, 101, 209, 802, 803, 804};
 constexpr int kFirstFatal = 700, kLastFatal = 719, kIllegalState = 401;
 
-constexpr int kHopper = 9;
-
 }  // namespace
 
 struct CudaDriver::State {
@@ -21,7 +19,7 @@ struct CudaDriver::State {
 #define FLEXC_CUDA_FUNCTION(member, symbol, ...) std::add_pointer_t<__VA_ARGS__> member = nullptr;
 #include "runtime/cuda/driver_functions.def"
 #undef FLEXC_CUDA_FUNCTION
-  int device = 0, version = 0, multiprocessors = 0, l2_bytes = 0;
+  int device = 0, version = 0, multiprocessors = 0, l2_bytes = 0, capability = 0;
   std::string name;
   void* context = nullptr;
 
@@ -102,8 +100,9 @@ Result<CudaDriver> CudaDriver::open(int ordinal) {
   const std::pair<int*, int> attributes[] = {{&major, kMajor}, {&minor, kMinor}, {&state->multiprocessors, kMultiprocessors}, {&state->l2_bytes, kL2Bytes}};
   for (const auto& [value, attribute] : attributes)
     if (const int status = state->device_attribute(value, attribute, state->device); status != 0) return environment(fmt::format("cuDeviceGetAttribute({})", attribute), status);
-  if (major != kHopper || minor != 0)
-    return std::unexpected(Error{ErrorKind::Environment, fmt::format("GPU {} ({}) has compute capability {}.{}; the kernels are for 9.0", ordinal, state->name, major, minor)});
+  state->capability = 10 * major + minor;
+  if (state->capability < kLeastCapability)
+    return std::unexpected(Error{ErrorKind::Environment, fmt::format("GPU {} ({}) has compute capability {}.{}; the kernels are for 8.0 and later", ordinal, state->name, major, minor)});
   if (const int status = state->retain_context(&state->context, state->device); status != 0) {
     state->context = nullptr;
     return environment("cuDevicePrimaryCtxRetain", status);
@@ -115,6 +114,7 @@ Result<CudaDriver> CudaDriver::open(int ordinal) {
 
 std::string CudaDriver::name() const { return state_->name; }
 int CudaDriver::version() const { return state_->version; }
+int CudaDriver::capability() const { return state_->capability; }
 int CudaDriver::multiprocessors() const { return state_->multiprocessors; }
 std::uint64_t CudaDriver::l2_bytes() const { return static_cast<std::uint64_t>(std::max(state_->l2_bytes, 0)); }
 

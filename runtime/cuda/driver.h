@@ -22,6 +22,9 @@ struct CudaLaunch {
 
 class CudaModule;
 
+/// GPUs by compute capability: what the Hopper kernels run on alone, and the least of all.
+inline constexpr int kHopperCapability = 90, kLeastCapability = 80;
+
 /// An allocation in the GPU's memory; freed with its last owner.
 class CudaAllocation {
  public:
@@ -39,7 +42,7 @@ class CudaAllocation {
 /// The driver with the primary context of one device. Thread-safe; copies share it. Each call makes the context current for itself and leaves the
 /// caller's own as it was.
 ///
-/// Errors: Environment for what the machine lacks (no driver, no device, one that is no sm_90, out of memory), Internal for the rest; the message has
+/// Errors: Environment for what the machine lacks (no driver, no device, one before sm_80, out of memory), Internal for the rest; the message has
 /// the call, its arguments and the driver's name for the error.
 class CudaDriver {
  public:
@@ -48,6 +51,8 @@ class CudaDriver {
   std::string name() const;     ///< of the GPU
   int version() const;          ///< of the driver, 1000 · major + 10 · minor
   int multiprocessors() const;
+  int capability() const;   ///< 90 for compute capability 9.0
+  bool is_hopper() const { return capability() == kHopperCapability; }
   std::uint64_t l2_bytes() const;
 
   Result<TensorMap> encode(const TensorMapRequest& request) const;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "runtime/cuda/splits.h"
+
 namespace flexc::runtime {
 namespace {
 
@@ -55,7 +57,11 @@ ForwardPlan plan_forward(const ForwardShape& shape, const ForwardTensor& q, cons
   const auto pairs = static_cast<std::uint32_t>(shape.batch) * static_cast<std::uint32_t>(shape.heads);
   if (group_heads == 0 || group_heads > pairs) group_heads = pairs;
   a.q_blocks = (static_cast<std::uint32_t>(shape.q_len) + shape.tile_m - 1) / shape.tile_m;
-  a.items = pairs * a.q_blocks;
+  const KeyParts parts = cut_keys(shape.kv_len, shape.tile_n, shape.split);
+  a.splits = parts.parts, a.split_tiles = parts.tiles;
+  a.divide_by_splits = divisor_of(a.splits);
+  a.partial_warps = (std::min(static_cast<std::uint32_t>(shape.q_len), shape.tile_m) + kFlexcWarpRows - 1) / kFlexcWarpRows;
+  a.items = pairs * a.q_blocks * a.splits;
   a.group_heads = group_heads;
   a.descending = descending;
   a.divide_by_group_items = divisor_of(group_heads * a.q_blocks);
@@ -71,6 +77,8 @@ ForwardPlan plan_forward(const ForwardShape& shape, const ForwardTensor& q, cons
   a.k = single(k, shape.k_batched, a.k_strides);
   a.v = single(v, shape.v_batched, a.v_strides);
   a.out = single(out, true, a.out_strides);
+  a.head_dim = shape.head_dim, a.value_dim = shape.value_dim;
+  a.item_rows = static_cast<int>(shape.tile_m);
   return plan;
 }
 
@@ -83,12 +91,15 @@ std::uint32_t heads_of_a_group(const ForwardShape& shape, std::uint64_t l2_bytes
   return static_cast<std::uint32_t>(std::min(pairs, kv_heads * heads_per_kv));
 }
 
-std::uint64_t workspace_words(const flexc_hopper_arguments& arguments) { return std::uint64_t{kFlexcWorkspaceHeader} + arguments.items; }
-
-Result<void> check_work(std::string_view device, const unsigned* header) {
-  if (header[kFlexcWorkNonFinite] == 0) return {};
-  return std::unexpected(Error{ErrorKind::Input, std::string(device) + ": the output has values that are not finite; telling NaN at removed pairs, and scores that only the lazy maximum "
-                                                                       "cannot hold, from the others needs a careful path, which the Hopper kernel does not have yet; use device cpu"});
+flexc_combine_arguments combine_arguments(const flexc_hopper_arguments& forward, const HopperTile& tile, unsigned value_dim) {
+  return {forward, row_tiles(forward), tile.m, tile.dv, value_dim, tile.element == device::Element::kF16};
 }
+
+std::uint32_t combine_blocks(const flexc_hopper_arguments& arguments) {
+  constexpr std::uint64_t kMostBlocks = 1u << 20;  // each goes on to further rows
+  return static_cast<std::uint32_t>(std::min(std::uint64_t{row_tiles(arguments)} * arguments.partial_warps, kMostBlocks));
+}
+
+std::uint64_t workspace_words(const flexc_hopper_arguments& arguments) { return std::uint64_t{kFlexcWorkspaceHeader} + row_tiles(arguments); }
 
 }  // namespace flexc::runtime

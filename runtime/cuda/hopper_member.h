@@ -1,4 +1,4 @@
-// What is known of a compiled Hopper kernel beside its code: one member of a variant's family for one tile. The emitter writes it, the host model and
+// What is known of a compiled CUDA kernel beside its code: one member of a variant's family for one tile. The emitter writes it, the host model and
 // the launch read it; free of MLIR and LLVM, so that hosts which only load kernels have it too.
 #pragma once
 
@@ -9,8 +9,15 @@
 
 namespace flexc::runtime {
 
-/// Name of the kernel in a cubin.
-inline constexpr const char* kHopperKernel = "flexc_attention_forward";
+/// Which template a kernel is made of.
+enum class KernelKind : unsigned {
+  Hopper,  ///< templates/hopper: sm_90a, bf16 and f16, head dims up to 256
+  Simt,    ///< templates/simt: sm_80 and up, what Hopper's does not take, and its careful path
+};
+
+/// Names of the kernels in a cubin.
+inline constexpr const char *kHopperKernel = "flexc_attention_forward", *kSimtKernel = "flexc_attention_simt";
+constexpr const char* entry_of(KernelKind kind) { return kind == KernelKind::Hopper ? kHopperKernel : kSimtKernel; }
 
 /// A piece of the Params struct of templates/hooks.cuh, in 64-bit words and in the order of the struct.
 struct HookWords {
@@ -38,7 +45,8 @@ struct HopperTile {
 };
 
 struct HopperMember {
-  HopperTile tile;
+  KernelKind kernel = KernelKind::Hopper;
+  HopperTile tile;                  ///< of a plain kernel (templates/simt) its block; d is 0, for any head dim
   unsigned threads = 0;             ///< of a CTA
   unsigned dynamic_smem_bytes = 0;  ///< of a CTA
   ScoreClass score_class = ScoreClass::Identity;

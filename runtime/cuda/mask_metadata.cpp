@@ -73,20 +73,30 @@ void combine(const std::vector<Run>& a, const std::vector<Run>& b, std::vector<R
   }
 }
 
+/// The runs within [begin, end); where there is none, one masked tile.
+void cut(const std::vector<Run>& row, std::int64_t begin, std::int64_t end, std::vector<Run>& part) {
+  part.clear();
+  for (const Run& run : row) {
+    const std::int64_t first = std::max(run.first, begin), stop = std::min(run.end, end);
+    if (first < stop) part.push_back({first, stop, run.kind});
+  }
+  if (part.empty()) part.push_back({begin, begin + 1, TileKind::Partial});
+}
+
 /// The items of each group, those with the most tiles first; equal ones stay in their order.
 void write_order(const flexc_hopper_arguments& arguments, const std::vector<std::uint32_t>& tiles_of_row, const MaskMetadata& metadata, std::uint32_t* order) {
   const auto heads = static_cast<std::uint32_t>(arguments.heads), pairs = static_cast<std::uint32_t>(arguments.batch) * heads;
   const std::uint32_t most = *std::ranges::max_element(tiles_of_row);
   std::vector<std::uint32_t> place(most + 1);
   for (std::uint32_t first = 0; first < pairs; first += arguments.group_heads) {
-    const std::uint32_t group = std::min(arguments.group_heads, pairs - first), base = first * arguments.q_blocks;
+    const std::uint32_t group = std::min(arguments.group_heads, pairs - first), base = first * arguments.q_blocks * arguments.splits;
     const auto each = [&](auto visit) {
       for (std::uint32_t step = 0; step < arguments.q_blocks; ++step) {
         const std::uint32_t q_block = arguments.descending ? arguments.q_blocks - 1 - step : step;
         for (std::uint32_t i = 0; i < group; ++i) {
           const std::uint32_t pair = first + i;
-          const std::uint32_t tiles = tiles_of_row[pair / heads * metadata.batch_rows + pair % heads * metadata.head_rows + q_block];
-          visit(base + step * group + i, most - tiles);
+          const std::uint32_t row = pair / heads * metadata.batch_rows + pair % heads * metadata.head_rows + q_block * arguments.splits;
+          for (std::uint32_t split = 0; split < arguments.splits; ++split) visit(base + (step * group + i) * arguments.splits + split, most - tiles_of_row[row + split]);
         }
       }
     };
@@ -111,11 +121,12 @@ void MaskMetadata::point(flexc_hopper_arguments& arguments, std::uint64_t at) co
 Result<MaskMetadata> mask_metadata(const BlockMask& mask, const flexc_hopper_arguments& arguments, std::uint32_t m, std::uint32_t n) {
   MaskMetadata metadata;
   const auto planes = static_cast<std::uint32_t>(mask.batches * mask.heads);
-  metadata.head_rows = mask.heads > 1 ? arguments.q_blocks : 0;
-  metadata.batch_rows = mask.batches > 1 ? static_cast<std::uint32_t>(mask.heads) * arguments.q_blocks : 0;
-  metadata.rows = std::size_t{planes} * arguments.q_blocks;
+  const std::uint32_t plane_rows = arguments.q_blocks * arguments.splits;
+  metadata.head_rows = mask.heads > 1 ? plane_rows : 0;
+  metadata.batch_rows = mask.batches > 1 ? static_cast<std::uint32_t>(mask.heads) * plane_rows : 0;
+  metadata.rows = std::size_t{planes} * plane_rows;
   std::vector<std::uint32_t> row_words, run_words, tiles_of_row;
-  std::vector<Run> tiles, block_row, both;
+  std::vector<Run> tiles, block_row, both, part;
   for (std::uint32_t plane = 0; plane < planes; ++plane) {
     const auto plane_row = static_cast<std::size_t>(plane * mask.q_blocks());
     for (std::uint32_t q_block = 0; q_block < arguments.q_blocks; ++q_block) {
@@ -128,17 +139,20 @@ Result<MaskMetadata> mask_metadata(const BlockMask& mask, const flexc_hopper_arg
         combine(tiles, block_row, both);
         tiles.swap(both);
       }
-      if (tiles.empty()) tiles.push_back({0, 1, TileKind::Partial});
-      row_words.push_back(static_cast<std::uint32_t>(run_words.size() / kRunWords));
-      std::uint32_t count = 0;
-      for (const Run& run : tiles) {
-        const auto length = static_cast<std::uint32_t>(run.end - run.first);
-        run_words.push_back(static_cast<std::uint32_t>(run.first));
-        run_words.push_back(length << 1 | (run.kind == TileKind::Full ? 1 : 0));
-        count += length;
+      for (std::uint32_t split = 0; split < arguments.splits; ++split) {
+        const std::int64_t begin = std::int64_t{split} * arguments.split_tiles;
+        cut(tiles, begin, begin + arguments.split_tiles, part);
+        row_words.push_back(static_cast<std::uint32_t>(run_words.size() / kRunWords));
+        std::uint32_t count = 0;
+        for (const Run& run : part) {
+          const auto length = static_cast<std::uint32_t>(run.end - run.first);
+          run_words.push_back(static_cast<std::uint32_t>(run.first));
+          run_words.push_back(length << 1 | (run.kind == TileKind::Full ? 1 : 0));
+          count += length;
+        }
+        row_words.push_back(count);
+        tiles_of_row.push_back(count);
       }
-      row_words.push_back(count);
-      tiles_of_row.push_back(count);
     }
   }
   run_words.resize(run_words.size() + kRunWords);  // the one that may be read
@@ -153,11 +167,12 @@ Result<MaskMetadata> mask_metadata(const BlockMask& mask, const flexc_hopper_arg
   return metadata;
 }
 
-std::uint64_t most_mask_words(const BlockMask& mask, std::uint64_t items, std::uint32_t least_m) {
+std::uint64_t most_mask_words(const BlockMask& mask, std::uint64_t items, std::uint32_t least_m, std::uint64_t splits) {
   // A row of tiles touches at most as many rows of blocks as fit into it, and one more; so a row of blocks is in at most block_q / m + 2 rows of tiles. Kinds
   // change at the ends of runs alone, where a partial tile may come between.
   const std::uint64_t planes = static_cast<std::uint64_t>(mask.batches * mask.heads);
-  const std::uint64_t rows = planes * ((static_cast<std::uint64_t>(mask.q_len) + least_m - 1) / least_m);
+  const std::uint64_t rows = planes * ((static_cast<std::uint64_t>(mask.q_len) + least_m - 1) / least_m) * splits;
+  // A cut makes one run more at most.
   const std::uint64_t runs = 3 * mask.runs.size() * (static_cast<std::uint64_t>(mask.block_q) / least_m + 2) + rows + 1;
   return rows * kRowWords + runs * kRunWords + items;
 }

@@ -19,8 +19,11 @@ constexpr std::uint32_t kAllAssumptions = (1u << kAssumptionNames.size()) - 1;
 /// Nothing if a plan and a launch can be made of it; else what cannot be.
 std::string problem_of(const HopperMember& member) {
   const HopperTile& tile = member.tile;
-  for (const unsigned side : {tile.m, tile.n, tile.d, tile.dv})
+  const bool is_simt = member.kernel == KernelKind::Simt;
+  if (is_simt != (tile.d == 0)) return fmt::format("a tile with a head dim of {}", tile.d);
+  for (const unsigned side : {tile.m, tile.n, is_simt ? 1 : tile.d, tile.dv})
     if (side == 0 || side > kMostTileSide) return fmt::format("a tile with a side of {}", side);
+  if (!is_simt && tile.element == device::Element::kF32) return "a Hopper kernel of f32";
   if (member.threads == 0 || member.threads > kMostThreads) return fmt::format("{} threads", member.threads);
   if (member.dynamic_smem_bytes > device::kSharedLimit) return fmt::format("{} bytes of shared memory", member.dynamic_smem_bytes);
   std::uint64_t words = 0;
@@ -39,7 +42,7 @@ std::vector<std::byte> serialize(const DescribedMember& described) {
   const HopperMember& member = described.member;
   std::vector<std::byte> out;
   const auto numbers = [&out](auto... values) { (put(out, static_cast<std::uint32_t>(values)), ...); };
-  numbers(kMagic, kMemberFormat);
+  numbers(kMagic, kMemberFormat, member.kernel);
   numbers(member.tile.element, member.tile.m, member.tile.n, member.tile.d, member.tile.dv, member.threads, member.dynamic_smem_bytes);
   numbers(member.score_class, member.has_band, member.has_mask, member.lazy_maximum, member.param_words, described.manifest.assumptions);
   numbers(member.params.size());
@@ -57,14 +60,15 @@ Result<DescribedMember> deserialize_member(std::span<const std::byte> bytes) {
   if (const std::uint32_t format = number(); format != kMemberFormat) return refused(fmt::format("it has format {}, and this is format {}", format, kMemberFormat));
   DescribedMember described;
   HopperMember& member = described.member;
-  const std::uint32_t element = number();
+  const std::uint32_t kernel = number(), element = number();
   for (unsigned* const size : {&member.tile.m, &member.tile.n, &member.tile.d, &member.tile.dv, &member.threads, &member.dynamic_smem_bytes}) *size = number();
   const std::uint32_t score_class = number(), has_band = number(), has_mask = number(), lazy_maximum = number();
   member.param_words = number();
   described.manifest.assumptions = number();
-  if (element > static_cast<std::uint32_t>(device::Element::kF16) || score_class > static_cast<std::uint32_t>(ScoreClass::General) || has_band > 1 || has_mask > 1 || lazy_maximum > 1)
+  if (kernel > static_cast<std::uint32_t>(KernelKind::Simt) || element > static_cast<std::uint32_t>(device::Element::kF32) || score_class > static_cast<std::uint32_t>(ScoreClass::General) || has_band > 1 || has_mask > 1 || lazy_maximum > 1)
     return refused("a choice that there is not");
   if (described.manifest.assumptions > kAllAssumptions) return refused("an assumption that there is not");
+  member.kernel = static_cast<KernelKind>(kernel);
   member.tile.element = static_cast<device::Element>(element);
   member.score_class = static_cast<ScoreClass>(score_class);
   member.has_band = has_band != 0, member.has_mask = has_mask != 0, member.lazy_maximum = lazy_maximum != 0;

@@ -1,4 +1,4 @@
-// What a launch has to know of a Hopper kernel, as bytes: in the payload of a cached cubin, in a bundle, and in a case of the GPU kit.
+// What a launch has to know of a CUDA kernel, as bytes: in the payload of a cached cubin, in a bundle, and in a case of the GPU kit.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +11,7 @@
 namespace flexc::runtime {
 
 /// Raised by every change to the bytes, a launch program's apart, which have a version of their own.
-inline constexpr std::uint32_t kMemberFormat = 2;
+inline constexpr std::uint32_t kMemberFormat = 3;
 
 /// A member and what its code assumes of a call.
 struct DescribedMember {

@@ -1,8 +1,5 @@
 #include "runtime/cuda/tile_kernels.h"
 
-#include <fmt/format.h>
-
-#include "runtime/cuda/cubin.h"
 #include "templates/tile/pairs.h"
 #include "templates/tile/summary_work.h"
 #include "templates/tile/verdicts.h"
@@ -46,24 +43,16 @@ class GpuTileDevice final : public tile::TileDevice {
   void* stream_;
 };
 
-Result<CudaModule> load_kernel(const CudaDriver& driver, const std::vector<std::byte>& cubin, const char* name, std::size_t argument_bytes) {
-  const auto parameters = kernel_parameter_bytes(cubin);
-  if (!parameters) return std::unexpected(parameters.error());
-  if (parameters->size() != 1 || parameters->front() != argument_bytes)
-    return std::unexpected(Error{ErrorKind::Internal, fmt::format("the kernel {} takes other arguments than the {} bytes that are passed", name, argument_bytes)});
-  return driver.load(cubin, name, 0);
-}
-
 }  // namespace
 
 Result<TileKernels::Loaded> TileKernels::load() const {
   const auto code = source_();
   if (!code) return std::unexpected(code.error());
-  auto summaries = load_kernel(driver_, (*code)->summaries, kTileKernels[0].name, sizeof(tile::SummaryWork));
+  auto summaries = load_fixed_kernel(driver_, (*code)->summaries, kTileKernels[0], sizeof(tile::SummaryWork));
   if (!summaries) return std::unexpected(std::move(summaries.error()));
-  auto verdicts = load_kernel(driver_, (*code)->verdicts, kTileKernels[1].name, sizeof(tile::VerdictArguments));
+  auto verdicts = load_fixed_kernel(driver_, (*code)->verdicts, kTileKernels[1], sizeof(tile::VerdictArguments));
   if (!verdicts) return std::unexpected(std::move(verdicts.error()));
-  auto pairs = load_kernel(driver_, (*code)->pairs, kTileKernels[2].name, sizeof(tile::PairArguments));
+  auto pairs = load_fixed_kernel(driver_, (*code)->pairs, kTileKernels[2], sizeof(tile::PairArguments));
   if (!pairs) return std::unexpected(std::move(pairs.error()));
   return Loaded{std::move(*summaries), std::move(*verdicts), std::move(*pairs)};
 }

@@ -10,20 +10,15 @@
 #include <string>
 #include <vector>
 
-#include "runtime/cuda/driver.h"
+#include "runtime/cuda/fixed_kernel.h"
 #include "runtime/tile/tile_device.h"
 
 namespace flexc::runtime {
 
 /// In the order of tile::TileKernel.
-struct TileKernelText {
-  const char *name, *file;
-};
-inline constexpr std::array<TileKernelText, 3> kTileKernels = {{{"flexc_tile_summaries", "templates/tile/summary_kernel.cuh"},
+inline constexpr std::array<FixedKernelText, 3> kTileKernels = {{{"flexc_tile_summaries", "templates/tile/summary_kernel.cuh"},
                                                                {"flexc_tile_verdicts", "templates/tile/verdict_kernel.cuh"},
                                                                {"flexc_tile_pairs", "templates/tile/pair_kernel.cuh"}}};
-/// What NVRTC, or the host model's compiler, is given.
-std::string text_of(const TileKernelText& kernel);
 
 /// The same for every variant: masks are data to them.
 struct TileKernelCode {

@@ -96,7 +96,7 @@ class CpuKernel final : public Kernel, public CpuFamily {
     const CallShape* const shape = &bound.shape;
     if (arguments.checked) {
       if (!check_gathers_)
-        return std::unexpected(Error{ErrorKind::Environment, "checked mode interprets the variant's text, which a bundle does not carry; compile it with flexc::flexc"});
+        return std::unexpected(no_gather_check());
       if (auto status = check_gathers_(arguments, *shape, bound.environment); !status) return status;
       if (auto status = masks_.verify(arguments, bound.environment); !status) return status;
     }

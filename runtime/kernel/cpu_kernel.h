@@ -2,12 +2,12 @@
 // bundle; here it is all one.
 #pragma once
 
-#include <functional>
 #include <memory>
 
 #include "flexc/engine.h"
 #include "runtime/kernel/arguments.h"
 #include "runtime/kernel/block_masks.h"
+#include "runtime/kernel/gather_check.h"
 #include "runtime/kernel/members.h"
 #include "flexc/runtime/signature.h"
 
@@ -24,9 +24,6 @@ class CpuFamily {
   /// Members loaded so far.
   virtual int compiled() const = 0;
 };
-
-/// Goes over a call before it runs, and is an error where a gather is out of range: what `checked` asks for.
-using GatherCheck = std::function<Result<void>(const RunArguments& arguments, const CallShape& shape, const runtime::Environment& environment)>;
 
 struct CpuKernelParts {
   std::shared_ptr<const runtime::Signature> signature;

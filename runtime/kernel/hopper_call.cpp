@@ -1,5 +1,6 @@
 #include "runtime/kernel/hopper_call.h"
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 
@@ -7,27 +8,33 @@
 
 #include "flexc/runtime/bind_dims.h"
 #include "runtime/cuda/hook_params.h"
+#include "runtime/cuda/splits.h"
 #include "runtime/kernel/bindings.h"
+#include "templates/simt/tile.h"
 
 namespace flexc {
 namespace {
 
 constexpr std::int64_t kMostLength = std::int64_t{1} << 30;
-constexpr std::int64_t kRowElements = 8;  // of 2 bytes: TMA wants strides of 16 bytes
 constexpr std::int64_t kMostItems = (std::int64_t{1} << 31) - 1;
 
 std::unexpected<Error> failed(ErrorKind kind, std::string message) { return std::unexpected(Error{kind, std::move(message)}); }
 
-Result<void> check_features(std::string_view device, const RunArguments& arguments, const CallShape& shape) {
-  if (arguments.checked) return failed(ErrorKind::Input, fmt::format("{}: the Hopper kernel does not report gathers yet; use device cpu for --checked", device));
+Result<void> check_extents(std::string_view device, const RunArguments& arguments, const CallShape& shape) {
   if (shape.q_len > kMostLength || shape.kv_len > kMostLength) return failed(ErrorKind::Input, fmt::format("{}: lengths are at most 2^30", device));
   std::int64_t items = (shape.q_len + kLeastTileRows - 1) / kLeastTileRows;
-  if (__builtin_mul_overflow(items, shape.batch, &items) || __builtin_mul_overflow(items, shape.heads, &items) || items > kMostItems)
-    return failed(ErrorKind::Input, fmt::format("{}: batch x heads x length {} x {} x {} is more than one launch takes", device, shape.batch, shape.heads, shape.q_len));
+  const std::int64_t parts = std::min(split_of(arguments, shape), std::max<std::int64_t>((shape.kv_len + kLeastTileColumns - 1) / kLeastTileColumns, 1));
+  if (__builtin_mul_overflow(items, shape.batch, &items) || __builtin_mul_overflow(items, shape.heads, &items) || __builtin_mul_overflow(items, parts, &items) || items > kMostItems)
+    return failed(ErrorKind::Input, fmt::format("{}: batch x heads x length {} x {} x {}{} is more than one launch takes", device, shape.batch, shape.heads, shape.q_len,
+                                                parts > 1 ? fmt::format(" in {} parts", parts) : ""));
   return {};
 }
 
 }  // namespace
+
+std::int64_t split_of(const RunArguments& arguments, const CallShape& shape) {
+  return arguments.split > 0 ? arguments.split : runtime::automatic_split(shape.batch * shape.heads, shape.q_len, shape.kv_len);
+}
 
 Result<void> check_hopper_options(std::string_view device, const CompileOptions& options) {
   if (options.dtype != bf16 && options.dtype != f16)
@@ -38,15 +45,20 @@ Result<void> check_hopper_options(std::string_view device, const CompileOptions&
   return {};
 }
 
-bool suits_hopper(const CompileOptions& options) {
+Result<void> check_simt_options(std::string_view device, const CompileOptions& options) {
   const std::int64_t value_dim = options.value_dim != 0 ? options.value_dim : options.head_dim;
-  return check_hopper_options("", options) && options.head_dim % kRowElements == 0 && value_dim % kRowElements == 0;
+  if (options.head_dim < 1 || options.head_dim > device::kMostSimtHeadDim || value_dim < 1 || value_dim > device::kMostSimtValueDim)
+    return failed(ErrorKind::Input, fmt::format("{}: head dim {} and value dim {}; it takes head dims up to {} and value dims up to {}; use device cpu", device, options.head_dim, value_dim,
+                                                device::kMostSimtHeadDim, device::kMostSimtValueDim));
+  return {};
 }
+
+bool suits_hopper(const CompileOptions& options) { return check_hopper_options("", options).has_value(); }
 
 Result<HopperCall> bind_hopper_call(std::string_view device, const runtime::Signature& signature, const CompileOptions& options, const RunArguments& arguments, MemoryKind memory) {
   const auto shape = check_arguments(arguments, options, memory);
   if (!shape) return std::unexpected(shape.error());
-  if (auto status = check_features(device, arguments, *shape); !status) return std::unexpected(status.error());
+  if (auto status = check_extents(device, arguments, *shape); !status) return std::unexpected(status.error());
   auto environment = bind(signature, arguments.captures, shape->problem, memory);
   if (!environment) return std::unexpected(environment.error());
   auto fresh = runtime::bind_dims(signature, *environment, memory);
@@ -56,7 +68,7 @@ Result<HopperCall> bind_hopper_call(std::string_view device, const runtime::Sign
 
 Result<void> check_hopper_scale(std::string_view device, const runtime::HopperMember& member, const CallShape& shape) {
   const auto scale = static_cast<float>(shape.scale);
-  if (member.score_class == runtime::ScoreClass::General || (scale > 0 && std::isfinite(scale))) return {};
+  if (member.kernel == runtime::KernelKind::Simt || member.score_class == runtime::ScoreClass::General || (scale > 0 && std::isfinite(scale))) return {};
   return failed(ErrorKind::Input, fmt::format("{}: the Hopper kernel takes a positive, finite scale for this variant; use device cpu", device));
 }
 
@@ -96,6 +108,7 @@ runtime::ForwardShape forward_shape(const runtime::HopperMember& member, const C
   extents.k_batched = arguments.k.shape[0] == shape.batch, extents.v_batched = arguments.v.shape[0] == shape.batch;
   extents.tile_m = member.tile.m, extents.tile_n = member.tile.n;
   extents.element = member.tile.element;
+  extents.split = member.kernel == runtime::KernelKind::Hopper ? split_of(arguments, shape) : 1;
   return extents;
 }
 
@@ -108,7 +121,7 @@ runtime::ForwardPlan plan_hopper_call(const runtime::HopperMember& member, const
 }
 
 Result<std::optional<runtime::MaskMetadata>> hopper_mask(const runtime::HopperMember& member, const RunArguments& arguments, const runtime::ForwardPlan& plan) {
-  if (arguments.mask == nullptr || !member.has_mask) return std::nullopt;
+  if (arguments.mask == nullptr || !member.has_mask || member.kernel == runtime::KernelKind::Simt) return std::nullopt;
   auto metadata = runtime::mask_metadata(*arguments.mask, plan.arguments, member.tile.m, member.tile.n);
   if (!metadata) return std::unexpected(metadata.error());
   return std::move(*metadata);

@@ -15,11 +15,15 @@ namespace flexc {
 
 /// Query rows of the smallest tile, two consumer warpgroups: it bounds the number of a launch's items from above.
 inline constexpr std::int64_t kLeastTileRows = 2 * device::kWarpgroupRows;
+/// Keys of the smallest tile.
+inline constexpr std::int64_t kLeastTileColumns = 32;
 /// D and DV; the kernel pads them to whole panels.
 inline constexpr std::int64_t kMostHopperHeadDim = 256;
 /// Usage for a dtype that the Hopper kernel does not take, Input for head dims. `device` is for messages: "device model".
 Result<void> check_hopper_options(std::string_view device, const CompileOptions& options);
-/// Whether it takes them, and TMA dense tensors of these head dims: rows are a multiple of 16 bytes apart.
+/// Input for head dims that the plain kernel (templates/simt) does not take.
+Result<void> check_simt_options(std::string_view device, const CompileOptions& options);
+/// Whether it takes them.
 bool suits_hopper(const CompileOptions& options);
 
 struct HopperCall {
@@ -28,10 +32,13 @@ struct HopperCall {
   std::vector<std::int64_t> fresh;
 };
 
+/// Parts of the keys that the call wants, by its number or by its shape.
+std::int64_t split_of(const RunArguments& arguments, const CallShape& shape);
+
 /// Every check that needs no kernel. Tensors and captures are in `memory`.
 Result<HopperCall> bind_hopper_call(std::string_view device, const runtime::Signature& signature, const CompileOptions& options, const RunArguments& arguments, MemoryKind memory);
 
-/// Whether the member can fold this scale into its exponents.
+/// Whether the member can fold this scale into its exponents; the plain kernel need not.
 Result<void> check_hopper_scale(std::string_view device, const runtime::HopperMember& member, const CallShape& shape);
 
 /// Input for an output that the member does not have: max_scores with the lazy maximum.

@@ -1,7 +1,8 @@
-// The members of a variant's Hopper kernel in use: the narrow one, and the wide one from the first call on that needs it.
+// The members of a variant's CUDA kernel in use: the narrow one, and the wide one from the first call on that needs it.
 #pragma once
 
 #include <functional>
+#include <future>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -44,6 +45,37 @@ class HopperMembers {
   Loaded narrow_;
   mutable std::mutex mutex_;
   mutable std::optional<Loaded> wide_;
+};
+
+/// The members of a kernel that may never be needed: the narrow one is made by the first call that asks.
+template <class Loaded>
+class LazyMembers {
+ public:
+  using Members = HopperMembers<Loaded>;
+  explicit LazyMembers(typename Members::Make make) : make_(std::move(make)) {}
+
+  /// Begins to make them on another thread; the first `get` waits for it, and so does the end of this object.
+  void begin() {
+    const std::lock_guard lock(mutex_);
+    if (!members_ && !begun_.valid()) begun_ = std::async(std::launch::async, [make = make_] { return Members::make(make); });
+  }
+
+  /// Thread-safe. A failure is reported to each caller, and the next one tries again.
+  Result<const Members*> get() const {
+    const std::lock_guard lock(mutex_);
+    if (!members_) {
+      auto made = begun_.valid() ? begun_.get() : Members::make(make_);
+      if (!made) return std::unexpected(made.error());
+      members_ = std::move(*made);
+    }
+    return members_.get();
+  }
+
+ private:
+  typename Members::Make make_;
+  mutable std::mutex mutex_;
+  mutable std::unique_ptr<Members> members_;
+  mutable std::future<Result<std::unique_ptr<Members>>> begun_;
 };
 
 }  // namespace flexc

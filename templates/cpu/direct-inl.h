@@ -57,19 +57,39 @@ HWY_INLINE auto four_sums(const Vector (&parts)[kPanelVectors]) {
 }
 #endif
 
-/// s[0 … 3] = q · each of four keys. `width` is a multiple of 16; products are summed by d modulo 16.
-template <class T>
-HWY_INLINE void dot_quad(const float* HWY_RESTRICT q, const T* const (&k)[kQuad], std::size_t width, float* HWY_RESTRICT s) {
-  const Floats d;
-  Vector sums[kQuad][kPanelVectors];
-  for (auto& key : sums)
-    for (Vector& sum : key) sum = hn::Zero(d);
-  for (std::size_t i = 0; i < width; i += kPanel)
-    for (std::size_t v = 0; v < kPanelVectors; ++v) {
-      const std::size_t at = i + v * kLanes;
-      const Vector query = hn::Load(d, q + at);
-      for (int key = 0; key < kQuad; ++key) sums[key][v] = hn::MulAdd(load_wide(k[key] + at), query, sums[key][v]);
-    }
+/// Rows that are multiplied together, so that K and V are read, and widened, once for all of them: with AVX-512 four by four keys, or by four vectors
+/// of V, take 16 accumulators.
+inline constexpr int kQkRows = kBothBlocks ? 4 : 1, kPvRows = kBothBlocks ? 4 : 2;
+
+/// A row of a group; its weights' runs are found later.
+inline DirectRow direct_row(const Plan& plan, const Group& group, int row) {
+  DirectRow result;
+  result.q = group.q + row * round_up(plan.call.head_dim, kPanel);
+  result.s = group.s + row * plan.s_stride;
+  result.o = group.o + row * plan.value_padded;
+  return result;
+}
+
+/// Rows of K or V that will be read next, one for each column of the tile at hand: they come from memory into L2 while the other product computes.
+struct NextRows {
+  const std::byte* first = nullptr;
+  std::int64_t step = 0, bytes = 0;  ///< no bytes: nothing is read ahead
+
+  NextRows() = default;
+  NextRows(const Plan& plan, const Input& tensor, const GroupPlace& place, std::int64_t column, std::int64_t width)
+      : first(row_address(plan, tensor, place.b, place.kv_h, column)),
+        step(tensor.strides.row * static_cast<std::int64_t>(element_size(plan))),
+        bytes(width * static_cast<std::int64_t>(element_size(plan))) {}
+
+  HWY_INLINE void bring(std::int64_t column) const {
+    constexpr std::int64_t kLine = 64, kIntoL2 = 2;
+    for (std::int64_t i = 0; i < bytes; i += kLine) __builtin_prefetch(first + column * step + i, 0, kIntoL2);
+    asm volatile("");  // as in bring_lines
+  }
+};
+
+/// Four keys' partial sums of a row → s[0 … 3].
+HWY_INLINE void store_sums(const Vector (&sums)[kQuad][kPanelVectors], float* HWY_RESTRICT s) {
 #if HWY_TARGET == HWY_SCALAR
   for (int key = 0; key < kQuad; ++key) {
     float parts[kPanel];
@@ -87,6 +107,45 @@ HWY_INLINE void dot_quad(const float* HWY_RESTRICT q, const T* const (&k)[kQuad]
 #endif
 }
 
+/// s[column … column + 3] = q · each of four keys, for kRows rows. `width` is a multiple of 16; products are summed by d modulo 16.
+template <class T, int kRows>
+HWY_INLINE void dot_quad(const DirectRow* rows, const T* const (&k)[kQuad], std::size_t width, std::int64_t column) {
+  const Floats d;
+  Vector sums[kRows][kQuad][kPanelVectors];
+#pragma GCC unroll 4
+  for (int row = 0; row < kRows; ++row)
+    for (auto& key : sums[row])
+      for (Vector& sum : key) sum = hn::Zero(d);
+#pragma GCC unroll 1
+  for (std::size_t i = 0; i < width; i += kPanel)
+    for (std::size_t v = 0; v < kPanelVectors; ++v) {
+      const std::size_t at = i + v * kLanes;
+      Vector keys[kQuad];
+#pragma GCC unroll 4
+      for (int key = 0; key < kQuad; ++key) {
+        keys[key] = load_wide(k[key] + at);
+        if constexpr (kRows > 1) pin(keys[key]);
+      }
+#pragma GCC unroll 4
+      for (int row = 0; row < kRows; ++row) {
+        const Vector query = hn::Load(d, rows[row].q + at);
+#pragma GCC unroll 4
+        for (int key = 0; key < kQuad; ++key) sums[row][key][v] = hn::MulAdd(keys[key], query, sums[row][key][v]);
+      }
+    }
+#pragma GCC unroll 4
+  for (int row = 0; row < kRows; ++row) store_sums(sums[row], rows[row].s + column);
+}
+
+/// The same for all rows.
+template <class T>
+HWY_INLINE void dot_rows(const DirectRow* rows, int count, const T* const (&k)[kQuad], std::size_t width, std::int64_t column) {
+  int row = 0;
+  if constexpr (kQkRows > 1)
+    for (; row + kQkRows <= count; row += kQkRows) dot_quad<T, kQkRows>(rows + row, k, width, column);
+  for (; row < count; ++row) dot_quad<T, 1>(rows + row, k, width, column);
+}
+
 /// Q of a group → [row][head_dim in whole panels], times q_factor.
 inline void copy_q(const Plan& plan, Group& group) {
   const GroupPlace& place = group.place;
@@ -99,10 +158,10 @@ inline void copy_q(const Plan& plan, Group& group) {
   }
 }
 
-/// S = Q K for the panels in `active`. Columns that do not exist repeat the last one; nobody looks at them.
+/// S = Q K for the rows and the panels in `active`. Columns that do not exist repeat the last one; nobody looks at them.
 template <class T>
-HWY_NOINLINE void direct_qk(const Plan& plan, float* memory, const Group& group, PanelSet active, std::int64_t tile, float* s) {
-  const GroupPlace& place = group.place;
+HWY_NOINLINE void direct_qk(const Plan& plan, float* memory, const GroupPlace& place, const DirectRow* rows, int row_count, PanelSet active, std::int64_t tile,
+                            const NextRows& next) {
   const std::int64_t width = plan.call.head_dim, padded = round_up(width, kPanel), count = plan.tile_count(tile);
   const auto key_at = [&](std::int64_t column) {
     return row_address(plan, plan.call.k, place.b, place.kv_h, tile * plan.tile + std::min(column, count - 1));
@@ -110,14 +169,11 @@ HWY_NOINLINE void direct_qk(const Plan& plan, float* memory, const Group& group,
   for (PanelSet rest = active; rest != 0; rest &= rest - 1) {
     const std::int64_t panel = std::int64_t{std::countr_zero(rest)} * kPanel;
     for (std::int64_t column = panel; column < panel + kPanel; column += kQuad) {
-      const auto multiply = [&](const auto& keys) {
-        for (std::int64_t row = 0; row < place.rows; ++row)
-          dot_quad(group.q + row * padded, keys, static_cast<std::size_t>(padded), s + row * plan.s_stride + column);
-      };
+      for (std::int64_t i = column; i < std::min(column + kQuad, count); ++i) next.bring(i);
       if (padded == width) {
         const T* keys[kQuad];
         for (int i = 0; i < kQuad; ++i) keys[i] = reinterpret_cast<const T*>(key_at(column + i));
-        multiply(keys);
+        dot_rows(rows, row_count, keys, static_cast<std::size_t>(padded), column);
       } else {
         const float* keys[kQuad];
         for (int i = 0; i < kQuad; ++i) {
@@ -126,45 +182,90 @@ HWY_NOINLINE void direct_qk(const Plan& plan, float* memory, const Group& group,
           std::fill(key + width, key + padded, 0.0f);
           keys[i] = key;
         }
-        multiply(keys);
+        dot_rows(rows, row_count, keys, static_cast<std::size_t>(padded), column);
       }
     }
   }
 }
 
-/// O = O * alpha + P V for kVectors vectors of a row, of which the last one has `last` elements.
-template <class T, int kVectors>
-HWY_NOINLINE void direct_pv_vectors(const float* HWY_RESTRICT p, const std::byte* v, std::int64_t v_step, const Run* runs, int run_count, float alpha,
-                                    std::size_t last, float* HWY_RESTRICT o) {
+/// O = O * alpha + P V for kVectors vectors, from element `first` on, of kRows rows over the runs of the first of them. With one vector it may have
+/// only `last` elements.
+template <class T, int kRows, int kVectors>
+HWY_NOINLINE void direct_pv_vectors(const DirectRow* rows, const std::byte* v, std::int64_t v_step, std::size_t first, std::size_t last, const NextRows& next) {
   const Floats d;
-  const Vector factor = hn::Set(d, alpha);
-  Vector sums[kVectors];
-  for (int i = 0; i < kVectors; ++i) sums[i] = hn::Mul(factor, hn::Load(d, o + static_cast<std::size_t>(i) * kLanes));
-  for (const Run* run = runs; run != runs + run_count; ++run)
-    for (std::int64_t column = run->first; column < run->end; ++column) {
-      const T* const values = reinterpret_cast<const T*>(v + column * v_step);
-      const Vector weight = hn::Set(d, p[column]);
+  Vector sums[kRows][kVectors];
+#pragma GCC unroll 4
+  for (int row = 0; row < kRows; ++row) {
+    const Vector factor = hn::Set(d, rows[row].alpha);
+#pragma GCC unroll 8
+    for (int i = 0; i < kVectors; ++i) sums[row][i] = hn::Mul(factor, hn::Load(d, rows[row].o + first + static_cast<std::size_t>(i) * kLanes));
+  }
+  const BlockRuns& runs = *rows->runs;
+  for (int run = 0; run < runs.count; ++run) {
+    const Run columns = runs.runs[static_cast<std::size_t>(run)];
+    const float* p[kRows];
+    for (int row = 0; row < kRows; ++row) p[row] = rows[row].s;
+#pragma GCC unroll 1
+    for (std::int64_t column = columns.first; column < columns.end; ++column) {
+      const T* const values = reinterpret_cast<const T*>(v + column * v_step) + first;
+      next.bring(column);
+      Vector value[kVectors];
+#pragma GCC unroll 8
       for (int i = 0; i < kVectors; ++i) {
         const T* const from = values + static_cast<std::size_t>(i) * kLanes;
-        const Vector value = kVectors == 1 && last != kLanes ? load_wide_first(from, last) : load_wide(from);
-        sums[i] = hn::MulAdd(value, weight, sums[i]);
+        value[i] = kVectors == 1 && last != kLanes ? load_wide_first(from, last) : load_wide(from);
+        if constexpr (kRows > 1) pin(value[i]);
+      }
+#pragma GCC unroll 4
+      for (int row = 0; row < kRows; ++row) {
+        const Vector weight = hn::Set(d, p[row][column]);
+#pragma GCC unroll 8
+        for (int i = 0; i < kVectors; ++i) sums[row][i] = hn::MulAdd(value[i], weight, sums[row][i]);
       }
     }
-  for (int i = 0; i < kVectors; ++i) hn::Store(sums[i], d, o + static_cast<std::size_t>(i) * kLanes);
+  }
+#pragma GCC unroll 4
+  for (int row = 0; row < kRows; ++row)
+#pragma GCC unroll 8
+    for (int i = 0; i < kVectors; ++i) hn::Store(sums[row][i], d, rows[row].o + first + static_cast<std::size_t>(i) * kLanes);
 }
 
-/// O = O * alpha + P V for a row, column after column as multiply_pv does, so with the same bits.
-template <class T>
-inline void direct_pv(const Plan& plan, const GroupPlace& place, std::int64_t tile, const float* p, const Run* runs, int run_count, float alpha,
-                      float* o) {
-  const std::byte* const v = row_address(plan, plan.call.v, place.b, place.kv_h, tile * plan.tile);
-  const std::int64_t v_step = plan.call.v.strides.row * static_cast<std::int64_t>(sizeof(T));
+/// O = O * alpha + P V for kRows rows, column after column as multiply_pv does, so with the same bits.
+template <class T, int kRows>
+HWY_INLINE void direct_pv_rows(const Plan& plan, const DirectRow* rows, const std::byte* v, std::int64_t v_step, NextRows next) {
   const auto width = static_cast<std::size_t>(plan.call.value_dim);
   std::size_t done = 0;
-  const auto at = [&] { return v + done * sizeof(T); };
-  for (; done + 8 * kLanes <= width; done += 8 * kLanes) direct_pv_vectors<T, 8>(p, at(), v_step, runs, run_count, alpha, kLanes, o + done);
-  for (; done + 4 * kLanes <= width; done += 4 * kLanes) direct_pv_vectors<T, 4>(p, at(), v_step, runs, run_count, alpha, kLanes, o + done);
-  for (; done < width; done += kLanes) direct_pv_vectors<T, 1>(p, at(), v_step, runs, run_count, alpha, std::min(kLanes, width - done), o + done);
+  // What comes next is read ahead once.
+  const auto step = [&](std::size_t elements) {
+    done += elements;
+    next.bytes = 0;
+  };
+  if constexpr (kRows == 1)
+    for (; done + 8 * kLanes <= width; step(8 * kLanes)) direct_pv_vectors<T, kRows, 8>(rows, v, v_step, done, kLanes, next);
+  for (; done + 4 * kLanes <= width; step(4 * kLanes)) direct_pv_vectors<T, kRows, 4>(rows, v, v_step, done, kLanes, next);
+  for (; done < width; step(kLanes)) direct_pv_vectors<T, kRows, 1>(rows, v, v_step, done, std::min(kLanes, width - done), next);
+}
+
+inline bool same_runs(const BlockRuns& a, const BlockRuns& b) {
+  return a.count == b.count && std::equal(a.runs.begin(), a.runs.begin() + a.count, b.runs.begin(), [](const Run& x, const Run& y) { return x.first == y.first && x.end == y.end; });
+}
+
+/// The same for all rows, those together that need the same columns.
+template <class T>
+inline void direct_pv(const Plan& plan, const GroupPlace& place, const DirectRow* rows, int count, std::int64_t tile, NextRows next) {
+  const std::byte* const v = row_address(plan, plan.call.v, place.b, place.kv_h, tile * plan.tile);
+  const std::int64_t v_step = plan.call.v.strides.row * static_cast<std::int64_t>(sizeof(T));
+  for (int row = 0; row < count; next.bytes = 0) {
+    int alike = 1;
+    while (alike < kPvRows && row + alike < count && same_runs(*rows[row].runs, *rows[row + alike].runs)) ++alike;
+    if (alike == kPvRows) {
+      direct_pv_rows<T, kPvRows>(plan, rows + row, v, v_step, next);
+      row += kPvRows;
+    } else {
+      direct_pv_rows<T, 1>(plan, rows + row, v, v_step, next);
+      ++row;
+    }
+  }
 }
 
 /// Calls use(T()) with the type of K's and V's elements.

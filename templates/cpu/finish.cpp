@@ -47,27 +47,13 @@ RowEnd end_of_row(float top, float sum, bool saw_nan, bool saw_infinity, const f
   return end;
 }
 
-void store_row(const Plan& plan, std::byte* address, const float* values, float factor) {
-  const std::int64_t width = plan.call.value_dim;
-  if (plan.call.dtype == DType::F32) {
-    auto* out = reinterpret_cast<float*>(address);
-    for (std::int64_t i = 0; i < width; ++i) out[i] = values[i] * factor;
-  } else if (plan.call.dtype == DType::BF16) {
-    auto* out = reinterpret_cast<std::uint16_t*>(address);
-    for (std::int64_t i = 0; i < width; ++i) out[i] = float_to_bf16(values[i] * factor);
-  } else {
-    auto* out = reinterpret_cast<std::uint16_t*>(address);
-    for (std::int64_t i = 0; i < width; ++i) out[i] = float_to_f16(values[i] * factor);
-  }
-}
-
 void store_statistic(const RowOutput& output, const GroupPlace& place, std::int64_t row, double value) {
   if (output.data) output.data[place.b * output.strides.batch + place.h * output.strides.head + row * output.strides.row] = static_cast<float>(value);
 }
 
 }  // namespace
 
-void finish_group(const Plan& plan, const Group& group) {
+void finish_group(const Plan& plan, const Group& group, StoreRow store_row) {
   const GroupPlace& place = group.place;
   const Output& out = plan.call.out;
   const float* sink = plan.call.sink ? plan.call.sink + place.h * plan.call.sink_stride : nullptr;
@@ -76,8 +62,8 @@ void finish_group(const Plan& plan, const Group& group) {
     const RowEnd end = end_of_row(group.top[row], total(group.sums + row * kPanel), group.saw_nan[row], group.saw_infinity[row], sink,
                                   plan.call.lse.data != nullptr);
     const std::int64_t offset = place.b * out.strides.batch + place.h * out.strides.head + q * out.strides.row;
-    store_row(plan, static_cast<std::byte*>(out.data) + offset * static_cast<std::int64_t>(element_size(plan)), group.o + row * plan.value_padded,
-              static_cast<float>(end.factor));
+    store_row(plan.call.dtype, group.o + row * plan.value_padded, static_cast<float>(end.factor), plan.call.value_dim,
+              static_cast<std::byte*>(out.data) + offset * static_cast<std::int64_t>(element_size(plan)));
     store_statistic(plan.call.lse, place, q, end.lse);
     store_statistic(plan.call.max_scores, place, q, end.max_score);
   }

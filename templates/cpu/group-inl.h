@@ -10,6 +10,7 @@
 #include "templates/cpu/kernels.h"
 #include "templates/cpu/mods.h"
 #include "templates/cpu/direct-inl.h"
+#include "templates/cpu/live_tiles.h"
 #include "templates/cpu/split-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -146,23 +147,13 @@ inline void inspect_scores(const float* s, Group& group, int row, KeepWords& kee
     }
 }
 
-/// One group, one tile. With `careful`, nothing of a removed pair can reach the result; clean rows come out the same either way.
-inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, std::int64_t tile, Group& group,
-                       bool careful) {
-  if (!find_columns(plan, workspace, group, tile)) return;
-  TileColumns& columns = workspace.columns;
-  // The careful product is the packed one alone; the direct one adds in the same order.
-  const PackedTile packed = plan.direct && !careful ? PackedTile{} : packed_tile(plan, workspace, source, unit, tile);
-  float* const s = workspace.s.as<float>();
-  if (plan.direct)
-    with_element(plan.call.dtype, [&](auto element) {
-      direct_qk<decltype(element)>(plan, workspace.pack_rows, group, columns.active[0] | columns.active[1], tile, s);
-    });
-  else
-    products_qk(plan, group, columns, packed.k, s, workspace.ahead);
-  const int rows_computed = plan.direct ? group.place.rows : static_cast<int>(kGroupRows);
-
-  BlockRuns runs[kBlocks];
+/// Products → weights, and the rows' maxima and sums.
+inline void weigh_scores(const Plan& plan, Workspace& workspace, std::int64_t tile, Group& group, bool careful) {
+  Weighted& result = group.weighted;
+  TileColumns& columns = *group.columns;
+  float* const s = group.s;
+  BlockRuns(&runs)[kBlocks] = result.runs;
+  const int rows_computed = result.rows = plan.direct ? group.place.rows : static_cast<int>(kGroupRows);
   for (int block = 0; block < kBlocks; ++block) {
     runs[block].count = runs_of(columns.active[block], runs[block].runs);
     if (plan.s_factor == 1.0f) continue;
@@ -173,7 +164,8 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
   if (plan.module.score_class == FLEXC_SCORE_GENERAL) rewrite_scores(plan, workspace, group, tile);
 
   // All maxima first, then all factors, then all exponentials: none waits for another's end.
-  alignas(64) float tops[kPanel], row_terms[kGroupRows] = {}, shifts[kPanel], alpha[kPanel];
+  alignas(64) float tops[kPanel], row_terms[kGroupRows] = {}, shifts[kPanel];
+  float(&alpha)[kPanel] = result.alpha;
   std::fill(tops, tops + kPanel, kMinusInfinity);
   for (int block = 0; block < kBlocks; ++block) {
     if (columns.active[block] == 0) continue;
@@ -208,40 +200,76 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
     for (int row = block * kBlockRows; row < std::min<int>((block + 1) * kBlockRows, rows_computed); ++row)
       exponentials(s + row * plan.s_stride, runs[block].runs.data(), runs[block].count, shifts[row] - row_terms[row], alpha[row], group.sums + row * kPanel);
   }
+}
+
+/// One group, one tile. With `careful`, nothing of a removed pair can reach the result; clean rows come out the same either way.
+inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, std::int64_t tile, Group& group,
+                       bool careful) {
+  if (!find_columns(plan, workspace, group, tile)) return;
+  const TileColumns& columns = *group.columns;
+  const PackedTile packed = packed_tile(plan, workspace, source, unit, tile);
+  if (plan.direct) {  // the careful product of P and V is the packed one alone; the direct one adds in the same order
+    DirectRow* const rows = workspace.direct_rows.data();
+    for (int row = 0; row < group.place.rows; ++row) rows[row] = direct_row(plan, group, row);
+    with_element(plan.call.dtype, [&](auto element) {
+      direct_qk<decltype(element)>(plan, workspace.pack_rows, group.place, rows, group.place.rows, columns.active[0] | columns.active[1], tile, {});
+    });
+  } else {
+    products_qk(plan, group, columns, packed.k, group.s, workspace.ahead);
+  }
+  weigh_scores(plan, workspace, tile, group, careful);
+  Weighted& weighted = group.weighted;
+  BlockRuns(&runs)[kBlocks] = weighted.runs;
   if (careful) {
-    for (int row = 0; row < rows_computed; ++row)
+    for (int row = 0; row < weighted.rows; ++row)
       if (columns.active[row / kBlockRows] != 0)
-        multiply_pv_carefully(s + row * plan.s_stride, packed.v, static_cast<std::size_t>(plan.tile * kPanel), columns.keep[row], alpha[row],
+        multiply_pv_carefully(group.s + row * plan.s_stride, packed.v, static_cast<std::size_t>(plan.tile * kPanel), columns.keep[row], weighted.alpha[row],
                               group.o + row * plan.value_padded, static_cast<std::size_t>(plan.value_padded));
     return;
   }
   for (int block = 0; block < kBlocks; ++block) trim_runs(columns.any[block], runs[block].runs, runs[block].count);
-  if (!plan.direct) {
-    products_pv(plan, s, packed.v, runs, alpha, group.o);
-    return;
+  products_pv(plan, group.s, packed.v, runs, weighted.alpha, group.o);
+}
+
+/// A tile for all of a task's groups in `live`, where K and V are read where they lie: each row of them once, for the rows of all heads. While one
+/// product computes, the other's operand comes from memory: V's rows of this tile, then K's of `next_tile`, or none if that is not greater.
+inline void visit_tile_directly(const Plan& plan, Workspace& workspace, std::int64_t tile, std::int64_t next_tile, unsigned live, std::int64_t group_count) {
+  Group* groups[kTaskGroups];
+  int count = 0, row_count = 0;
+  DirectRow* const rows = workspace.direct_rows.data();
+  PanelSet active = 0;
+  for (std::int64_t i = 0; i < group_count; ++i) {
+    Group& group = workspace.groups[static_cast<std::size_t>(i)];
+    if ((live >> i & 1) == 0 || !find_columns(plan, workspace, group, tile)) continue;
+    groups[count++] = &group;
+    active |= group.columns->active[0] | group.columns->active[1];
+    for (int row = 0; row < group.place.rows; ++row) rows[row_count++] = direct_row(plan, group, row);
   }
+  if (count == 0) return;
+  const GroupPlace& place = groups[0]->place;
   with_element(plan.call.dtype, [&](auto element) {
-    for (int row = 0; row < rows_computed; ++row) {
-      const BlockRuns& own = runs[row / kBlockRows];
-      if (own.count != 0)
-        direct_pv<decltype(element)>(plan, group.place, tile, s + row * plan.s_stride, own.runs.data(), own.count, alpha[row], group.o + row * plan.value_padded);
-    }
+    direct_qk<decltype(element)>(plan, workspace.pack_rows, place, rows, row_count, active, tile,
+                                 NextRows(plan, plan.call.v, place, tile * plan.tile, plan.call.value_dim));
   });
+  DirectRow* row = rows;
+  for (int i = 0; i < count; ++i) {
+    Group& group = *groups[i];
+    weigh_scores(plan, workspace, tile, group, false);
+    for (int block = 0; block < kBlocks; ++block) trim_runs(group.columns->any[block], group.weighted.runs[block].runs, group.weighted.runs[block].count);
+    for (int own = 0; own < group.place.rows; ++own, ++row) {
+      row->runs = &group.weighted.runs[own / kBlockRows];
+      row->alpha = row->runs->count != 0 ? group.weighted.alpha[own] : 1.0f;
+    }
+  }
+  NextRows next;
+  // Only where all of the next tile's rows exist: the columns of this one stand for them.
+  if (next_tile > tile && plan.tile_count(next_tile) == plan.tile) next = NextRows(plan, plan.call.k, place, next_tile * plan.tile, plan.call.head_dim);
+  with_element(plan.call.dtype, [&](auto element) { direct_pv<decltype(element)>(plan, place, rows, row_count, tile, next); });
 }
 
 /// Whether some sum or output of the group is not finite. In a product 0 * NaN is NaN, so what was removed may have leaked.
 inline bool needs_care(const Plan& plan, const Group& group) {
   return !all_finite(group.o, group.place.rows * plan.value_padded) || !all_finite(group.sums, group.place.rows * kPanel);
-}
-
-/// Tiles first to end - 1.
-struct TileRange {
-  std::int64_t first = 0, end = 0;
-};
-
-/// The tiles of `columns` within `tiles`.
-inline TileRange within(const Plan& plan, const ColumnRange& columns, const TileRange& tiles) {
-  return {std::max(columns.first / plan.tile, tiles.first), std::min(divide_up(columns.end, plan.tile), tiles.end)};
 }
 
 /// The groups of a task, up to their state after `tiles`; returns how many they are.
@@ -253,26 +281,33 @@ inline std::int64_t compute_groups(const Plan& plan, std::int64_t unit, std::int
     start_group(plan, workspace, unit, first + i, groups[i]);
     clear_group(plan, groups[i]);
   }
-  ColumnRange reach;
-  for (std::int64_t i = 0; i < count; ++i) reach = hull(reach, groups[i].band.reach);
-  const TileRange all = within(plan, reach, tiles);
-  for (std::int64_t tile = all.first; tile < all.end; ++tile)
-    for (std::int64_t i = 0; i < count; ++i) visit_tile(plan, workspace, source, unit, tile, groups[i], false);
+  const TileRange all = find_live_tiles(plan, workspace, count, tiles);
+  const std::uint8_t* const live = workspace.live.as<std::uint8_t>();
+  const auto next_live = [&](std::int64_t tile) { return std::find_if(live + tile, live + all.end, [](std::uint8_t groups_there) { return groups_there != 0; }) - live; };
+  for (std::int64_t tile = all.end > all.first ? next_live(all.first) : all.end, next; tile < all.end; tile = next) {
+    next = next_live(tile + 1);
+    if (plan.direct) {
+      visit_tile_directly(plan, workspace, tile, next < all.end ? next : tile, live[tile], count);
+      continue;
+    }
+    for (std::int64_t i = 0; i < count; ++i)
+      if ((live[tile] >> i & 1) != 0) visit_tile(plan, workspace, source, unit, tile, groups[i], false);
+  }
   for (std::int64_t i = 0; i < count; ++i) {
     Group& group = groups[i];
     std::fill(group.saw_nan, group.saw_nan + kGroupRows, false);
     std::fill(group.saw_infinity, group.saw_infinity + kGroupRows, false);
     if (!needs_care(plan, group)) continue;
     clear_group(plan, group);
-    const TileRange own = within(plan, group.band.reach, tiles);
-    for (std::int64_t tile = own.first; tile < own.end; ++tile) visit_tile(plan, workspace, source, unit, tile, group, true);
+    for (std::int64_t tile = all.first; tile < all.end; ++tile)
+      if ((live[tile] >> i & 1) != 0) visit_tile(plan, workspace, source, unit, tile, group, true);
   }
   return count;
 }
 
 inline void run_task(const Plan& plan, std::int64_t unit, std::int64_t task, Workspace& workspace, const TileSource& source) {
   const std::int64_t count = compute_groups(plan, unit, task, {0, plan.tiles}, workspace, source);
-  for (std::int64_t i = 0; i < count; ++i) finish_group(plan, workspace.groups[static_cast<std::size_t>(i)]);
+  for (std::int64_t i = 0; i < count; ++i) finish_group(plan, workspace.groups[static_cast<std::size_t>(i)], store_row);
 }
 
 inline void run_split(const Plan& plan, std::int64_t unit, std::int64_t task, std::int64_t split, Workspace& workspace, const TileSource& source,
@@ -296,7 +331,7 @@ inline void merge_splits(const Plan& plan, std::int64_t unit, std::int64_t task,
     for (int row = 0; row < group.place.rows; ++row, states += plan.state_floats())
       for (std::int64_t split = 0; split < plan.splits; ++split)
         merge_state(plan, states + split * plan.task_rows() * plan.state_floats(), row, group);
-    finish_group(plan, group);
+    finish_group(plan, group, store_row);
   }
 }
 

@@ -35,7 +35,7 @@ struct Segment {
 
 /// Finds the bits of the whole words that hold the panels in `open`, by the bands and by mask_row within them; elsewhere the words stand.
 void ask_mask(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile, PanelSet open) {
-  TileColumns& columns = workspace.columns;
+  TileColumns& columns = *group.columns;
   const int first_word = std::countr_zero(open) / kPanelsPerWord, end_word = (31 - std::countl_zero(open)) / kPanelsPerWord + 1;
   for (int row = 0; row < group.place.rows; ++row) {
     KeepWords& keep = columns.keep[row];
@@ -60,7 +60,7 @@ void ask_mask(const Plan& plan, Workspace& workspace, const Group& group, std::i
 
 void rewrite_segment(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile, int row, std::int64_t first, std::int64_t end) {
   const Segment segment(plan, workspace, group, tile, row, first, end - first);
-  plan.module.score_row(&plan.launch, &segment.levels, &segment.place, workspace.s.as<float>() + row * plan.s_stride + first);
+  plan.module.score_row(&plan.launch, &segment.levels, &segment.place, group.s + row * plan.s_stride + first);
 }
 
 }  // namespace
@@ -97,15 +97,15 @@ bool find_columns(const Plan& plan, Workspace& workspace, const Group& group, st
     kinds = {kinds.live & blocks.live, kinds.full | blocks.full};
   }
   if ((kinds.live & existing) == 0) return false;
-  keep_panels(kinds.live & kinds.full & existing, count, place.rows, workspace.columns);
+  keep_panels(kinds.live & kinds.full & existing, count, place.rows, *group.columns);
   const PanelSet open = kinds.live & ~kinds.full & existing;
   if (open != 0) ask_mask(plan, workspace, group, tile, open);
-  return !workspace.columns.empty();
+  return !group.columns->empty();
 }
 
 void rewrite_row(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile, int row) {
   std::array<Run, kMaxPanels> runs;
-  const int count = runs_of(workspace.columns.active[row / kBlockRows], runs);
+  const int count = runs_of(group.columns->active[row / kBlockRows], runs);
   for (int i = 0; i < count; ++i) {
     const Run& run = runs[static_cast<std::size_t>(i)];
     rewrite_segment(plan, workspace, group, tile, row, run.first * kPanel, std::min(run.end * kPanel, plan.tile_count(tile)));
@@ -115,7 +115,7 @@ void rewrite_row(const Plan& plan, Workspace& workspace, const Group& group, std
 void rewrite_scores(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile) {
   std::array<Run, kMaxPanels> runs;
   for (int block = 0; block < kBlocks; ++block) {
-    const int count = runs_of(workspace.columns.active[block], runs);
+    const int count = runs_of(group.columns->active[block], runs);
     const int end_row = std::min<int>(group.place.rows, (block + 1) * kBlockRows);
     for (int i = 0; i < count; ++i) {
       const std::int64_t first = runs[static_cast<std::size_t>(i)].first * kPanel;

@@ -37,6 +37,34 @@ HWY_INLINE void widen_row(DType type, const std::byte* from, std::int64_t count,
     widen_halves(reinterpret_cast<const hwy::float16_t*>(from), count, f16_to_float, to);
 }
 
+/// values * factor, rounded to `type`, with the bits of flexc/dtype.h.
+inline void store_row(DType type, const float* HWY_RESTRICT values, float factor, std::int64_t count, std::byte* to) {
+  const Floats d;
+  const Vector scale = hn::Set(d, factor);
+  std::int64_t i = 0;
+  if (type == DType::F32) {
+    auto* const out = reinterpret_cast<float*>(to);
+    for (; i + static_cast<std::int64_t>(kLanes) <= count; i += static_cast<std::int64_t>(kLanes)) hn::StoreU(hn::Mul(scale, hn::Load(d, values + i)), d, out + i);
+    for (; i < count; ++i) out[i] = values[i] * factor;
+    return;
+  }
+  auto* const out = reinterpret_cast<std::uint16_t*>(to);
+  if (type == DType::BF16) {
+    const hn::RebindToUnsigned<Floats> du;
+    const hn::Rebind<std::uint16_t, Floats> dh;
+    for (; i + static_cast<std::int64_t>(kLanes) <= count; i += static_cast<std::int64_t>(kLanes)) {
+      const Vector value = hn::Mul(scale, hn::Load(d, values + i));
+      const auto bits = hn::BitCast(du, value), high = hn::ShiftRight<16>(bits);
+      const auto even = hn::Add(hn::Add(bits, hn::Set(du, 0x7FFFu)), hn::And(high, hn::Set(du, 1u)));
+      const auto narrow = hn::IfThenElse(hn::RebindMask(du, hn::Ne(value, value)), hn::Or(high, hn::Set(du, 0x40u)), hn::ShiftRight<16>(even));
+      hn::StoreU(hn::TruncateTo(dh, narrow), dh, out + i);
+    }
+    for (; i < count; ++i) out[i] = float_to_bf16(values[i] * factor);
+    return;
+  }
+  for (; i < count; ++i) out[i] = float_to_f16(values[i] * factor);
+}
+
 /// A row as f32: where it lies if it is f32, else widened to `memory`.
 HWY_INLINE const float* widened_row(const Plan& plan, const std::byte* from, std::int64_t count, float* memory) {
   if (plan.call.dtype == DType::F32) return reinterpret_cast<const float*>(from);

@@ -23,25 +23,28 @@ Plan make_plan(const AttentionArguments& call) {
   plan.launch.scale = static_cast<float>(call.scale);
   plan.launch.scale_log2e = static_cast<float>(call.scale * kLog2e);
 
-  plan.tile = tile_columns(call.head_dim, call.value_dim);
+  plan.heads_per_unit = call.heads / call.kv_heads;
+  plan.direct = call.q_len <= kDirectRows || call.q_len * plan.heads_per_unit <= kDirectUnitRows;
+  const std::int64_t packed_tile = tile_columns(call.head_dim, call.value_dim), packed_tiles = divide_up(call.kv_len, packed_tile);
+  plan.tile = plan.direct ? tile_columns(call.head_dim, call.value_dim, static_cast<std::int64_t>(element_size(plan)), kDirectTileBytes) : packed_tile;
   plan.tiles = divide_up(call.kv_len, plan.tile);
   plan.value_padded = round_up(call.value_dim, kPanel);
   plan.s_stride = plan.tile + kPanel;
   plan.k_floats = plan.tile * call.head_dim;
   plan.v_floats = plan.tile * plan.value_padded;
-  plan.heads_per_unit = call.heads / call.kv_heads;
   plan.units = call.batch * call.kv_heads;
   plan.groups_per_head = divide_up(call.q_len, kGroupRows);
   plan.groups_per_unit = plan.groups_per_head * plan.heads_per_unit;
   plan.tasks_per_unit = divide_up(plan.groups_per_unit, kTaskGroups);
 
-  plan.direct = call.q_len <= kDirectRows || call.q_len * plan.heads_per_unit <= kDirectUnitRows;
+  // Splits are whole packed tiles, whatever the plan.
   std::int64_t pieces = call.split;
   if (pieces == 0 && call.q_len <= kSplitRows && (plan.direct || plan.tasks_per_unit == 1))
-    pieces = std::min(divide_up(kSplitPieces, plan.units * plan.tasks_per_unit), plan.tiles / kLeastSplitTiles);
-  if (pieces > 1 && plan.tiles > 1) {
-    plan.split_tiles = divide_up(plan.tiles, std::min(pieces, plan.tiles));
-    plan.splits = divide_up(plan.tiles, plan.split_tiles);
+    pieces = std::min(divide_up(kSplitPieces, plan.units * plan.tasks_per_unit), packed_tiles / kLeastSplitTiles);
+  if (pieces > 1 && packed_tiles > 1) {
+    const std::int64_t split_tiles = divide_up(packed_tiles, std::min(pieces, packed_tiles));
+    plan.splits = divide_up(packed_tiles, split_tiles);
+    plan.split_tiles = split_tiles * (packed_tile / plan.tile);
   }
 
   if (plan.module.score_class != FLEXC_SCORE_AFFINE) {  // affine rows bring their own factor

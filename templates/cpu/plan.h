@@ -17,6 +17,8 @@ inline constexpr std::int64_t kTaskGroups = 8;  ///< groups of a task: 64 rows s
 inline constexpr std::int64_t kMaxTile = 512;   ///< columns; eight rows of S then take half of a 32 KiB L1
 inline constexpr std::int64_t kMinTile = 64;
 inline constexpr std::int64_t kTileBytes = 256 * 1024;  ///< packed K and V of a tile: half of a 512 KiB L2
+/// The same where K and V are read where they lie: what is read of K stays in L1 for all heads, while as much of V comes from memory.
+inline constexpr std::int64_t kDirectTileBytes = 64 * 1024;
 inline constexpr std::int64_t kMaxPanels = kMaxTile / kPanel;
 /// Rows a head up to which K and V are read where they lie: up to here that costs less than the products of eight rows …
 inline constexpr std::int64_t kDirectRows = 4;
@@ -30,10 +32,11 @@ inline constexpr double kLn2 = 0.69314718055994530942;
 constexpr std::int64_t round_up(std::int64_t value, std::int64_t step) { return (value + step - 1) / step * step; }
 constexpr std::int64_t divide_up(std::int64_t value, std::int64_t step) { return (value + step - 1) / step; }
 
-/// Columns of a tile. It decides when a row is rescaled and so the result's bits: it follows from the widths alone.
-constexpr std::int64_t tile_columns(std::int64_t head_dim, std::int64_t value_dim) {
+/// Columns of a tile. It decides when a row is rescaled and so the result's bits: it follows from the widths alone, and where the plan
+/// is direct from the type.
+constexpr std::int64_t tile_columns(std::int64_t head_dim, std::int64_t value_dim, std::int64_t element_bytes = sizeof(float), std::int64_t bytes = kTileBytes) {
   std::int64_t columns = kMaxTile;
-  while (columns > kMinTile && columns * (head_dim + value_dim) * static_cast<std::int64_t>(sizeof(float)) > kTileBytes) columns /= 2;
+  while (columns > kMinTile && columns * (head_dim + value_dim) * element_bytes > bytes) columns /= 2;
   return columns;
 }
 

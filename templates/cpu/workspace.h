@@ -30,12 +30,22 @@ class AlignedBuffer {
   std::unique_ptr<std::byte, Free> memory_;
 };
 
+/// What a group's scores in a tile have become: weights over runs of columns, and what older outputs are multiplied by.
+struct Weighted {
+  BlockRuns runs[kBlocks];
+  alignas(64) float alpha[kPanel];
+  int rows = 0;  ///< that were computed
+};
+
 /// The state of a group of rows between tiles.
 struct Group {
   GroupPlace place;
   float* q = nullptr;                                            ///< [block][head_dim][4], or [row][head_dim in whole panels] where the plan is direct; times q_factor
   float* o = nullptr;                                            ///< [row][value_padded], not yet normalised
   float* sums = nullptr;                                         ///< [row][16]: weights summed by column modulo 16, whatever the vectors' length
+  float* s = nullptr;                                            ///< [row][s_stride]: scores, then weights, of the tile at hand
+  TileColumns* columns = nullptr;                                ///< what it needs of the tile at hand
+  Weighted weighted;                                             ///< of the tile at hand
   GroupBand band;                                                ///< which columns the rows can keep; all where the mods have no band
   std::byte* head = nullptr;                                     ///< head level
   std::byte* q_side = nullptr;                                   ///< q_side level, [row][slot]
@@ -43,19 +53,28 @@ struct Group {
   bool saw_nan[kGroupRows] = {}, saw_infinity[kGroupRows] = {};  ///< kept scores; only the careful path looks
 };
 
+/// A row of a group, of whichever head, where a tile is computed for all rows together.
+struct DirectRow {
+  const float* q = nullptr;
+  float *s = nullptr, *o = nullptr;
+  float alpha = 1;
+  const BlockRuns* runs = nullptr;
+};
+
 struct Workspace {
   bool allocate(const Plan& plan);
 
-  AlignedBuffer s;  ///< [row][s_stride]: scores, then weights
   std::vector<Group> groups;
-  TileColumns columns;
+  std::vector<DirectRow> direct_rows;  ///< room for a task's
+  AlignedBuffer live;                  ///< [tile]: the groups that may need it (live_tiles.h)
   Ahead ahead;
   std::byte* kv_side = nullptr;                                    ///< [slot][tile]
   std::int64_t kv_side_b = -1, kv_side_h = -1, kv_side_tile = -1;  ///< what it was filled for
   float* pack_rows = nullptr;                                      ///< [16][max(head_dim in whole panels, value_padded)]: rows, widened
 
  private:
-  AlignedBuffer group_memory_, level_memory_, pack_memory_;
+  AlignedBuffer s_memory_, group_memory_, level_memory_, pack_memory_;
+  std::vector<TileColumns> columns_;  ///< one for all groups, or one each where the plan is direct: as with S
 };
 
 /// A tile of K and V in the kernels' layout: K [panel][head_dim][16], V [value panel][column][16], zeros beyond the end.

@@ -1,22 +1,9 @@
-// The end of an item: sums across lanes, division, lse, and the output through shared memory to TMA.
+// The end of an item: sums across lanes, division, lse, and the output through shared memory to TMA; or, of a part of the keys, the state of its rows.
 #pragma once
 #include "templates/hopper/lazy.cuh"
+#include "templates/hopper/row_end.cuh"
 
 namespace flexc::device {
-
-/// What a row's exponentials are taken against, their sum, and by what the output is multiplied.
-struct RowEnd {
-  float reference, sum, factor;
-};
-
-/// The sink joins a row as one more logit: where it is the largest, exponentials are taken against it.
-FLEXC_DEVICE RowEnd with_sink(RowEnd end, bool empty, float sink) {
-  if (empty) return {sink, 1.0f, 0.0f};
-  const float reference = maximum(end.reference, sink);
-  const float share = ex2_approx(end.reference - reference);
-  const float sum = fma_rn(end.sum, share, ex2_approx(sink - reference));
-  return {reference, sum, share * rcp_approx(sum)};
-}
 
 /// Writes lse and the largest score of the lane's row, `own` in the sequence; `empty`: nothing of it is kept.
 template <class Config>
@@ -31,6 +18,18 @@ FLEXC_DEVICE void store_row_end(const flexc_hopper_arguments& arguments, const C
     arguments.max_scores[at.batch * arguments.max_batch_stride + at.head * arguments.max_head_stride + own] = empty ? none : largest * kLn2;
 }
 
+/// Leaves the state of the warp's rows for the combine kernel (launch.h has the layout). `sum` and `reference` are of the lane's row, as in store_item.
+template <class Config>
+FLEXC_DEVICE void store_partial(const flexc_hopper_arguments& arguments, const Item& item, u32 warp_of_item, float reference, float sum, const float (&output)[Config::kOutputs]) {
+  if (warp_of_item >= arguments.partial_warps) return;
+  const u64 place = static_cast<u64>(item.number) * arguments.partial_warps + warp_of_item;
+  const u32 row = lane_index() / 4 + (lane_index() & 1) * 8;
+  if ((lane_index() & 2) == 0) arguments.partial_rows[place * kFlexcWarpRows + row] = {reference, sum};
+  flexc_quad* const to = arguments.partial_outputs + place * (kFlexcWarpLanes * Config::kOutputs / 4) + lane_index();
+  FLEXC_UNROLL
+  for (u32 j = 0; j < Config::kOutputs / 4; ++j) to[j * kFlexcWarpLanes] = {{output[4 * j], output[4 * j + 1], output[4 * j + 2], output[4 * j + 3]}};
+}
+
 /// Finishes an item of one warpgroup. `group` is the warpgroup, `warp` the warp in it, `row` the thread's first row in the sequence.
 template <class Config>
 FLEXC_DEVICE void store_item(const flexc_hopper_arguments& arguments, Barriers barriers, const Item& item, u32 group, u32 warp, i32 row,
@@ -41,9 +40,19 @@ FLEXC_DEVICE void store_item(const flexc_hopper_arguments& arguments, Barriers b
   sum += shuffle_xor(SITE(sum_first), odd ? state.sum[0] : state.sum[1], 1);
   sum += shuffle_xor(SITE(sum_second), sum, 2);
   const float largest = odd ? state.reference[1] : state.reference[0];
+  const bool leader = warp == 0 && lane_index() == 0;
+  read_output<Config>(output);
+  if (arguments.partial_outputs != nullptr) {
+    store_partial<Config>(arguments, item, group * 4 + warp, largest, sum, output);
+    if constexpr (!Config::kOutputHasRoom) {  // then one thread lets go of Q for its warpgroup
+      named_barrier_sync(SITE(partial_stored), kStoreBarrier + group, kWarpgroupThreads);
+      mbarrier_arrive_if(SITE(release_q_partial), barriers.q_empty(), leader);
+    }
+    return;
+  }
   const bool empty = sum == 0.0f;
-  LazyEnd from{largest, sum, 1.0f};
-  if constexpr (Config::kOptions.lazy_maximum) from = lazy_end(from.reference, from.sum);
+  NormalEnd from{largest, sum, 1.0f};
+  if constexpr (Config::kOptions.lazy_maximum) from = normal_end(from.reference, from.sum);
   RowEnd end{from.reference, from.sum, rcp_approx(from.sum)};
   if (arguments.sink != nullptr) end = with_sink(end, empty, arguments.sink[item.at.head] * kSinkLog2E);
   if constexpr (Config::kOptions.lazy_maximum) end.factor *= from.scale;
@@ -55,7 +64,6 @@ FLEXC_DEVICE void store_item(const flexc_hopper_arguments& arguments, Barriers b
   const float other_factor = shuffle_xor(SITE(share_factor), own_factor, 1);
   const float factor[2] = {odd ? other_factor : own_factor, odd ? own_factor : other_factor};
   const u32 keep[2] = {factor[0] < 0.0f ? 0u : ~0u, factor[1] < 0.0f ? 0u : ~0u};
-  read_output<Config>(output);
   u32 words[Config::kOutputs / 2];
   u32 nonfinite = 0;
   FLEXC_UNROLL
@@ -65,7 +73,6 @@ FLEXC_DEVICE void store_item(const flexc_hopper_arguments& arguments, Barriers b
   }
 
   const u32 to = kSharedBase + Config::kOutOffset;
-  const bool leader = warp == 0 && lane_index() == 0;
   // With bytes of its own the output of the item before may still be on its way; without, the warpgroup's other warps may still read Q.
   if (Config::kOutputHasRoom && leader) tma_store_wait_read(SITE(store_drained));
   named_barrier_sync(SITE(store_free), kStoreBarrier + group, kWarpgroupThreads);
@@ -95,7 +102,7 @@ FLEXC_DEVICE void store_item(const flexc_hopper_arguments& arguments, Barriers b
   // Removed values that were not finite may have reached a product (0 * NaN): such items are marked, so that they can be computed again with care.
   if (warp_any(SITE(nonfinite_vote), nonfinite != 0) && lane_index() == 0) {
     atomic_add(SITE(count_nonfinite), arguments.workspace + kFlexcWorkNonFinite, 1);
-    atomic_add(SITE(mark_nonfinite), arguments.workspace + kFlexcWorkspaceHeader + item.number, 1);
+    atomic_add(SITE(mark_nonfinite), arguments.workspace + kFlexcWorkspaceHeader + item.number, 1);  // not split, so an item is a tile of rows
   }
 }
 

@@ -64,7 +64,7 @@ struct Consumer {
   /// S becomes exponentials: the score stage, the mask where the tile needs one, online softmax. `stage` and `parity` are V's, and the table's.
   FLEXC_DEVICE void scores_to_exponentials(const Item& item, const Rows<Config, Hooks>& rows, u32 stage, u32 parity, u32 t, u32 word, bool exact,
                                            RowState& state, float (&scores)[Config::kScores], float (&rescale)[2]) const {
-    const i32 tile = kReadsBlockMask<Hooks> ? static_cast<i32>(word >> 1) : item.ranges.template tile<Hooks>(t);
+    const i32 tile = kReadsBlockMask<Hooks> ? static_cast<i32>(word >> 1) : item.ranges.template own_tile<Hooks>(t);
     const SharedTable<Config> table = table_of_stage<Config>(stage);
     if constexpr (Config::kHasTable) mbarrier_wait(SITE(wait_table), barriers.table_full(stage), parity);
     const Logits logits = score_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
@@ -91,7 +91,8 @@ struct Consumer {
       if (item.number == kNoMoreItems) break;
       const i32 row = item.at.q_block * static_cast<i32>(Config::kM) + static_cast<i32>(group * kWarpgroupRows + warp * 16 + lane_index() / 4);
       Rows<Config, Hooks> rows;
-      rows.begin(arguments, params, item.at, row, group * kWarpgroupRows + warp * 16 + lane_index() / 4);
+      const u32 row_of_item = group * kWarpgroupRows + warp * 16 + lane_index() / 4;
+      rows.begin(arguments, params, item.at, row, row_of_item, item.ranges.first0 * static_cast<i32>(Config::kN));
       RowState state;
       float output[Config::kOutputs];
       clear_output<Config>(output);
@@ -109,7 +110,7 @@ struct Consumer {
     u32 packed[Config::kPacked];
     const u64 q = q_descriptor();
 
-    const u32 first_stage = ring_stage(SITE(first_k_stage), it);
+    const u32 first_stage = ring_stage(SITE(first_k_stage), it + 1);
     mbarrier_wait(SITE(wait_first_k), barriers.k_full(first_stage), ring_parity(SITE(first_k_parity), it));
     wgmma_fence(SITE(first_qk_fence));
     qk_gemm<Config>(SITE(first_qk), scores, q, k_descriptor(first_stage));
@@ -125,32 +126,32 @@ struct Consumer {
       float rescale[2];
       const bool first = t == 0, rescales = exact;
       // The places in the rings, computed once a tile: left to itself, the compiler does it again in every block (12 issue slots a tile).
-      const u32 v_stage = kept(ring_stage(SITE(v_stage), it)), v_parity = kept(ring_parity(SITE(v_parity), it));
-      const u32 k_stage = kept(ring_stage(SITE(k_stage), it + 1)), k_parity = kept(ring_parity(SITE(k_parity), it + 1));
-      scores_to_exponentials(item, rows, v_stage, v_parity, t, word, exact, state, scores, rescale);
+      const u32 stage = kept(ring_stage(SITE(stage), it)), other_stage = stage ^ 1;
+      const u32 v_parity = kept(ring_parity(SITE(v_parity), it)), k_parity = kept(ring_parity(SITE(k_parity), it + 1));
+      scores_to_exponentials(item, rows, stage, v_parity, t, word, exact, state, scores, rescale);
       pin<Config::kOptions.pin>(SITE(pin), state.sum[0] + state.sum[1]);
       if constexpr (Config::kOptions.lazy_maximum) exact = exact_is_due(state);
       wgmma_wait_output<0>(SITE(pv_wait), output);
-      mbarrier_arrive_if(SITE(release_v), barriers.v_empty(k_stage), first_lane() & !first);
+      mbarrier_arrive_if(SITE(release_v), barriers.v_empty(other_stage), first_lane() & !first);
       if (rescales) rescale_output<Config>(rescale, output);
       FLEXC_UNROLL
       for (u32 i = 0; i < Config::kPacked; ++i) packed[i] = pack_pair<Config::kElement>(scores[2 * i], scores[2 * i + 1]);
       ++t;
       if (static_cast<i32>(t) == item.ranges.count) break;
 
-      mbarrier_wait(SITE(wait_k), barriers.k_full(k_stage), k_parity);
+      mbarrier_wait(SITE(wait_k), barriers.k_full(stage), k_parity);
       take_turn();
       wgmma_fence(SITE(qk_fence));
-      qk_gemm<Config>(SITE(qk), scores, q, k_descriptor(k_stage));
+      qk_gemm<Config>(SITE(qk), scores, q, k_descriptor(stage));
       wgmma_commit(SITE(qk_commit));
-      mbarrier_wait(SITE(wait_v), barriers.v_full(v_stage), v_parity);
+      mbarrier_wait(SITE(wait_v), barriers.v_full(stage), v_parity);
       wgmma_fence(SITE(pv_fence));
-      pv_gemm<Config>(SITE(pv), output, packed, v_descriptor(v_stage));
+      pv_gemm<Config>(SITE(pv), output, packed, v_descriptor(stage));
       wgmma_commit(SITE(pv_commit));
       pass_turn();
       wgmma_wait<1>(SITE(qk_wait), scores);
-      word = tile_word(k_stage);
-      mbarrier_arrive_if(SITE(release_k), barriers.k_empty(k_stage), first_lane());
+      word = tile_word(stage);
+      mbarrier_arrive_if(SITE(release_k), barriers.k_empty(stage), first_lane());
       ++it;
     }
     if (Config::kOutputHasRoom) mbarrier_arrive_if(SITE(release_q), barriers.q_empty(), first_lane());

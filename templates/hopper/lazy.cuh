@@ -10,12 +10,12 @@
 // row NaN, and it is reported as such (epilogue.cuh). f16, where exponentials end at 65504, and max_scores, which the reference no longer is, have no lazy
 // maximum.
 #pragma once
+#include "templates/hopper/row_end.cuh"
 #include "templates/hopper/softmax.cuh"
 
 namespace flexc::device {
 
 inline constexpr float kLazyMost = 0x1p40f;  // of a thread's part of a sum; above it, the row is due
-inline constexpr float kLazyEnd = 0x1p126f;  // of a row's sum in the end: a power of two as large has a reciprocal that is no subnormal
 
 /// Whether the next tile takes the exact path, for the whole warp. It depends on all exponentials, and so is the pin too.
 FLEXC_DEVICE bool exact_is_due(const RowState& state) {
@@ -50,19 +50,6 @@ FLEXC_DEVICE void lazy_softmax_tile(bool exact, const Logits& logits, RowState& 
   const float shift1 = kRowTerm ? logits.row[1] - state.reference[1] : -state.reference[1];
   state.sum[0] = add_exponentials<0, Config>(state.sum[0], logits.factor[0], shift0, scores);
   state.sum[1] = add_exponentials<1, Config>(state.sum[1], logits.factor[1], shift1, scores);
-}
-
-/// A row's reference and sum brought to a sum from 1 to 2, for the end of an item; the output is multiplied by `scale`, a power of two.
-struct LazyEnd {
-  float reference, sum, scale;
-};
-FLEXC_DEVICE LazyEnd lazy_end(float reference, float sum) {
-  constexpr u32 kExponentBits = 0x7f800000u, kExponentShift = 23;
-  constexpr i32 kBias = 127;
-  if (!(sum < kLazyEnd)) sum = float_of(0x7fffffffu);  // NaN: too large to be told from infinity, or infinite, or NaN already
-  const u32 exponent = bits_of(sum) & kExponentBits;
-  const float scale = float_of((2u * kBias << kExponentShift) - exponent);  // 2^-exponent
-  return {reference + static_cast<float>(static_cast<i32>(exponent >> kExponentShift) - kBias), sum * scale, scale};
 }
 
 }  // namespace flexc::device

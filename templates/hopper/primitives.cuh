@@ -209,6 +209,15 @@ FLEXC_DEVICE u32 shared_load(Site, u32 address) {
   asm volatile("ld.shared.u32 %0, [%1];" : "=r"(value) : "r"(address));
   return value;
 }
+/// Four neighbouring floats, at a multiple of 16 bytes.
+struct Four {
+  float value[4];
+};
+FLEXC_DEVICE Four shared_load_four(Site, u32 address) {
+  Four four;
+  asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];" : "=f"(four.value[0]), "=f"(four.value[1]), "=f"(four.value[2]), "=f"(four.value[3]) : "r"(address));
+  return four;
+}
 FLEXC_DEVICE void shared_store(Site, u32 address, u32 value) { asm volatile("st.shared.u32 [%0], %1;" ::"r"(address), "r"(value) : "memory"); }
 /// Where the 16-byte chunk `chunk` (0 to 7) of row `row` of a panel lies, in bytes from the panel's start: the 128-byte swizzle.
 FLEXC_DEVICE u32 swizzled(Site, u32 row, u32 chunk) { return row * kPanelRowBytes + ((chunk ^ (row & 7)) << 4); }
@@ -280,23 +289,22 @@ FLEXC_DEVICE u32 low_bits(Site, u32 count) {
   asm("bmsk.clamp.b32 %0, 0, %1;" : "=r"(word) : "r"(count));
   return word;
 }
-/// Bits 6 * kGroup to 6 * kGroup + 5 of a word, moved to bits 1 to 6, where one instruction (R2P 0x7e) turns them into predicates. In asm, because
-/// the compiler would merge the shifts of several groups into places that R2P cannot reach.
-template <unsigned kGroup>
-FLEXC_DEVICE u32 bit_group(u32 word) {
-  u32 group;
-  if constexpr (kGroup == 0) {
-    asm("shl.b32 %0, %1, 1;" : "=r"(group) : "r"(word));
-  } else {
-    asm("shr.u32 %0, %1, %2;" : "=r"(group) : "r"(word), "n"(6 * kGroup - 1));
-  }
-  return group;
+/// `score` where bit `bit` of `keep` is set, else -inf. In asm, because the compiler would write the tests of bits 0, 15 and 31 in ways of their own: as it is,
+/// ptxas turns seven of a byte's bits into predicates at a time (R2P), which makes 8 instructions for 32 bits.
+FLEXC_DEVICE float kept_score(u32 keep, u32 bit, float score) {
+  asm("{\n\t.reg .pred kept;\n\t.reg .b32 own;\n\tand.b32 own, %1, %2;\n\tsetp.ne.u32 kept, own, 0;\n\tselp.f32 %0, %0, 0fFF800000, kept;\n\t}"
+      : "+f"(score)
+      : "r"(keep), "r"(1u << bit));
+  return score;
 }
 
 // --------------------------------------------------------------------------------------------------- what the compiler must not know
 
 /// `value`, behind the compiler's back: it cannot recompute it elsewhere. Called by all 32 lanes together.
-FLEXC_DEVICE u32 opaque(u32 value) { return __shfl_sync(0xffffffffu, value, lane_index()); }
+FLEXC_DEVICE u32 opaque(u32 value) {
+  asm volatile("shfl.sync.idx.b32 %0, %0, %1, 31, 0xffffffff;" : "+r"(value) : "r"(lane_index()));
+  return value;
+}
 
 /// `value`, which the compiler keeps instead of computing it again at each use. Takes no instruction.
 FLEXC_DEVICE u32 kept(u32 value) {

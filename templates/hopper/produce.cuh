@@ -33,13 +33,14 @@ FLEXC_DEVICE void produce(const flexc_hopper_arguments& arguments, const typenam
     if constexpr (kReadsBlockMask<Hooks>) {
       if (arguments.mask_order != nullptr) item = arguments.mask_order[number];
     }
-    const Coordinates at = coordinates_of(arguments, item);
-    const TileRanges ranges = tile_ranges<Config, Hooks>(arguments, params, at);
+    const u32 rows = divide(item, arguments.divide_by_splits);
+    const Coordinates at = coordinates_of(arguments, rows);
+    const TileRanges ranges = tile_ranges<Config, Hooks>(arguments, params, at, item - rows * arguments.splits);
     const i32 kv_head = static_cast<i32>(divide(static_cast<u32>(at.head), arguments.divide_by_heads_per_kv));
     const i32 k_batch = arguments.k_batched ? at.batch : 0, v_batch = arguments.v_batched ? at.batch : 0;
 
     const auto load_k = [&](u32 use, i32 word) {
-      const u32 stage = ring_stage(SITE(produce_k_stage), use);
+      const u32 stage = ring_stage(SITE(produce_k_stage), use + 1);  // K's ring begins with buffer 1: forward.cuh tells why
       load_tile<Config::kKBytes, Config::kKvPanelBytes>(
           SITE(wait_k_empty), SITE(expect_k), SITE(load_k), barriers.k_full(stage), barriers.k_empty(stage), ring_parity(SITE(produce_k_parity), use),
           kSharedBase + Config::kKOffset + stage * Config::kKBytes, &arguments.k_map, (word >> 1) * static_cast<i32>(Config::kN), kv_head, k_batch,

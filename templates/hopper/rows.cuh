@@ -7,8 +7,6 @@
 
 namespace flexc::device {
 
-inline constexpr u32 kBitsPerGroup = 6;  // bit_group
-
 /// The thread's first column of a tile: 2 c.
 FLEXC_DEVICE i32 first_column() { return static_cast<i32>(lane_index() & 3) * 2; }
 
@@ -23,82 +21,111 @@ FLEXC_DEVICE i32 own_columns_below(i32 limit, i32 first) {
 template <class Config, class Hooks>
 struct Rows {
   using Position = typename Hooks::Position;
-  static constexpr bool kBandIsOwn = Hooks::kHasBand;  // limits differ from row to row
-  static constexpr u32 kLimitRows = kBandIsOwn ? 2 : 1;
+  /// The limits that a row has: the end of its first interval; where there are such, its beginning, and both of the second interval.
+  static constexpr u32 kEnd0 = 0, kBegin0 = kBandBegins<Hooks> ? 1 : 0, kEnd1 = kBegin0 + 1, kBegin1 = kBegin0 + 2;
+  static constexpr u32 kLimits = kBegin0 + (kTwoIntervals<Hooks> ? 3 : 1);
   typename Hooks::Row side[2];
-  i32 below_lo0[kLimitRows], below_hi0[kLimitRows], below_lo1[kLimitRows], below_hi1[kLimitRows];  // own_columns_below of the limits
+  i32 limits[2][kLimits];  // own_columns_below them: row 0's end as a number of columns, all others as differences to it
   u32 difference;  // of the thread's first row and the tile's first column: its entry of the table of differences
 
+  Position part;  // position of the first key that tiles are counted from, where that is not key 0 (kCountsFromPart)
+
+  /// Position of a tile's first key.
+  FLEXC_DEVICE Position base_of(const flexc_hopper_arguments& arguments, i32 tile) const {
+    if constexpr (kCountsFromPart<Hooks>) return static_cast<Position>(part + tile * static_cast<i32>(Config::kN));
+    return static_cast<Position>(arguments.kv_offset + tile * static_cast<i32>(Config::kN));
+  }
+
   /// `row` is the thread's first row in the sequence of this call, `row_of_item` in the item. Rows beyond the end repeat the last one; they are never stored.
-  FLEXC_DEVICE void begin(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, const Coordinates& at, i32 row, u32 row_of_item) {
+  /// `first_key`: of the part.
+  FLEXC_DEVICE void begin(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, const Coordinates& at, i32 row, u32 row_of_item, i32 first_key) {
     difference = row_of_item + Config::kN - 1;
+    part = static_cast<Position>(arguments.kv_offset + first_key);
     const auto head = Hooks::head(params, at.batch, at.head);
+    const i32 first = first_column();
     FLEXC_UNROLL
     for (u32 i = 0; i < 2; ++i) {
       const i32 own = row + static_cast<i32>(8 * i) < arguments.q_len ? row + static_cast<i32>(8 * i) : arguments.q_len - 1;
       side[i] = Hooks::q_side(params, head, static_cast<Position>(arguments.q_offset + own));
+      ColumnLimits columns = limits_of_row<Hooks>(arguments, params, side[i]);
+      if constexpr (kCountsFromPart<Hooks>) columns.hi0 -= first_key;
+      limits[i][kEnd0] = own_columns_below(columns.hi0, first);
+      if constexpr (kBandBegins<Hooks>) limits[i][kBegin0] = own_columns_below(columns.lo0, first);
+      if constexpr (kTwoIntervals<Hooks>) {
+        limits[i][kEnd1] = own_columns_below(columns.hi1, first);
+        limits[i][kBegin1] = own_columns_below(columns.lo1, first);
+      }
     }
+    // Opaque, or the compiler would compute them again for each masked tile.
+    const i32 origin = limits[0][kEnd0];
     FLEXC_UNROLL
-    for (u32 i = 0; i < kLimitRows; ++i) {
-      const ColumnLimits limits = limits_of_row<Hooks>(arguments, params, side[i]);
-      const i32 first = first_column();
-      below_lo0[i] = own_columns_below(limits.lo0, first), below_hi0[i] = own_columns_below(limits.hi0, first);
-      below_lo1[i] = own_columns_below(limits.lo1, first), below_hi1[i] = own_columns_below(limits.hi1, first);
+    for (u32 k = 0; k < 2 * kLimits; ++k) {
+      i32& limit = limits[k / kLimits][k % kLimits];
+      limit = static_cast<i32>(opaque(static_cast<u32>(k == 0 ? origin : limit - origin)));
     }
   }
 };
 
-/// The lowest max(count, 0) bits.
-FLEXC_DEVICE u32 bits_below(Site site, i32 count) { return low_bits(site, static_cast<u32>(count > 0 ? count : 0)); }
+/// The thread's keep bits of row kRow by its band, for a word of 32 columns. `origin` is row 0's end, counted from the word's first column.
+template <u32 kRow, class Config, class Hooks>
+FLEXC_DEVICE u32 band_bits(const Rows<Config, Hooks>& rows, i32 origin) {
+  using R = Rows<Config, Hooks>;
+  const auto below = [&](Site site, u32 limit) {
+    const i32 count = kRow + limit == 0 ? origin : origin + rows.limits[kRow][limit];
+    return low_bits(site, static_cast<u32>(count > 0 ? count : 0));
+  };
+  u32 keep = below(SITE(limit_hi0), R::kEnd0);
+  if constexpr (kBandBegins<Hooks>) keep &= ~below(SITE(limit_lo0), R::kBegin0);
+  if constexpr (kTwoIntervals<Hooks>) keep |= below(SITE(limit_hi1), R::kEnd1) & ~below(SITE(limit_lo1), R::kBegin1);
+  return keep;
+}
 
-/// Sets the scores of removed pairs of a tile to -inf. 32 columns of a row are one word of keep bits; six bits at a time become predicates.
+/// The same by `Hooks::keep`, for `columns` columns from the tile's word `word` on.
+template <class Config, class Hooks>
+FLEXC_DEVICE u32 pair_bits(const typename Hooks::Params& params, const typename Hooks::Row& row, typename Hooks::Position base, u32 word, u32 columns,
+                           const SharedTable<Config>& table) {
+  using Position = typename Hooks::Position;
+  const i32 first = first_column() + static_cast<i32>(word * 64) * 2;
+  const auto column_of = [first](int k) { return first + 8 * (k >> 1) + (k & 1); };
+  // Four columns a turn: all 32 at once would take more registers than a large mask leaves.
+  constexpr u32 kTurn = 4;
+  u32 asked = 0;
+  FLEXC_NO_UNROLL
+  for (u32 turn = 0; turn < columns; turn += kTurn) {
+    u32 bits = 0;
+    FLEXC_UNROLL
+    for (u32 k = 0; k < kTurn; ++k) {
+      const int column = column_of(static_cast<int>(turn + k));
+      bits |= static_cast<u32>(Hooks::keep(params, row, static_cast<Position>(base + column), table, column)) << k;
+    }
+    asked |= bits << turn;
+  }
+  return asked;
+}
+
+/// Sets the scores of removed pairs of a tile to -inf. 32 columns of a row are one word of keep bits.
 template <class Config, class Hooks>
 FLEXC_DEVICE void mask_tile(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, const Rows<Config, Hooks>& rows, i32 tile,
                             const SharedTable<Config>& table, float (&scores)[Config::kScores]) {
   using Position = typename Hooks::Position;
   constexpr u32 kColumns = Config::kN / 4;  // a row's in this thread
-  const i32 before = tile * static_cast<i32>(kColumns);
-  const float removed = float_of(0xff800000u);
+  const i32 origin = rows.limits[0][0] - tile * static_cast<i32>(kColumns);
   FLEXC_UNROLL
-  for (u32 i = 0; i < 2; ++i) {
-    const u32 limits = i % Rows<Config, Hooks>::kLimitRows;
+  for (u32 word = 0; word * 32 < kColumns; ++word) {
+    const u32 columns = kColumns - word * 32 < 32 ? kColumns - word * 32 : 32;
+    const i32 from = origin - static_cast<i32>(word * 32);
+    u32 keep[2] = {band_bits<0>(rows, from), band_bits<1>(rows, from)};
+    if constexpr (Hooks::kHasMask) {
+      const Position base = static_cast<Position>(arguments.kv_offset + tile * static_cast<i32>(Config::kN));
+      FLEXC_UNROLL
+      for (u32 i = 0; i < 2; ++i) keep[i] &= pair_bits<Config, Hooks>(params, rows.side[i], base, word, columns, table);
+    }
     FLEXC_UNROLL
-    for (u32 word = 0; word * 32 < kColumns; ++word) {
-      constexpr u32 kAll = 32;
-      const u32 columns = kColumns - word * 32 < kAll ? kColumns - word * 32 : kAll;
-      const i32 from = before + static_cast<i32>(word * 32);
-      u32 keep = bits_below(SITE(limit_hi0), rows.below_hi0[limits] - from);
-      if constexpr (Hooks::kHasBand) {
-        keep &= ~bits_below(SITE(limit_lo0), rows.below_lo0[limits] - from);
-        if constexpr (kTwoIntervals<Hooks>)
-          keep |= bits_below(SITE(limit_hi1), rows.below_hi1[limits] - from) & ~bits_below(SITE(limit_lo1), rows.below_lo1[limits] - from);
-      }
-      if constexpr (Hooks::kHasMask) {
-        const Position base = static_cast<Position>(arguments.kv_offset + tile * static_cast<i32>(Config::kN));
-        const i32 first = first_column() + static_cast<i32>(word * 64) * 2;
-        const auto column_of = [first](int k) { return first + 8 * (k >> 1) + (k & 1); };
-        // Four columns a turn: all 32 at once would take more registers than a large mask leaves.
-        constexpr u32 kTurn = 4;
-        u32 asked = 0;
-        FLEXC_NO_UNROLL
-        for (u32 turn = 0; turn < columns; turn += kTurn) {
-          u32 bits = 0;
-          FLEXC_UNROLL
-          for (u32 k = 0; k < kTurn; ++k) {
-            const int column = column_of(static_cast<int>(turn + k));
-            bits |= static_cast<u32>(Hooks::keep(params, rows.side[i], static_cast<Position>(base + column), table, column)) << k;
-          }
-          asked |= bits << turn;
-        }
-        keep &= asked;
-      }
-      // Each once: the compiler takes no two inline statements for the same.
-      const u32 groups[] = {bit_group<0>(keep), bit_group<1>(keep), bit_group<2>(keep), bit_group<3>(keep), bit_group<4>(keep), bit_group<5>(keep)};
+    for (u32 i = 0; i < 2; ++i) {
       FLEXC_UNROLL
       for (u32 k = 0; k < columns; ++k) {
-        const u32 index = word * 32 + k;  // the row's column in the thread
-        float& score = scores[4 * (index / 2) + 2 * i + index % 2];
-        score = (groups[k / kBitsPerGroup] & (2u << k % kBitsPerGroup)) != 0 ? score : removed;
+        float& score = scores[4 * ((word * 32 + k) / 2) + 2 * i + k % 2];
+        score = kept_score(keep[i], k, score);
       }
     }
   }
@@ -206,7 +233,7 @@ FLEXC_DEVICE Logits score_tile(const flexc_hopper_arguments& arguments, const ty
   if constexpr (Hooks::kScoreClass == ScoreClass::kIdentity) {
     return {{arguments.scale_log2, arguments.scale_log2}, {0.0f, 0.0f}};
   } else {
-    const Position base = static_cast<Position>(arguments.kv_offset + tile * static_cast<i32>(Config::kN));
+    const Position base = rows.base_of(arguments, tile);
     if constexpr (Hooks::kScoreClass == ScoreClass::kAffine) {
       // acc * factor + row + slope * i = (acc + slope / factor * i) * factor + row, with i known at compile time: one fused operation an element.
       Logits logits;

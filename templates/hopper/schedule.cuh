@@ -9,12 +9,12 @@ FLEXC_DEVICE u32 divide(u32 numerator, const flexc_divisor& divisor) {
   return static_cast<u32>(static_cast<u64>(numerator) * divisor.magic >> divisor.shift);
 }
 
-/// An item's coordinates.
+/// A tile of query rows.
 struct Coordinates {
   i32 batch, head, q_block;
 };
 
-/// Item number -> coordinates (launch.h): groups of heads, in a group the q-blocks of all its heads, longest rows first.
+/// Number of a tile of query rows -> coordinates (launch.h): groups of heads, in a group the q-blocks of all its heads, longest rows first.
 FLEXC_DEVICE Coordinates coordinates_of(const flexc_hopper_arguments& arguments, u32 item) {
   const u32 group = divide(item, arguments.divide_by_group_items);
   const u32 in_group = item - group * arguments.divide_by_group_items.value;
@@ -53,9 +53,26 @@ inline constexpr bool kScoreIsLong = ScoreIsLong<Hooks>::kValue;
 template <class Hooks>
 inline constexpr bool kTwoIntervals = Hooks::kHasBand && BandIntervals<Hooks>::kCount > 1;
 
+/// Whether a band's first interval may have a lower bound: hooks of which it never has one may say `kBandBegins = false`.
+template <class Hooks, class = void>
+struct BandBegins {
+  static constexpr bool kValue = true;
+};
+template <class Hooks>
+struct BandBegins<Hooks, Void<decltype(Hooks::kBandBegins)>> {
+  static constexpr bool kValue = Hooks::kBandBegins;
+};
+template <class Hooks>
+inline constexpr bool kBandBegins = Hooks::kHasBand && BandBegins<Hooks>::kValue;
+
 /// Whether a member reads block masks: one that has to ask pairs. What a band says alone, it says without metadata.
 template <class Hooks>
 inline constexpr bool kReadsBlockMask = Hooks::kHasMask;
+
+/// Members with neither band nor block mask count tiles, for their masks and scores, from the first of the item's part of the keys: no register, no instruction
+/// of the main loop knows where that is.
+template <class Hooks>
+inline constexpr bool kCountsFromPart = !Hooks::kHasBand && !kReadsBlockMask<Hooks>;
 
 /// The tiles of keys that an item visits, as numbers: [first0, first0 + count0), then from first1 on, `count` in all, at least one. A tile in one of
 /// the two full ranges is kept whole by all rows; all others are masked. Tiles ascend.
@@ -70,10 +87,16 @@ struct TileRanges {
 
   template <class Hooks>
   FLEXC_DEVICE i32 tile(u32 t) const {
-    if constexpr (!Hooks::kHasBand) return static_cast<i32>(t);
     if constexpr (!kTwoIntervals<Hooks>) return static_cast<i32>(t) + first0;
     return static_cast<i32>(t) + (static_cast<i32>(t) < count0 ? first0 : first1 - count0);
   }
+  /// The same as the consumers count them.
+  template <class Hooks>
+  FLEXC_DEVICE i32 own_tile(u32 t) const {
+    if constexpr (kCountsFromPart<Hooks>) return static_cast<i32>(t);
+    return tile<Hooks>(t);
+  }
+  /// `tile` as own_tile has it.
   template <class Hooks>
   FLEXC_DEVICE bool full(i32 tile) const {
     if constexpr (!Hooks::kHasBand) return tile < full0_end;
@@ -136,26 +159,35 @@ FLEXC_DEVICE ColumnLimits limits_of_row(const flexc_hopper_arguments& arguments,
     using Position = typename Hooks::Position;
     const auto band = Hooks::band(params, row);
     const Position offset = static_cast<Position>(arguments.kv_offset);
-    return {column_of<Position>(band.lo0, offset, arguments.kv_len), column_of<Position>(band.hi0, offset, arguments.kv_len),
+    return {kBandBegins<Hooks> ? column_of<Position>(band.lo0, offset, arguments.kv_len) : 0, column_of<Position>(band.hi0, offset, arguments.kv_len),
             column_of<Position>(band.lo1, offset, arguments.kv_len), column_of<Position>(band.hi1, offset, arguments.kv_len)};
   }
 }
 
-/// The tiles of an item, by one warp together: the union of its rows' limits says what is visited, their intersection what is full.
+/// The part of a range of tiles that lies in [begin, end).
+FLEXC_DEVICE void clip(i32 begin, i32 end, i32& first, i32& count) {
+  const i32 stop = first + count < end ? first + count : end;
+  first = first > begin ? first : begin;
+  count = stop > first ? stop - first : 0;
+}
+
+/// The tiles that part `split` of an item visits, by one warp together: the union of its rows' limits says what is visited, their intersection what is full.
 template <class Config, class Hooks>
-FLEXC_DEVICE TileRanges tile_ranges(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, const Coordinates& at) {
+FLEXC_DEVICE TileRanges tile_ranges(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, const Coordinates& at, u32 split) {
   constexpr i32 kN = Config::kN;
   const i32 kv_len = arguments.kv_len;
   if constexpr (kReadsBlockMask<Hooks>) {
     if (arguments.mask_rows != nullptr) {
       const flexc_tile_row row = arguments.mask_rows[static_cast<u32>(at.batch) * arguments.mask_batch_rows + static_cast<u32>(at.head) * arguments.mask_head_rows +
-                                                     static_cast<u32>(at.q_block)];
+                                                     static_cast<u32>(at.q_block) * arguments.splits + split];
       return {static_cast<i32>(row.tiles), 0, 0, 0, static_cast<i32>(row.first_run), 0, 0, 0};
     }
   }
+  const i32 part = static_cast<i32>(split * arguments.split_tiles), part_end = part + static_cast<i32>(arguments.split_tiles);
   if constexpr (!Hooks::kHasBand) {
-    const i32 tiles = (kv_len + kN - 1) / kN;
-    return {tiles > 0 ? tiles : 1, tiles > 0 ? tiles : 1, 0, 0, Hooks::kHasMask ? TileRanges::kNoRuns : 0, kv_len / kN, 0, 0};
+    i32 first = 0, tiles = (kv_len + kN - 1) / kN;
+    clip(part, part_end, first, tiles);
+    return {tiles > 0 ? tiles : 1, tiles > 0 ? tiles : 1, first, 0, Hooks::kHasMask ? TileRanges::kNoRuns : 0, kv_len / kN - first, 0, 0};
   } else {
     using Position = typename Hooks::Position;
     const auto head = Hooks::head(params, at.batch, at.head);
@@ -191,17 +223,21 @@ FLEXC_DEVICE TileRanges tile_ranges(const flexc_hopper_arguments& arguments, con
     TileRanges ranges;
     ranges.first0 = least_lo0 / kN;
     ranges.count0 = most_hi0 > least_lo0 ? (most_hi0 + kN - 1) / kN - ranges.first0 : 0;
+    const i32 end0 = ranges.first0 + ranges.count0;
+    const bool is_first = ranges.count0 > 0;
+    clip(part, part_end, ranges.first0, ranges.count0);
     ranges.count = ranges.count0;
     ranges.first1 = 0;
     if constexpr (kTwoIntervals<Hooks>) {
-      const i32 end0 = ranges.first0 + ranges.count0;
       // The second range starts where the first ends if they meet; where there is no first, it is the only one.
       const bool second = most_hi1 > least_lo1;
       const i32 begin1 = second ? least_lo1 / kN : 0, end1 = second ? (most_hi1 + kN - 1) / kN : 0;
-      ranges.first1 = ranges.count0 > 0 && begin1 < end0 ? end0 : begin1;
-      ranges.count += end1 > ranges.first1 ? end1 - ranges.first1 : 0;
+      ranges.first1 = is_first && begin1 < end0 ? end0 : begin1;
+      i32 count1 = end1 > ranges.first1 ? end1 - ranges.first1 : 0;
+      clip(part, part_end, ranges.first1, count1);
+      ranges.count += count1;
     }
-    if (ranges.count == 0) ranges.count = ranges.count0 = 1, ranges.first0 = 0;  // nothing is kept: one masked tile, so that there is always one
+    if (ranges.count == 0) ranges.count = ranges.count0 = 1, ranges.first0 = part;  // nothing is kept: one masked tile, so that there is always one
     ranges.full1_begin = ranges.full1_end = 0;
     if constexpr (Hooks::kHasMask) {  // a pair's own mask leaves no tile known to be full
       ranges.full0_begin = TileRanges::kNoRuns, ranges.full0_end = 0;

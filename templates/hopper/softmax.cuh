@@ -5,8 +5,6 @@
 namespace flexc::device {
 
 inline constexpr float kLowest = -3.402823466e+38f;  // finite, so that a row of -inf gives exponentials of 0 and no inf - inf
-inline constexpr float kLn2 = 0.693147180559945309f;
-inline constexpr float kSinkLog2E = 1.44269504088896340736f;  // of a sink in natural units
 
 /// The state of a thread's two rows: the reference that exponentials are taken against, and the thread's part of their sum.
 struct RowState {

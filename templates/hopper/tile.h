@@ -19,7 +19,7 @@ inline constexpr unsigned kSharedBase = 0x400;    // where dynamic shared memory
 inline constexpr unsigned kControlSpare = 252;    // a word of the first 256 bytes, which hold the barriers, that nothing uses
 inline constexpr unsigned kSharedLimit = 232448;  // 227 KiB, the most a CTA may have
 
-enum class Element : int { kBf16, kF16 };
+enum class Element : int { kBf16, kF16, kF32 };  // the last of templates/simt alone
 
 #if !defined(__CUDACC__)  // the generator's and the model's: on the device the steps are in the printed text
 // The columns of a tile for this head dim. What a tensor lacks of them comes as zeros from TMA, and is not stored.

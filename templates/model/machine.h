@@ -111,6 +111,7 @@ class Machine {
   virtual void set_registers(Site, uint32_t registers, bool raise) = 0;
 
   virtual uint32_t shared_load(Site, uint32_t address) = 0;
+  virtual void shared_load_four(Site, uint32_t address, float* to) = 0;
   virtual void shared_store(Site, uint32_t address, uint32_t value) = 0;
   virtual void matrix_store(Site, uint32_t address, const uint32_t* matrices) = 0;
 

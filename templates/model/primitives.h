@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "templates/hopper/tile.h"
 #include "templates/model/machine.h"
@@ -203,6 +204,14 @@ inline void lower_registers(Site site) {
 inline void unexpected_machine(Site site) { detail::machine().poison_used(site, "the check of the machine"); }
 inline u32 shared_base() { return kSharedBase; }
 inline u32 shared_load(Site site, u32 address) { return detail::machine().shared_load(site, address); }
+struct Four {
+  float value[4];
+};
+inline Four shared_load_four(Site site, u32 address) {
+  Four four;
+  detail::machine().shared_load_four(site, address, four.value);
+  return four;
+}
 inline void shared_store(Site site, u32 address, u32 value) { detail::machine().shared_store(site, address, detail::real(site, "st.shared", value)); }
 inline u32 swizzled(Site site, u32 row, u32 chunk) {
   u32 place = chunk ^ (row & 7);
@@ -287,14 +296,7 @@ inline u32 low_bits(Site site, u32 count) {
     count = detail::machine().adjust(site, model::SiteKind::MaskBits, count, count);
   return count >= 32 ? ~0u : (1u << count) - 1;
 }
-template <unsigned kGroup>
-inline u32 bit_group(u32 word) {
-  if constexpr (kGroup == 0) {
-    return word << 1;
-  } else {
-    return word >> (6 * kGroup - 1);
-  }
-}
+inline float kept_score(u32 keep, u32 bit, float score) { return (keep >> bit & 1) != 0 ? score : -std::numeric_limits<float>::infinity(); }
 
 // --------------------------------------------------------------------------------------------------- what the compiler must not know
 

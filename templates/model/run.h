@@ -37,6 +37,7 @@ class LaunchRun final : public Machine {
   void mma(Site, const MmaRequest&) override;
   void set_registers(Site, uint32_t registers, bool raise) override;
   uint32_t shared_load(Site, uint32_t address) override;
+  void shared_load_four(Site, uint32_t address, float* to) override;
   void shared_store(Site, uint32_t address, uint32_t value) override;
   void matrix_store(Site, uint32_t address, const uint32_t* matrices) override;
 

@@ -99,6 +99,13 @@ uint32_t LaunchRun::shared_load(Site name, uint32_t address) {
   return value;
 }
 
+void LaunchRun::shared_load_four(Site name, uint32_t address, float* to) {
+  constexpr uint32_t kBytes = 16;
+  const uint16_t site = enter_site(name, SiteKind::SharedLoad);
+  if (address % kBytes != 0) report(Fault::Bounds, names_[site] + ": ld.shared.v4 takes addresses aligned to 16 bytes");
+  check(cta_->memory.read(address, kBytes, access("ld.shared.v4", site), to));
+}
+
 void LaunchRun::shared_store(Site name, uint32_t address, uint32_t value) {
   const uint16_t site = enter_site(name, SiteKind::SharedStore);
   check(cta_->memory.write(address, sizeof(value), access("st.shared", site), &value));

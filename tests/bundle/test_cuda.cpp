@@ -72,14 +72,15 @@ struct Folder {
     REQUIRE(functions.has_value());
     for (const runtime::BundledCudaMember& member : impl.data->contents.variants[0].cuda) {
       compiler::CudaHookOptions options;
-      options.member = member.member;
+      const bool is_simt = member.machine == runtime::kSimtMachine;
+      options.member = member.member, options.kernel = is_simt ? runtime::KernelKind::Simt : runtime::KernelKind::Hopper;
       const auto kernels = (*functions)->emit_cuda_kernels(*variant->form, options, bf16, 64, 64);
       REQUIRE(kernels.has_value());
       const auto described = runtime::deserialize_member(impl.data->blob(member.launch));
       REQUIRE(described.has_value());
       const auto source = std::ranges::find(kernels->sources, described->member.tile, [](const auto& each) { return each.member.tile; });
       REQUIRE(source != kernels->sources.end());
-      const std::string name = member.member == runtime::Member::Narrow ? "narrow" : "wide";
+      const std::string name = std::string(is_simt ? "simt_" : "") + (member.member == runtime::Member::Narrow ? "narrow" : "wide");
       REQUIRE(member.cubin.has_value());
       write(name + ".cubin", impl.data->blob(*member.cubin));
       REQUIRE(compile_for_model(*source, (path / (name + ".so")).string()).has_value());
@@ -160,9 +161,9 @@ TEST_CASE("a cubin out of a bundle, launched through the stand-in driver on the 
     const Bundle bundle = loaded();
     REQUIRE(has_first_tile(bundle, runtime::Member::Narrow));
     is_wide_on_model = has_first_tile(bundle, runtime::Member::Wide);
-    CHECK(bundle.variants()[0].cubins == std::vector<std::string>{"sm_90a bf16 64"});
-    CHECK(BundleAccess::impl(bundle).data->contents.variants[0].cuda.size() == 2);
-    CHECK(compiled().cubins == 2);
+    CHECK(bundle.variants()[0].cubins == std::vector<std::string>{"sm_90a bf16 64", "sm_90 bf16 64"});
+    CHECK(BundleAccess::impl(bundle).data->contents.variants[0].cuda.size() == 4);
+    CHECK(compiled().cubins == 4);
     CHECK(compiled().warnings.empty());
     folder.put_model_in_place_of(bundle);
   }
@@ -176,8 +177,8 @@ TEST_CASE("a cubin out of a bundle, launched through the stand-in driver on the 
     const auto status = whole_program(compiled().bytes, here, q_offset);
     INFO((status ? "" : status.error().message) << fake().violations());
     REQUIRE(status.has_value());
-    // The narrow member with the kernel, the wide one for the call that needs it.
-    CHECK(count_of(fake().calls(), "cuModuleLoadData") == (q_offset == kFar ? 2 : 1));
+    // The narrow members of both kernels with the kernel, the wide ones for the call that needs them.
+    CHECK(count_of(fake().calls(), "cuModuleLoadData") == (q_offset == kFar ? 4 : 2));
     CHECK(fake().violations() == "");
     CHECK(fake().held() == "");
     CHECK(raw(here.out) == raw(expected.out));
@@ -274,20 +275,21 @@ TEST_CASE("automatic is the GPU where it is and the bundle has a cubin, else the
       CHECK(device({.dtype = bf16, .head_dim = 36, .device = Device::cuda()}) == Device::Kind::Cuda);  // they may be further apart
       CHECK(device({.dtype = bf16, .value_dim = 32}) == Device::Kind::Cpu);
     }
-    CHECK_THAT(refused(bundle, {.dtype = f32, .device = Device::cuda()}, ErrorKind::Input), Contains("no cubin of 'window' for f32 with head dim 64") && Contains("it has bf16 with head dim 64"));
-    CHECK_THAT(refused(bundle, {.dtype = bf16, .value_dim = 32, .device = Device::cuda()}, ErrorKind::Input), Contains("value dim 32"));
+    CHECK(device({.dtype = f32, .device = Device::cuda()}) == Device::Kind::Cuda);  // the plain kernel's
+    CHECK(device({.dtype = bf16, .head_dim = 264, .device = Device::cuda()}) == Device::Kind::Cuda);
+    CHECK_THAT(refused(bundle, {.dtype = bf16, .value_dim = 32, .device = Device::cuda()}, ErrorKind::Input), Contains("value dim 32") && Contains("bf16 with head dim 64"));
   }
   CHECK(fake().held() == "");
   fake().capability(10, 0);
   {
     const Bundle bundle = loaded(both);
     if (has_cpu) CHECK((*bundle.kernel("window", {.dtype = bf16}))->device().kind == Device::Kind::Cpu);
-    CHECK_THAT(refused(bundle, {.dtype = bf16, .device = Device::cuda()}, ErrorKind::Environment), Contains("compute capability 10.0"));
+    CHECK_THAT(refused(bundle, {.dtype = bf16, .device = Device::cuda()}, ErrorKind::Environment), Contains("an sm_100, and the bundle's cubins are for sm_90"));
   }
   fake().reset();
 
   const CompiledBundle cuda = bundle_of({{"window", variant_of(kWindow)}}, {.dtypes = {bf16}, .for_cpu = false});
-  CHECK(cuda.cubins == 2);
+  CHECK(cuda.cubins == 4);
   {
     const Bundle bundle = loaded(cuda.bytes);
     CHECK((*bundle.kernel("window", {.dtype = bf16}))->device().kind == Device::Kind::Cuda);
@@ -296,16 +298,16 @@ TEST_CASE("automatic is the GPU where it is and the bundle has a cubin, else the
   {
     fake().capability(8, 0);
     const Bundle bundle = loaded(cuda.bytes);
-    CHECK_THAT(refused(bundle, {.dtype = bf16}, ErrorKind::Environment), Contains("compute capability 8.0"));
+    CHECK_THAT(refused(bundle, {.dtype = bf16}, ErrorKind::Environment), Contains("an sm_80,"));
     fake().reset();
   }
   const CompiledBundle cpu = bundle_of({{"window", variant_of(kWindow)}}, {.dtypes = {bf16}, .for_cuda = false});
   CHECK(cpu.cubins == 0);
   CHECK(cpu.warnings.empty());
   CHECK_THAT(refused(loaded(cpu.bytes), {.dtype = bf16, .device = Device::cuda()}, ErrorKind::Input), Contains("none of this variant"));
-  const auto no_kernels = compile_bundle(std::vector<BundleInput>{{"window", variant_of(kWindow)}}, {.dtypes = {f32}, .for_cpu = false});
+  const auto no_kernels = compile_bundle(std::vector<BundleInput>{{"window", variant_of(kWindow)}}, {.dtypes = {f32}, .head_dims = {8192}, .for_cpu = false});
   REQUIRE_FALSE(no_kernels.has_value());
-  CHECK_THAT(no_kernels.error().error.message, Contains("dtype f32"));
+  CHECK_THAT(no_kernels.error().error.message, Contains("head dim 8192"));
   CHECK(bundle_of({{"window", variant_of(kWindow)}}, {.dtypes = {bf16}, .for_cpu = false}).bytes == cuda.bytes);
 }
 
@@ -356,6 +358,8 @@ TEST_CASE("contradictions about cubins are found, whatever the digest says") {
   CHECK_THAT(after([](Parts& p) { p.wide()["member"] = "narrow"; }), Contains("there are two of it"));
   CHECK_THAT(after([](Parts& p) { p.table["variants"][0]["cuda"].erase(1); }), Contains("none for calls beyond what it assumes"));
   CHECK_THAT(after([](Parts& p) { p.table["variants"][0]["cuda"].erase(0); }), Contains("no narrow member"));
+  CHECK_THAT(after([](Parts& p) { p.table["variants"][0]["cuda"].erase(3), p.table["variants"][0]["cuda"].erase(2); }), Contains("no plain kernel beside it"));
+  CHECK_THAT(after([](Parts& p) { p.table["variants"][0]["cuda"][2]["machine"] = "sm_90a"; }), Contains("another kernel than one for its machine"));
   CHECK_THAT(after([](Parts& p) { p.wide().erase("cubin"); }), Contains("none for calls beyond what it assumes"));
   CHECK_THAT(after([](Parts& p) { std::swap(p.narrow()["cubin"], p.narrow()["source"]); }), Contains("CUDA kernel of 'window'"));
   CHECK_THAT(after([](Parts& p) { std::swap(p.narrow()["launch"], p.narrow()["source"]); }), Contains("describes no kernel"));

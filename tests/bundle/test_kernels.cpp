@@ -202,6 +202,6 @@ TEST_CASE("what cannot be bundled is refused") {
   CHECK_THAT(refused({{"a", causal}}, {.dtypes = {i32}}), Contains("dtype i32"));
   CHECK_THAT(refused({{"a", causal}}, {.head_dims = {0}}), Contains("head dim 0"));
   CHECK_THAT(refused({{"a", causal}}, {.features = {"lsse"}}), Contains("did you mean `lse`?"));
-  CHECK_THAT(refused({{"a", causal}}, {.require_cuda = true}), Contains("dtype f32"));
+  CHECK_THAT(refused({{"a", causal}}, {.head_dims = {8192}, .require_cuda = true}), Contains("head dim 8192"));
   CHECK_THAT(refused({{"a", *Variant::from_expressions("score + bias[h]", "")}}, {}), Contains("`bias` is not"));
 }

@@ -74,7 +74,7 @@ TEST_CASE("metadata: tiles follow from blocks of any size, items are in the orde
     REQUIRE(metadata.has_value());
     metadata->point(arguments, reinterpret_cast<std::uintptr_t>(metadata->words.data()));
     INFO("round " << round);
-    CHECK(metadata->words.size() <= flexc::runtime::most_mask_words(mask, arguments.items, 128));
+    CHECK(metadata->words.size() <= flexc::runtime::most_mask_words(mask, arguments.items, 128, arguments.splits));
     REQUIRE(metadata->words.size() == 2 * metadata->rows + 2 * metadata->runs + arguments.items);
 
     const std::vector<std::uint8_t> dense = mask.dense();

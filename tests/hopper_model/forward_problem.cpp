@@ -4,6 +4,7 @@
 #include <cmath>
 #include <random>
 
+#include "templates/model/fixed_kernels.h"
 #include "templates/model/numbers.h"
 
 namespace hopper_model {
@@ -90,7 +91,7 @@ void ForwardProblem::set_mask(const flexc::BlockMask* mask, uint32_t group_heads
   if (mask != nullptr) metadata_ = flexc::runtime::mask_metadata(*mask, plan().arguments, kernel_.m, kernel_.n).value();
 }
 
-model::LaunchResult ForwardProblem::run(model::LaunchOptions options) {
+model::LaunchResult ForwardProblem::launch(model::LaunchOptions options, const std::vector<unsigned>* marked) {
   std::fill(out_.begin(), out_.end(), kUntouched);
   std::fill(lse_.begin(), lse_.end(), std::nanf(""));
   KernelArguments arguments = plan();
@@ -100,12 +101,42 @@ model::LaunchResult ForwardProblem::run(model::LaunchOptions options) {
   a.lse_head_stride = shape_.q_len;
   a.lse_batch_stride = int64_t{shape_.q_len} * shape_.heads;
   a.sink = sink_.empty() ? nullptr : sink_.data();
-  workspace_.assign(kFlexcWorkspaceHeader + a.items, 0);
+  workspace_.assign(flexc::runtime::workspace_words(a), 0);
   a.workspace = workspace_.data();
+  if (!max_scores_.empty()) {
+    std::fill(max_scores_.begin(), max_scores_.end(), std::nanf(""));
+    a.max_scores = max_scores_.data();
+    a.max_head_stride = a.lse_head_stride, a.max_batch_stride = a.lse_batch_stride;
+  }
+  if (a.splits > 1) {
+    const size_t rows = size_t{a.items} * a.partial_warps * kFlexcWarpRows;
+    const float nan = std::nanf("");
+    partial_rows_.assign(rows, {nan, nan});
+    partial_outputs_.assign(rows * kernel_.dv / 4, {{nan, nan, nan, nan}});
+    a.partial_rows = partial_rows_.data(), a.partial_outputs = partial_outputs_.data();
+  }
+  if (marked != nullptr) {
+    a.only_marked = 1;
+    for (const unsigned item : *marked) ++workspace_[kFlexcWorkspaceHeader + item], ++workspace_[kFlexcWorkNonFinite];
+  }
   if (metadata_) metadata_->point(a, reinterpret_cast<uintptr_t>(metadata_->words.data()));
   options.threads = kernel_.threads;
   options.shared_bytes = kernel_.shared_bytes;
-  return simulator_.launch(options, kernel_.entry, &arguments);
+  auto result = simulator_.launch(options, kernel_.entry, &arguments);
+  if (between_) between_(a);
+  if (a.splits == 1 || !result.reports.empty()) return result;
+  model::LaunchOptions merging = schedule(options.policy, options.seed);
+  merging.threads = model::kCombineThreads;
+  flexc_combine_arguments combine = flexc::runtime::combine_arguments(a, {kernel_.element, kernel_.m, kernel_.n, kernel_.d, kernel_.dv}, kernel_.dv);
+  auto merged = simulator_.launch(merging, model::enter_combine, &combine);
+  result.reports = std::move(merged.reports);
+  return result;
+}
+
+void ForwardProblem::take_batch(const ForwardProblem& from, int batch) {
+  const auto take = [batch](std::vector<uint16_t>& to, const std::vector<uint16_t>& all) { std::copy_n(all.begin() + static_cast<std::ptrdiff_t>(to.size()) * batch, to.size(), to.begin()); };
+  take(q_, from.q_), take(k_, from.k_), take(v_, from.v_);
+  reference_ = {};
 }
 
 const ForwardProblem::Reference& ForwardProblem::reference() {
@@ -115,6 +146,7 @@ const ForwardProblem::Reference& ForwardProblem::reference() {
   reference_.out.assign(out_.size(), 0);
   reference_.rounded_out.assign(out_.size(), 0);
   reference_.lse.assign(lse_.size(), 0);
+  reference_.most.assign(lse_.size(), 0);
   std::vector<double> s(kv_len), rounded(kv_len);
   for (int b = 0; b < shape_.batch; ++b) {
     for (int h = 0; h < shape_.heads; ++h) {
@@ -132,6 +164,7 @@ const ForwardProblem::Reference& ForwardProblem::reference() {
           most = std::max(most, s[kv]);
           most_rounded = std::max(most_rounded, static_cast<double>(rounded[kv]));
         }
+        reference_.most[row] = most;
         if (!sink_.empty()) most = std::max(most, static_cast<double>(sink_[h])), most_rounded = std::max(most_rounded, static_cast<double>(sink_[h]));
         double sum = sink_.empty() ? 0 : std::exp(sink_[h] - most), sum_rounded = sink_.empty() ? 0 : std::exp(sink_[h] - most_rounded);
         for (int kv = 0; kv < kv_len; ++kv) {
@@ -171,10 +204,11 @@ std::string ForwardProblem::judge() {
   if (error > 2 * rounded_error + tolerance) {
     return "the error " + std::to_string(error) + " is more than twice " + std::to_string(rounded_error) + " plus " + std::to_string(tolerance);
   }
+  const auto is_near = [](float value, double exact) { return std::isinf(exact) ? value == exact : std::abs(value - exact) <= 1e-4 * std::max(1.0, std::abs(exact)); };
+  for (size_t i = 0; i < max_scores_.size(); ++i)
+    if (!is_near(max_scores_[i], wanted.most[i])) return "the largest score " + std::to_string(i) + " is " + std::to_string(max_scores_[i]) + ", not " + std::to_string(wanted.most[i]);
   for (size_t i = 0; i < lse_.size(); ++i) {
-    const bool same =
-        std::isinf(wanted.lse[i]) ? lse_[i] == wanted.lse[i] : std::abs(lse_[i] - wanted.lse[i]) <= 1e-4 * std::max(1.0, std::abs(wanted.lse[i]));
-    if (!same) return "lse " + std::to_string(i) + " is " + std::to_string(lse_[i]) + ", not " + std::to_string(wanted.lse[i]);
+    if (!is_near(lse_[i], wanted.lse[i])) return "lse " + std::to_string(i) + " is " + std::to_string(lse_[i]) + ", not " + std::to_string(wanted.lse[i]);
   }
   return {};
 }

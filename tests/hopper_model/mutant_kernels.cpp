@@ -1,6 +1,7 @@
 // The kernels that mutants are made of: between them every class of scores, bands and block masks, the tables of columns and differences, every head dim that has
-// machine code, and the lazy maximum.
+// machine code, the lazy maximum; and the plain kernel.
 #include "tests/hopper/mods.h"
+#include "tests/simt/member.h"
 
 namespace hopper_model {
 namespace {
@@ -44,7 +45,7 @@ const std::vector<ForwardKernel>& forward_kernels() {
   static const std::vector<ForwardKernel> all = {
       Member<kBf16, 128, 128, Causal, 128>::kernel("causal D128"),     Member<kBf16, 128, 128, CappedStripes>::kernel("block mask D64"),
       Member<kBf16, 192, 128, BehindAlibi>::kernel("alibi D64"),       Member<kBf16, 128, 64, Causal, 256>::kernel("causal D256"),
-      Member<kBf16, 128, 128, Causal, 128, Lazy>::kernel("lazy D128"),
+      Member<kBf16, 128, 128, Causal, 128, Lazy>::kernel("lazy D128"), SimtMember<kBf16, CappedStripes>::kernel("plain D64"),
   };
   return all;
 }

@@ -1,7 +1,7 @@
 // RELIABILITY 17: falsifies a kernel call by call, and counts how many of the mutants the model notices. A mutant is noticed if some run of it ends
 // with a report or gives other bits than the right kernel. Every survivor has to have an explanation below; the exit status is 1 where one has none,
 // or where fewer than nine in ten are noticed.
-//   hopper_mutants KERNEL [-v]     a name of mutant_kernels.cpp; -v prints each mutant
+//   hopper_mutants NAME [-v]     a kernel of mutant_kernels.cpp and a call of it, see below; -v prints each mutant
 #include <algorithm>
 #include <cstdio>
 #include <cstring>
@@ -14,13 +14,22 @@ using model::Change;
 namespace {
 
 struct Subject {
+  const char* name;
   const char* kernel;
   int q_len, kv_len;  // so that one CTA does several items of several tiles: every ring goes round and every buffer is used again
   bool block_mask;
+  int split = 1;
 };
 constexpr Subject kSubjects[] = {
-    {"causal D128", 300, 400, false}, {"block mask D64", 300, 340, true}, {"alibi D64", 400, 300, false},
-    {"causal D256", 300, 190, false}, {"lazy D128", 300, 400, false},
+    {"causal D128", "causal D128", 300, 400, false},
+    {"block mask D64", "block mask D64", 300, 340, true},
+    {"alibi D64", "alibi D64", 400, 300, false},
+    {"causal D256", "causal D256", 300, 190, false},
+    {"lazy D128", "lazy D128", 300, 400, false},
+    // Parts of the keys: with a block mask, and where Q is let go of by one thread a warpgroup.
+    {"split D64", "block mask D64", 300, 800, true, 2},
+    {"split D256", "causal D256", 200, 400, false, 2},
+    {"plain D64", "plain D64", 100, 150, false},
 };
 
 struct Explanation {
@@ -30,6 +39,7 @@ struct Explanation {
   const char* why;
 };
 constexpr const char* kOnePanel = "with 64 columns V has one panel, and the leading offset, from panel to panel, is not used";
+constexpr const char* kNoStores = "parts are not stored by TMA, so there is nothing to wait for";
 constexpr Explanation kExplanations[] = {
     {"", "q_descriptor", Change::LeadingPlus, "PTX does not use the leading offset of a K-major operand with a swizzle"},
     {"", "q_descriptor", Change::LeadingMinus, "PTX does not use the leading offset of a K-major operand with a swizzle"},
@@ -45,9 +55,15 @@ constexpr Explanation kExplanations[] = {
     {"", "limit_lo0", Change::LimitMinus, "causal rows begin at key 0, and no limit is below that"},
     {"block mask D64", "v_descriptor", Change::LeadingPlus, kOnePanel},
     {"block mask D64", "v_descriptor", Change::LeadingMinus, kOnePanel},
+    {"split D64", "v_descriptor", Change::LeadingPlus, kOnePanel},
+    {"split D64", "v_descriptor", Change::LeadingMinus, kOnePanel},
     {"alibi D64", "v_descriptor", Change::LeadingPlus, kOnePanel},
     {"alibi D64", "v_descriptor", Change::LeadingMinus, kOnePanel},
     {"block mask D64", "item_read", Change::Drop, "tile_read, which follows before Q is let go of, orders a warp's reads of the item too"},
+    {"split D64", "item_read", Change::Drop, "tile_read, which follows before Q is let go of, orders a warp's reads of the item too"},
+    {"split D64", "store_done", Change::Drop, kNoStores},
+    {"split D256", "store_done", Change::Drop, kNoStores},
+    {"split D256", "item_read", Change::Drop, "here Q is let go of after the warpgroup's barrier, which orders a warp's reads of the item too"},
     {"causal D256", "item_read", Change::Drop, "here Q is let go of after the output's barriers, which order a warp's reads of the item too"},
     {"causal D256", "store_free", Change::Drop,
      "here the output takes Q's place, and each warp has itself waited for its warpgroup's last product with Q, which in the model ends for all four "
@@ -69,14 +85,15 @@ constexpr uint64_t kSeeds = 3;
 int main(int argc, char** argv) {
   const bool verbose = argc > 2 && std::strcmp(argv[2], "-v") == 0;
   const Subject* const subject =
-      argc > 1 ? std::ranges::find_if(kSubjects, [&](const Subject& each) { return std::strcmp(each.kernel, argv[1]) == 0; }) : std::end(kSubjects);
+      argc > 1 ? std::ranges::find_if(kSubjects, [&](const Subject& each) { return std::strcmp(each.name, argv[1]) == 0; }) : std::end(kSubjects);
   if (subject == std::end(kSubjects)) {
     std::printf("which kernel?\n");
-    for (const Subject& each : kSubjects) std::printf("  %s\n", each.kernel);
+    for (const Subject& each : kSubjects) std::printf("  %s\n", each.name);
     return 2;
   }
   ForwardProblem problem(forward_kernel(subject->kernel), 1, 1, 1, subject->q_len, subject->kv_len);
   const flexc::BlockMask mask = subject->block_mask ? problem.exact_mask(128, 128) : flexc::BlockMask{};
+  problem.set_split(subject->split);
   if (subject->block_mask) problem.set_mask(&mask);
   model::LaunchOptions options;
   options.record_sites = true;
@@ -111,7 +128,7 @@ int main(int argc, char** argv) {
           if (!how.empty()) break;
         }
       }
-      const char* why = how.empty() ? explanation(subject->kernel, site.name, change) : nullptr;
+      const char* why = how.empty() ? explanation(subject->name, site.name, change) : nullptr;
       how.empty() ? ++(why != nullptr ? explained : unexplained) : ++detected;
       if (verbose || (how.empty() && why == nullptr)) {
         std::printf("%-11s %s, %s: %s\n",
@@ -125,7 +142,7 @@ int main(int argc, char** argv) {
       }
     }
   }
-  std::printf("mutants of %s: total %u, detected %u (%.1f %%), explained %u, unexplained %u\n", subject->kernel, total, detected,
+  std::printf("mutants of %s: total %u, detected %u (%.1f %%), explained %u, unexplained %u\n", subject->name, total, detected,
               100.0 * detected / total, explained, unexplained);
   return unexplained == 0 && detected * 10 >= total * 9 ? 0 : 1;
 }

@@ -33,6 +33,12 @@ RUNS = [
     ("alibi", "1,2,1,130,200,192,80", "f16", 9, "random"),
     ("t5_bias", "2,2,1,200,330,64,64", "bf16", 10, "latest"),  # a table of differences
 ]
+# The plain kernel: f32, wide head dims.
+RUNS += [
+    ("causal", "1,2,1,130,200,64,64", "f32", 18, "random"),
+    ("document", "1,2,1,100,200,80,96", "f32", 19, "latest"),
+    ("alibi", "1,1,1,70,130,320,512", "bf16", 20, "random"),
+]
 # The same with FLEXC_HOPPER_FORMS: other rungs of the ladder, the lazy maximum.
 FORMS = [
     ("causal", "1,1,1,200,200,64,64", "bf16", 10, "random", "tile=128x64,turns=off"),
@@ -43,7 +49,7 @@ FORMS = [
     ("softcap", "1,1,1,100,140,128,128", "bf16", 15, "earliest", "maximum=lazy"),
     ("document", "1,2,1,200,200,64,64", "bf16", 16, "random", "maximum=lazy"),
 ]
-EPSILON = {"bf16": 2.0**-8, "f16": 2.0**-11}
+EPSILON = {"bf16": 2.0**-8, "f16": 2.0**-11, "f32": 2.0**-18}  # f32: of the sums, not of the output's rounding
 
 
 class Failure(Exception):
@@ -84,9 +90,11 @@ def compare(binary, folder, run, other=None):
 def refusals(binary, folder):
     random = ["--random", "1,1,1,8,8,64,64"]
     checks = [
-        (2, ["causal", *random, "--device", "model"], {}, "bf16"),
-        (1, ["causal", "--random", "1,1,1,8,8,64,257", "--dtype", "bf16", "--device", "model"], {}, "up to 256"),
-        (1, ["causal", *random, "--dtype", "bf16", "--device", "model", "--scale", "-1"], {}, "positive, finite scale"),
+        (2, ["causal", *random, "--device", "model"], {"FLEXC_CUDA_KERNEL": "hopper"}, "bf16"),
+        (1, ["causal", "--random", "1,1,1,8,8,64,257", "--dtype", "bf16", "--device", "model"], {"FLEXC_CUDA_KERNEL": "hopper"}, "up to 256"),
+        (1, ["causal", "--random", "1,1,1,8,8,64,513", "--dtype", "bf16", "--device", "model"], {}, "up to 512"),
+        (1, ["causal", *random, "--dtype", "bf16", "--device", "model", "--scale", "-1"], {"FLEXC_CUDA_KERNEL": "hopper"}, "positive, finite scale"),
+        (2, ["causal", *random, "--dtype", "bf16", "--device", "model"], {"FLEXC_CUDA_KERNEL": "fast"}, "auto, hopper or simt"),
         (3, ["causal", *random, "--dtype", "bf16", "--device", "model"], {"CXX": "no-such-compiler"}, "C++ compiler"),
         (2, ["causal", *random, "--dtype", "bf16", "--device", "model"], {"FLEXC_MODEL_POLICY": "sometimes"}, "earliest, latest or random"),
         (2, ["causal", *random, "--dtype", "bf16", "--device", "model"], {"FLEXC_MODEL_SEED": "x"}, "FLEXC_MODEL_SEED"),

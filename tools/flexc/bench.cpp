@@ -55,8 +55,8 @@ class BenchVerb final : public Verb {
         "nothing for the mods, the softmax and what is removed. Kept pairs are counted exactly, by mask_mod. It is taken from the median time.\n"
         "compile_s is the time from the text to loadable code in a fresh process with an empty cache, the compiler's libraries opened in it; process start\n"
         "apart: the median of five processes.\n"
-        "On the CPU the machine's peak of f32 multiply-adds is measured before and after each call. PyTorch's compilation, and both sides' block masks, are\n"
-        "outside what is timed. PYTHON needs torch and NumPy; peers are there for noop, causal, alibi, sliding_window, prefix_lm, softcap and document.\n\n"
+        "On the CPU the machine's peak of f32 multiply-adds is measured before and after each call, and with up to 16 rows what it reads from memory.\n"
+        "PyTorch's compilation, and both sides' block masks, are outside what is timed. PYTHON needs torch and NumPy; peers are there for noop, causal, alibi, sliding_window, prefix_lm, softcap and document.\n\n"
         "Examples:\n"
         "  flexc bench causal --random 1,8,8,4096,4096,64,64\n"
         "  flexc bench alibi --random 1,8,2,2048,2048,128,128 --dtype bf16 --threads 2 --repeat 50 --json\n"
@@ -156,11 +156,19 @@ class BenchVerb final : public Verb {
     return seconds;
   }
 
-  /// Kept pairs of all batches and heads.
-  std::int64_t kept_pairs(const Kernel& kernel, const BoundCaptures& bound) const {
+  /// Of K and V.
+  std::int64_t kv_bytes() const { return extent(0) * extent(2) * extent(4) * (extent(5) + extent(6)) * static_cast<std::int64_t>(size_of(dtype())); }
+
+  MaskShape mask_shape() const {
     MaskShape shape;
     shape.batch = extent(0), shape.heads = extent(1), shape.kv_heads = extent(2), shape.q_len = extent(3), shape.kv_len = extent(4);
     shape.q_offset = q_offset_, shape.kv_offset = kv_offset_;
+    return shape;
+  }
+
+  /// Kept pairs of all batches and heads.
+  std::int64_t kept_pairs(const Kernel& kernel, const BoundCaptures& bound) const {
+    MaskShape shape = mask_shape();
     shape.refine = MaskShape::Refine::Exact;
     MaskReport report;
     const BlockMask mask = take(kernel.block_mask(shape, bound.captures, &report));
@@ -176,6 +184,15 @@ class BenchVerb final : public Verb {
     arguments.q_offset = q_offset_;
     arguments.kv_offset = kv_offset_;
     arguments.threads = execution_.threads;
+    const bool on_cpu = kernel.device().kind == Device::Kind::Cpu;
+    // PyTorch's FlexAttention has its block mask too.
+    std::optional<BlockMask> mask;
+    if (on_cpu) {
+      MaskReport built;
+      mask = take(kernel.block_mask(mask_shape(), bound.captures, &built));
+      arguments.mask = &*mask;
+      report_.mask_build_s = built.build_s;
+    }
 
     ProgressBar bar("calls");
     const auto draw = bar.callback();
@@ -190,19 +207,27 @@ class BenchVerb final : public Verb {
       call.wait();
       return seconds_since(start);
     };
-    const bool on_cpu = kernel.device().kind == Device::Kind::Cpu;
     double spent = timed();
     if (pin_ && on_cpu) report_.pinned = pin_threads();  // the call's threads exist now
     if (pin_ && !report_.pinned) print_warning("--pin: the threads could not be bound to CPUs");
     std::vector<std::unique_ptr<Peer>> peers = start_peers(shared, call, out);
     for (int i = 1; i < kMostWarmUps && spent < kWarmUpSeconds; ++i) spent += timed();
     double peak = on_cpu ? peak_gflops(report_.threads) : 0;
+    std::optional<MachineReads> reads;
+    if (on_cpu && extent(3) <= kDecodeRows) reads.emplace(report_.threads, kv_bytes());
+    double read = reads ? reads->measure() : 0;
     while (finished < repeats_) {
       ++finished;
       if (draw) draw(static_cast<double>(finished) / calls);
       if (compare_) std::this_thread::sleep_for(kPause);
       const double seconds = timed();
       report_.seconds.add(seconds);
+      if (const double before = read; reads) {
+        read = reads->measure();
+        const double beside = std::max(before, read);
+        report_.read_bytes_per_s = std::max(report_.read_bytes_per_s, beside);
+        if (beside > 0) report_.read_shares.add(report_.kv_bytes_per_s(seconds) / beside);
+      }
       if (const double before = peak; on_cpu) {
         peak = peak_gflops(report_.threads);
         const double beside = std::max(before, peak);
@@ -215,7 +240,6 @@ class BenchVerb final : public Verb {
         report_.peers[i].unavailable = peers[i]->unavailable();
       }
     }
-    if (on_cpu && extent(3) <= kDecodeRows) report_.read_bytes_per_s = read_bytes_per_second(report_.threads);
   }
 
   /// The peers of --compare, ready to run, after each has shown how far its output is from flexc's.

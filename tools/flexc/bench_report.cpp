@@ -68,10 +68,13 @@ nlohmann::ordered_json to_json(const BenchReport& report) {
     json["peak_share"] = report.peak_shares.median();
     json["peak_share_quartiles"] = {report.peak_shares.quantile(0.25), report.peak_shares.quantile(0.75)};
   }
-  if (report.read_bytes_per_s > 0) {
+  if (!report.read_shares.empty()) {
     json["read_bytes_per_s"] = report.read_bytes_per_s;
     json["kv_bytes_per_s"] = report.kv_bytes_per_s(report.seconds.median());
+    json["read_share"] = report.read_shares.median();
+    json["read_share_quartiles"] = {report.read_shares.quantile(0.25), report.read_shares.quantile(0.75)};
   }
+  if (report.mask_build_s) json["mask_build_s"] = *report.mask_build_s;
   for (const PeerReport& peer : report.peers) {
     nlohmann::ordered_json entry = {{"name", peer.name}, {"version", peer.version}};
     if (peer.unavailable.empty()) {
@@ -107,16 +110,19 @@ std::string to_table(const BenchReport& report) {
   if (!report.peak_shares.empty())
     text += row("of peak", report.peak_shares, [](double share) { return fmt::format("{:.1f} %", 100 * share); },
                 fmt::format("{:.4g} GFLOP/s of f32 multiply-adds at most, measured beside each call", report.peak_gflops));
-  if (report.read_bytes_per_s > 0) {
+  if (!report.read_shares.empty()) {
     const auto rate = [&](double seconds) { return fmt::format("{:.4g}", report.kv_bytes_per_s(seconds) / kGiga); };
-    text += row("K, V GB/s", report.seconds, rate, fmt::format("of {:.4g} GB/s that the machine reads", report.read_bytes_per_s / kGiga));
+    text += row("K, V GB/s", report.seconds, rate, "");
+    text += row("of reads", report.read_shares, [](double share) { return fmt::format("{:.1f} %", 100 * share); },
+                fmt::format("{:.4g} GB/s that the machine reads at most, measured beside each call", report.read_bytes_per_s / kGiga));
   }
   for (const PeerReport& peer : report.peers) {
     if (!peer.unavailable.empty()) {
       text += line(peer.name, "  not compared: " + peer.unavailable);
       continue;
     }
-    text += "\n" + line(peer.name, fmt::format("  PyTorch {}, first call {}", peer.version, duration_text(peer.first_call_s)));
+    text += '\n';
+    text += line(peer.name, fmt::format("  PyTorch {}, first call {}", peer.version, duration_text(peer.first_call_s)));
     text += row("time", peer.seconds, duration_text,
                 fmt::format("{:.2f} x flexc's median; outputs differ by {:.1e} of the largest", peer.seconds.median() / report.seconds.median(), peer.relative_difference));
   }

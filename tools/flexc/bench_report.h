@@ -51,7 +51,9 @@ struct BenchReport {
   Sample seconds;                    ///< of flexc's calls
   Sample peak_shares;                ///< rate over kept pairs, over the peak measured beside that call; empty: not measured
   double peak_gflops = 0;            ///< the largest measured
-  double read_bytes_per_s = 0;       ///< of the machine; 0: not measured
+  Sample read_shares;                ///< K's and V's bytes a second, over what the machine read beside that call; empty: not measured
+  double read_bytes_per_s = 0;       ///< the most that the machine read
+  std::optional<double> mask_build_s;  ///< of the block mask, outside of the calls; nothing where they had none
   std::vector<PeerReport> peers;
 
   /// Rate over kept pairs of a call of so many seconds.

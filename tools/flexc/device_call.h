@@ -17,7 +17,7 @@ class DeviceCall {
   const RunArguments& arguments() const { return arguments_; }
   /// Until the work is done.
   void wait() const;
-  /// Outputs to where `host` wants them. Fails where a value is not finite, as the host model does.
+  /// Outputs to where `host` wants them.
   void fetch() const;
 
  private:

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 
 #include <fmt/format.h>
@@ -18,7 +19,20 @@ namespace {
 
 constexpr std::string_view kStages = "ast|normal|ir|opt|tile|cuda|ptx|cubin|sass|llvm|asm";
 
+constexpr std::string_view kKernels = "auto|hopper|simt";
 constexpr std::string_view kKernelStages[] = {"cuda", "ptx", "cubin", "sass"};
+
+/// "sm_80", "sm_90a", "sm_120".
+bool is_architecture(std::string_view text) {
+  constexpr int kLeast = 80, kMostDigits = 3;
+  if (!text.starts_with("sm_")) return false;
+  text.remove_prefix(3);
+  if (text.ends_with('a')) text.remove_suffix(1);
+  if (text.empty() || text.size() > kMostDigits || !std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; })) return false;
+  int number = 0;
+  std::from_chars(text.data(), text.data() + text.size(), number);
+  return number >= kLeast;
+}
 
 double seconds_since(std::chrono::steady_clock::time_point start) { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); }
 
@@ -28,9 +42,11 @@ class EmitVerb final : public Verb {
     app = add_verb(parent, "emit", "Print a stage of a variant's compilation");
     variant_.add_to(*app);
     add_required_text(*app, "--stage", stage_, std::string(kStages), "Which stage");
-    add_text(*app, "--dtype", dtype_text_, "f32|f16|bf16", "Type of q, k, v for the stages from cuda to sass: f16 or bf16 (default bf16)");
+    add_text(*app, "--dtype", dtype_text_, "f32|f16|bf16", "Type of q, k, v for the stages from cuda to sass: f32, f16 or bf16 (default bf16)");
     add_text(*app, "--head-dim", head_dim_text_, "N", "Head dim for the stages from cuda to sass (default 64)");
     add_text(*app, "--value-dim", value_dim_text_, "N", "Head dim of the values (default: as the keys')");
+    add_text(*app, "--kernel", kernel_text_, std::string(kKernels), "Which CUDA template: hopper (sm_90a), simt (the plain one, sm_80 and up), or auto: hopper where it takes dtype and head dims (default)");
+    add_text(*app, "--arch", arch_, "sm_N", "Which GPU the plain kernel is for (default sm_80)");
     add_text(*app, "-o,--output", output_, "F", "Write to a file instead of standard output");
     add_switch(*app, "--json", json_, "Print as JSON");
     add_footer(*app,
@@ -48,6 +64,9 @@ class EmitVerb final : public Verb {
     if (head_dim < 1) usage_error(fmt::format("--head-dim {}: must be at least 1", *head_dim_text_));
     const std::int64_t value_dim = value_dim_text_ ? parse_integer("--value-dim", *value_dim_text_) : head_dim;
     if (value_dim < 1) usage_error(fmt::format("--value-dim {}: must be at least 1", *value_dim_text_));
+    if (kernel_text_) check_choice("--kernel", *kernel_text_, kKernels);
+    const CudaKernelChoice choice = kernel_text_ == "hopper" ? CudaKernelChoice::Hopper : kernel_text_ == "simt" ? CudaKernelChoice::Simt : CudaKernelChoice::Auto;
+    if (arch_ && !is_architecture(*arch_)) usage_error(fmt::format("--arch {}: must be sm_80 or later, as in sm_90", *arch_));
     std::vector<std::pair<std::string, std::string>> inputs;
     if (variant_.variant && *variant_.variant != "-" && !find_gallery_entry(*variant_.variant)) inputs.emplace_back("VARIANT", *variant_.variant);
     check_outputs(inputs, {{"-o", output_}});
@@ -59,7 +78,7 @@ class EmitVerb final : public Verb {
     print_diagnostics(loaded.variant.warnings());
     if (std::ranges::find(kKernelStages, *stage_) != std::end(kKernelStages)) {
       const bool is_gallery = variant_.variant && find_gallery_entry(*variant_.variant);
-      auto kernel = loaded.variant.emit_kernel(*stage_, {.dtype = dtype.value_or(bf16), .head_dim = head_dim, .value_dim = value_dim, .in_child = true, .gallery_name = is_gallery ? *variant_.variant : "",
+      auto kernel = loaded.variant.emit_kernel(*stage_, {.dtype = dtype.value_or(bf16), .head_dim = head_dim, .value_dim = value_dim, .kernel = choice, .architecture = arch_.value_or(""), .in_child = true, .gallery_name = is_gallery ? *variant_.variant : "",
                                                              .on_warning = [](std::string_view text) { print_warning(text); }});
       if (!kernel) fail(std::move(kernel.error()));
       write_kernel(loaded, *kernel, seconds_since(start));
@@ -119,7 +138,7 @@ class EmitVerb final : public Verb {
   }
 
   VariantOptions variant_;
-  std::optional<std::string> stage_, dtype_text_, head_dim_text_, value_dim_text_, output_;
+  std::optional<std::string> stage_, dtype_text_, head_dim_text_, value_dim_text_, kernel_text_, arch_, output_;
   bool json_ = false;
 };
 

@@ -50,6 +50,7 @@ KernelCode look_at_code(const Variant& variant, DType dtype, std::int64_t head_d
     code.missing = kernel.error().error.message;
     return code;
   }
+  code.is_simt = kernel->kernel == CudaKernelChoice::Simt, code.architecture = kernel->architecture;
   code.registers = kernel->registers, code.spill_bytes = kernel->spill_bytes, code.smem_bytes = kernel->smem_bytes;
   const auto listing = variant.emit_kernel("sass", options);
   if (!listing) {
@@ -83,7 +84,7 @@ std::string work_text(const KernelExplanation& work) {
 }
 
 std::string code_text(const KernelCode& code) {
-  const std::string name = fmt::format("sm_90a, {}, head dim {}: ", name_of(code.dtype), code.head_dim);
+  const std::string name = fmt::format("{}{}, {}, head dim {}: ", code.is_simt ? "plain (simt), " : "", code.architecture, name_of(code.dtype), code.head_dim);
   if (!code.missing.empty()) return line("kernel", name + "not compiled: " + code.missing);
   std::string text = line("kernel", name + fmt::format("{} registers, {} bytes spilled, {} bytes of shared memory", code.registers, code.spill_bytes, code.smem_bytes));
   if (!code.loop) return text + line("slots", "not counted: " + code.loop_missing);
@@ -107,7 +108,7 @@ nlohmann::ordered_json work_json(const KernelExplanation& work) {
 }
 
 nlohmann::ordered_json code_json(const KernelCode& code) {
-  nlohmann::ordered_json json = {{"arch", "sm_90a"}, {"dtype", std::string(name_of(code.dtype))}, {"head_dim", code.head_dim}};
+  nlohmann::ordered_json json = {{"kernel", code.is_simt ? "simt" : "hopper"}, {"arch", code.architecture}, {"dtype", std::string(name_of(code.dtype))}, {"head_dim", code.head_dim}};
   if (!code.missing.empty()) {
     json["missing"] = code.missing;
     return json;

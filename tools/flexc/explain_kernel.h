@@ -16,6 +16,8 @@ namespace flexc::cli {
 struct KernelCode {
   DType dtype = bf16;
   std::int64_t head_dim = 64;
+  bool is_simt = false;         ///< the plain kernel (templates/simt), not the Hopper kernel
+  std::string architecture = "sm_90a";
   std::string missing = {};     ///< why nothing was compiled; empty where it was
   unsigned registers = 0, spill_bytes = 0, smem_bytes = 0;
   std::optional<MainLoop> loop = {};

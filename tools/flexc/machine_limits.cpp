@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <barrier>
+#include <chrono>
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
@@ -20,8 +21,7 @@ namespace flexc::cli {
 namespace {
 
 constexpr double kPeakSeconds = 0.02;
-constexpr std::size_t kReadWords = (std::size_t{256} << 20) / sizeof(std::uint64_t);  ///< of all threads: more than last caches hold
-constexpr int kReadPasses = 4;
+constexpr std::int64_t kLeastReadBytes = std::int64_t{128} << 20;  ///< of all threads: more than last caches hold
 
 std::vector<int> allowed_cpus() {
   std::vector<int> cpus;
@@ -86,16 +86,28 @@ double peak_gflops(int threads) {
   return on_threads(threads, first_allowed(), [](int) { return machine::measure_peak(kPeakSeconds); });
 }
 
-double read_bytes_per_second(int threads) {
+MachineReads::MachineReads(int threads, std::int64_t bytes) : threads_(threads) {
   try {
-    const std::vector<std::uint64_t> memory(kReadWords, 1);
-    const std::size_t part = kReadWords / static_cast<std::size_t>(threads);
-    return on_threads(threads, first_allowed(), [&](int i) {
-      return machine::measure_read_rate({memory.data() + static_cast<std::size_t>(i) * part, part}, kReadPasses);
-    });
+    memory_.assign(static_cast<std::size_t>(std::max(bytes, kLeastReadBytes)) / sizeof(std::uint64_t), 1);
   } catch (const std::bad_alloc&) {
-    return 0;
+    // measure() says so.
   }
+}
+
+double MachineReads::measure() {
+  if (memory_.empty()) return 0;
+  using Clock = std::chrono::steady_clock;
+  const std::size_t part = memory_.size() / static_cast<std::size_t>(threads_);
+  std::vector<Clock::time_point> starts(static_cast<std::size_t>(threads_)), ends = starts;
+  on_threads(threads_, first_allowed(), [&](int i) {
+    const auto index = static_cast<std::size_t>(i);
+    starts[index] = Clock::now();
+    machine::read_all({memory_.data() + index * part, part});
+    ends[index] = Clock::now();
+    return 0.0;
+  });
+  const double seconds = std::chrono::duration<double>(std::ranges::max(ends) - std::ranges::min(starts)).count();
+  return seconds > 0 ? static_cast<double>(part * static_cast<std::size_t>(threads_) * sizeof(std::uint64_t)) / seconds : 0;
 }
 
 }  // namespace flexc::cli

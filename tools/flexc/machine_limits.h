@@ -1,6 +1,9 @@
 // The machine's limits beside a benchmark: peaks of all threads at once, and threads that stay on their CPUs.
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 namespace flexc::cli {
 
 /// Binds each thread that this process has now to one CPU of those it may use, in the order of their ids; false where the system does not
@@ -10,7 +13,17 @@ bool pin_threads();
 /// f32 multiply-adds of `threads` threads together, in GFLOP/s; 0 where it cannot be told. Takes about 20 ms.
 double peak_gflops(int threads);
 
-/// Bytes a second that `threads` threads read from memory together. Takes about a tenth of a second; 0 where memory is missing.
-double read_bytes_per_second(int threads);
+/// What `threads` threads read from memory together.
+class MachineReads {
+ public:
+  /// Of so many bytes in all, at least: fewer than last caches hold are raised to that.
+  MachineReads(int threads, std::int64_t bytes);
+  /// Bytes a second of one pass, from the first thread's start to the last one's end; 0 where memory is missing.
+  double measure();
+
+ private:
+  int threads_;
+  std::vector<std::uint64_t> memory_;  ///< empty: missing
+};
 
 }  // namespace flexc::cli

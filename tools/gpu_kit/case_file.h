@@ -1,29 +1,23 @@
-// A gallery case of the kit as JSON: how its kernel is launched, with what, and what has to come out. The writer makes it, the runner reads it.
+// A gallery case of the kit as JSON: which kernel of which bundle, the call, and what has to come out. The writer makes it, the runner reads it.
 #pragma once
 
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 #include "flexc/error.h"
-#include "runtime/cuda/hook_params.h"
+#include "tools/gpu_kit/call.h"
+#include "tools/gpu_kit/reference.h"
 
 namespace flexc::kit {
 
-struct CaseCapture {
-  std::string file;  ///< raw elements, row-major; empty: not read by the variant
-  DType dtype = DType::F32;
-  std::vector<std::int64_t> shape;
-};
-
 struct Case {
-  std::string name, variant, cubin, expected_out, expected_lse;  ///< files are relative to the kit
-  runtime::HopperMember member;
-  std::vector<std::int64_t> shape;  ///< B, H, HKV, Q, KV, D, DV
+  std::string name, variant, bundle, expected_out, expected_lse;  ///< files are relative to the kit
+  std::string model_out;  ///< bits of the same call on the host model; empty where the kit has none
+  DType dtype = DType::BF16;
+  Extents extents;
   std::uint64_t seed = 0;
-  double scale = 1;
-  double most_error = 0, most_mean_error = 0, most_lse_error = 0;  ///< by the rules of accuracy, from the oracle in rounded mode
-  std::vector<CaseCapture> captures;
-  std::vector<runtime::HookCall::Param> params;
-  std::vector<std::int64_t> fresh_dims;
+  Limits limits;
 };
 
 nlohmann::ordered_json to_json(const Case& value);

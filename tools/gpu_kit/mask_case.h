@@ -7,9 +7,8 @@
 
 #include "flexc/block_mask.h"
 #include "flexc/error.h"
-#include "runtime/cuda/driver.h"
 #include "runtime/tile/program.h"
-#include "tools/gpu_kit/case_file.h"
+#include "tools/gpu_kit/capture_file.h"
 
 namespace flexc::kit {
 
@@ -24,8 +23,5 @@ struct MaskCase {
 nlohmann::ordered_json to_json(const MaskCase& value);
 /// Input for what is no such case.
 Result<MaskCase> mask_case_from_json(const nlohmann::ordered_json& json);
-
-/// Builds the mask on the host and on the GPU, whose kernels and captures are files of the kit, at each refinement: one line of JSON each. Whether all are equal.
-Result<bool> run_mask(const runtime::CudaDriver& driver, const std::string& kit, const std::string& name);
 
 }  // namespace flexc::kit

@@ -1,34 +1,41 @@
 #include <chrono>
-#include <fstream>
-#include <iostream>
-#include <sstream>
 
 #include "runtime/cuda/tile_kernels.h"
 #include "runtime/tile/classify.h"
 #include "runtime/tile/remote.h"
+#include "runtime/cuda/forward_plan.h"
+#include "runtime/cuda/mask_metadata.h"
 #include "tools/gpu_kit/mask_case.h"
+#include "tools/gpu_kit/verbs.h"
 
 namespace flexc::kit {
 namespace {
 
-Result<std::string> read(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::unexpected(Error{ErrorKind::Usage, path + " cannot be read"});
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
+constexpr std::uint32_t kTile = 128;
 
 Result<std::shared_ptr<const runtime::TileKernelCode>> kernels_of(const std::string& kit) {
   runtime::TileKernelCode code;
   std::vector<std::byte>* const cubins[] = {&code.summaries, &code.verdicts, &code.pairs};
   for (std::size_t i = 0; i < runtime::kTileKernels.size(); ++i) {
-    const auto text = read(kit + "/cubins/" + runtime::kTileKernels[i].name + ".cubin");
+    const auto text = read_file(kit + "/cubins/" + runtime::kTileKernels[i].name + ".cubin");
     if (!text) return std::unexpected(text.error());
     const auto bytes = std::as_bytes(std::span(*text));
     cubins[i]->assign(bytes.begin(), bytes.end());
   }
   return std::make_shared<const runtime::TileKernelCode>(std::move(code));
+}
+
+/// Rows, runs of tiles and the order of the items, as a launch of the tile that reads block masks gets them.
+Result<std::vector<std::uint32_t>> launch_words(const BlockMask& mask) {
+  flexc_hopper_arguments arguments{};
+  arguments.batch = static_cast<int>(mask.batches), arguments.heads = static_cast<int>(mask.heads);
+  arguments.q_len = static_cast<int>(mask.q_len), arguments.kv_len = static_cast<int>(mask.kv_len);
+  arguments.q_blocks = static_cast<unsigned>((mask.q_len + kTile - 1) / kTile);
+  arguments.items = static_cast<unsigned>(mask.batches * mask.heads) * arguments.q_blocks;
+  arguments.group_heads = static_cast<unsigned>(mask.heads);
+  const auto made = runtime::mask_metadata(mask, arguments, kTile, kTile);
+  if (!made) return std::unexpected(made.error());
+  return made->words;
 }
 
 struct Timed {
@@ -45,8 +52,11 @@ Timed timed(Build build) {
 
 }  // namespace
 
-Result<bool> run_mask(const runtime::CudaDriver& driver, const std::string& kit, const std::string& name) {
-  const auto text = read(kit + "/masks/" + name + ".json");
+Result<bool> run_mask(const std::string& kit, const std::string& name) {
+  const auto opened = runtime::CudaDriver::open();
+  if (!opened) return std::unexpected(opened.error());
+  const runtime::CudaDriver& driver = *opened;
+  const auto text = read_file(kit + "/masks/" + name + ".json");
   if (!text) return std::unexpected(text.error());
   const auto mask = mask_case_from_json(nlohmann::ordered_json::parse(*text, nullptr, false));
   if (!mask) return std::unexpected(mask.error());
@@ -59,7 +69,7 @@ Result<bool> run_mask(const runtime::CudaDriver& driver, const std::string& kit,
       here.captures.emplace_back(), there.captures.emplace_back();
       continue;
     }
-    auto raw = read(kit + "/" + capture.file);
+    auto raw = read_file(kit + "/" + capture.file);
     if (!raw) return std::unexpected(raw.error());
     on_host.push_back(std::move(*raw));
     auto copy = driver.allocate(on_host.back().size());
@@ -86,12 +96,15 @@ Result<bool> run_mask(const runtime::CudaDriver& driver, const std::string& kit,
       found = timed([&] { return tile::classify(mask->program, there, mask->frame, options); });
       if (!found.mask) return std::unexpected(found.mask.error());
     }
-    const bool equal = found.mask->runs == expected.mask->runs && found.mask->row_begin == expected.mask->row_begin;
+    // Bitwise: the mask, and what a launch makes of it, the order in which its items are visited included.
+    const auto words = launch_words(*expected.mask), words_found = launch_words(*found.mask);
+    if (!words || !words_found) return std::unexpected(!words ? words.error() : words_found.error());
+    const bool equal = found.mask->runs == expected.mask->runs && found.mask->row_begin == expected.mask->row_begin && *words == *words_found;
     const BlockMask::Counts counts = found.mask->counts();
     const nlohmann::ordered_json line = {{"mask", name},           {"ok", equal},         {"refine", word},
                                          {"empty", counts.empty},  {"partial", counts.partial}, {"full", counts.full},
                                          {"gpu_ms", found.milliseconds}, {"host_ms", expected.milliseconds}};
-    std::cout << line.dump() << std::endl;
+    say(line);
     all = all && equal;
   }
   return all;

@@ -1,8 +1,8 @@
-// flexc_gpu_kit: writes what a machine with a GPU needs into a folder: machine code, the emitted text, captures, and what has to come out.
-//   flexc_gpu_kit KIT MICRO.cu [--entries a,b,…] [--head-dims 64,128] [--model FOLDER]
-// --model also compiles every kernel for the host model, for a rehearsal without a GPU.
+// flexc_gpu_kit: writes what a machine with a GPU needs into a folder: bundles, micro-tests, masks, captures, and what has to come out.
+//   flexc_gpu_kit KIT MICRO.cu [--entries a,b,…] [--head-dims 64,128] [--dtypes bf16,f16] [--replay 64] [--model FOLDER]
+//   flexc_gpu_kit KIT --form NAME [--entries …] [--head-dims …] [--model FOLDER]     bundles and cases of another form of the kernel ($FLEXC_HOPPER_FORMS), for CUDA alone
+// --replay also carries what the host model gives for these head dims; --model compiles every kernel for the host model, for a rehearsal without a GPU.
 #include <algorithm>
-#include <cmath>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -13,53 +13,50 @@
 #include <fmt/format.h>
 
 #include "compiler/emit/cuda/gemm_source.h"
-#include "runtime/kernel/bindings.h"
 #include "compiler/host/cuda_compile.h"
 #include "compiler/host/hopper_forms.h"
 #include "compiler/host/ir_library.h"
 #include "compiler/host/model_kernel.h"
 #include "compiler/host/tile_programs.h"
 #include "compiler/host/variant_impl.h"
+#include "flexc/compile_bundle.h"
 #include "flexc/dsl/evaluate.h"
 #include "flexc/gallery.h"
 #include "flexc/random.h"
 #include "runtime/cuda/device_templates.h"
 #include "runtime/cuda/nvrtc.h"
 #include "runtime/cuda/tile_kernels.h"
+#include "runtime/kernel/bindings.h"
 #include "templates/model/forward_plan.h"
 #include "templates/model/simulator.h"
 #include "tools/gpu_kit/case_file.h"
+#include "tools/gpu_kit/give_up.h"
 #include "tools/gpu_kit/mask_case.h"
 #include "tools/gpu_kit/micro_arguments.h"
 
 namespace {
 
 using namespace flexc;
+using kit::give_up;
+using kit::take;
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kSeed = 5;
 constexpr std::int64_t kMaskLength = 4096;
 constexpr const char* kMaskEntry = "document";  // in every kit: a mask that reads a capture at positions
-constexpr std::int64_t kBatch = 1, kHeads = 2, kKvHeads = 1, kQLen = 139, kKvLen = 219;  // the whole gallery fits into the kit
-// ANCHORS: twice the error of an eager computation in the same dtype, three times with softcap; 1.1 times its mean error.
-constexpr double kFactor = 2, kSoftcapFactor = 3, kMeanFactor = 1.1, kLseError = 1e-3;
+constexpr std::int64_t kBatch = 1, kHeads = 2, kKvHeads = 1, kKvLen = 219;
+/// Rows at head dim 64, and in all larger ones together no more elements than there. Other shapes need nothing carried: the oracle runs there.
+constexpr std::int64_t kRows = 139;
+std::int64_t rows_at(std::int64_t head_dim) { return head_dim <= 64 ? kRows : std::max<std::int64_t>(1, kRows * 32 / head_dim); }
 
 struct Options {
   fs::path kit, micro;
   std::vector<std::string> entries;
-  std::vector<std::int64_t> head_dims = {64, 128, 256};
+  std::vector<std::int64_t> head_dims = {64, 128, 256}, replay;
+  std::vector<DType> dtypes = {bf16};
   std::optional<fs::path> model;
+  std::string form;
 };
-
-[[noreturn]] void give_up(const Error& error) {
-  std::cerr << "flexc_gpu_kit: " << error.message << "\n";
-  std::exit(error.kind == ErrorKind::Environment ? 3 : error.kind == ErrorKind::Usage ? 2 : 70);
-}
-template <class T>
-T take(Result<T> result) {
-  if (!result) give_up(result.error());
-  if constexpr (!std::is_void_v<T>) return std::move(*result);
-}
 
 std::vector<std::string> split(const std::string& list) {
   std::vector<std::string> parts;
@@ -86,87 +83,65 @@ std::string read(const fs::path& path) {
   return text.str();
 }
 
-double bf16_rounded(double x) { return bf16_to_float(float_to_bf16(static_cast<float>(x))); }
-
-/// The limits that the oracle and the oracle in rounded mode give.
-void set_limits(kit::Case& into, const Tensor& exact, const Tensor& rounded) {
-  double largest = 0, sum = 0, atol = 0;
-  std::int64_t count = 0;
-  for (std::int64_t i = 0; i < exact.view().element_count(); ++i) {
-    const double reference = load_as_double(exact.view(), i), eager = load_as_double(rounded.view(), i);
-    if (!std::isfinite(reference) || !std::isfinite(eager)) continue;
-    const double near = bf16_rounded(reference), error = std::fabs(eager - reference);
-    atol = std::max(atol, std::fabs(bf16_rounded(bf16_rounded(near + 0.3) - 0.3) - near));
-    largest = std::max(largest, error), sum += error, ++count;
-  }
-  into.most_error = (into.variant == "softcap" ? kSoftcapFactor : kFactor) * largest + 2 * atol;
-  into.most_mean_error = count > 0 ? kMeanFactor * sum / static_cast<double>(count) : 0;
-  into.most_lse_error = kLseError;
+/// The entry's bundle: the CPU's kernels and CUDA's, of a form of its own the latter alone.
+std::string write_bundle(const Options& options, const GalleryEntry& entry, const std::string& path) {
+  const Variant variant = *Variant::parse(entry.text, {.name = std::string(entry.name)});
+  BundleOptions how;
+  how.dtypes = options.dtypes, how.head_dims = options.head_dims, how.features = {"lse"};
+  how.for_cpu = options.form.empty(), how.require_cuda = true, how.file_stem = entry.name;
+  const BundleInput input{std::string(entry.name), variant, std::string(entry.name)};
+  auto made = compile_bundle({&input, 1}, how);
+  if (!made) give_up(made.error().error);
+  write(options.kit / path, made->bytes);
+  return std::move(made->bytes);
 }
 
-/// `widest`: on the widest tile, under a name of its own.
-void write_case(const Options& options, const GalleryEntry& entry, std::int64_t head_dim, bool widest) {
-  const Variant variant = *Variant::parse(entry.text, {.name = std::string(entry.name)});
-  const auto impl = VariantAccess::share(variant);
-  const dsl::NormalForm& form = *impl->form;
-  auto forms = take(hopper_forms_from_environment(bf16));
-  if (widest) forms.tile_m = 128, forms.tile_n = 176;
-  const auto code = take(compile_cuda_kernel(form, {.dtype = bf16, .head_dim = head_dim, .forms = forms, .in_child = true, .gallery_name = std::string(entry.name)}));
-  kit::Case made;
-  made.variant = entry.name, made.name = fmt::format("{}_{}{}", entry.name, head_dim, widest ? "_widest" : "");
-  made.cubin = "cubins/" + made.name + ".cubin";
-  made.expected_out = "expected/" + made.name + "_out.f32", made.expected_lse = "expected/" + made.name + "_lse.f32";
-  made.member = code.member;
-  made.shape = {kBatch, kHeads, kKvHeads, kQLen, kKvLen, head_dim, head_dim};
-  made.seed = kSeed;
-  made.scale = 1 / std::sqrt(static_cast<double>(head_dim));
-  write(options.kit / made.cubin, code.cubin.data(), code.cubin.size());
-  write(options.kit / "cuda" / (made.name + ".cu"), code.text);
-
-  Tensor q(bf16, {kBatch, kHeads, kQLen, head_dim}), k(bf16, {kBatch, kKvHeads, kKvLen, head_dim}), v(bf16, {kBatch, kKvHeads, kKvLen, head_dim});
-  fill_normal(q.view(), kSeed, "q"), fill_normal(k.view(), kSeed, "k"), fill_normal(v.view(), kSeed, "v");
-  Captures captures;
-  std::vector<Tensor> tensors;
-  const GalleryProblem problem{kBatch, kHeads, kKvHeads, kQLen, kKvLen, {}};
-  for (const Variant::Capture& capture : variant.captures()) {
-    auto tensor = make_capture(entry.name, capture.name, capture.dims, problem, kSeed);
-    if (!tensor) give_up({ErrorKind::Internal, fmt::format("{}: nothing makes the capture {}", entry.name, capture.name)});
-    captures.set(capture.name, tensors.emplace_back(std::move(*tensor)).view());
-  }
-  const auto environment = take(bind(form, captures, {kBatch, kHeads, kKvHeads, kQLen, kKvLen}));
-  made.fresh_dims = take(dsl::bind_dims(form, environment));
-  for (std::size_t i = 0; i < environment.captures.size(); ++i) {
-    const TensorView& view = environment.captures[i];
-    kit::CaseCapture capture{view.absent() ? "" : fmt::format("captures/{}_{}.bin", made.name, i), view.dtype, view.shape};
-    if (!view.absent()) write(options.kit / capture.file, view.data, static_cast<std::size_t>(view.element_count()) * size_of(view.dtype));
-    made.captures.push_back(std::move(capture));
-  }
-  for (std::size_t i = 0; i < environment.params.size(); ++i) made.params.push_back({environment.params[i].integer, environment.params[i].real, form.params[i].type == f32});
-
-  dsl::AttentionCall call;
-  Tensor exact(f32, q.view().shape), rounded(f32, q.view().shape), lse(f32, {kBatch, kHeads, kQLen});
-  call.q = q.view(), call.k = k.view(), call.v = v.view(), call.out = exact.view(), call.lse = lse.view();
-  call.scale = made.scale, call.threads = 2;
-  take(dsl::evaluate_attention(form, environment, call));
-  call.out = rounded.view(), call.lse = {}, call.mode = dsl::OracleMode::Rounded, call.rounded_dtype = bf16;
-  take(dsl::evaluate_attention(form, environment, call));
-  set_limits(made, exact, rounded);
-  write(options.kit / made.expected_out, exact.data(), exact.byte_count());
-  write(options.kit / made.expected_lse, lse.data(), lse.byte_count());
-  write(options.kit / "cases" / (made.name + ".json"), to_json(made).dump(1) + "\n");
-
-  if (!options.model) return;
-  const auto functions = take(ir_functions());
+/// The narrow member of the bundle for the host model, beside the machine code whose place it takes.
+void write_for_model(const Options& options, const kit::Case& made, const dsl::NormalForm& form) {
+  const auto forms = take(hopper_forms_from_environment(made.dtype));
+  const auto code = take(compile_cuda_kernel(form, {.dtype = made.dtype, .head_dim = made.extents.head_dim, .forms = forms, .in_child = true, .gallery_name = made.variant}));
   compiler::CudaHookOptions narrow;
-  narrow.gallery_name = entry.name;
+  narrow.gallery_name = made.variant;
   narrow.member = compiler::Member::Narrow;
   narrow.forms = forms;
-  const auto kernels = take(functions->emit_cuda_kernels(form, narrow, bf16, static_cast<unsigned>(head_dim), static_cast<unsigned>(head_dim)));
+  const auto columns = static_cast<unsigned>(made.extents.head_dim);
+  const auto kernels = take(take(ir_functions())->emit_cuda_kernels(form, narrow, made.dtype, columns, columns));
   const auto source = std::ranges::find_if(kernels.sources, [&](const auto& each) { return each.member.tile == code.member.tile; });
   if (source == kernels.sources.end()) give_up({ErrorKind::Internal, "the tile is not in the ladder"});
   fs::create_directories(*options.model);
   take(compile_for_model(*source, (*options.model / (made.name + ".so")).string()));
   write(*options.model / (made.name + ".cubin"), code.cubin.data(), code.cubin.size());
+}
+
+/// Cases of a form of its own are called NAME@FORM.
+void write_cases(const Options& options, const GalleryEntry& entry) {
+  kit::Case made;
+  made.variant = entry.name, made.seed = kSeed;
+  made.bundle = options.form.empty() ? fmt::format("bundles/{}.flexb", entry.name) : fmt::format("bundles/forms/{}/{}.flexb", options.form, entry.name);
+  const std::string bytes = write_bundle(options, entry, made.bundle);
+  const Engine engine({.disk_cache = false});
+  const auto bundle = take(engine.load_bundle(std::as_bytes(std::span(bytes)), made.bundle));
+  const auto form = take(kit::form_of(entry));
+  for (const DType dtype : options.dtypes)
+    for (const std::int64_t head_dim : options.head_dims) {
+      made.dtype = dtype;
+      made.name = fmt::format("{}_{}{}{}", entry.name, head_dim, dtype == bf16 ? "" : fmt::format("_{}", name_of(dtype)), options.form.empty() ? "" : "@" + options.form);
+      made.expected_out = "expected/" + made.name + "_out.f32", made.expected_lse = "expected/" + made.name + "_lse.f32", made.model_out = "";
+      made.extents = {kBatch, kHeads, kKvHeads, rows_at(head_dim), kKvLen, head_dim};
+      const auto call = take(kit::HostCall::make(take(kit::described(bundle, made.variant)), dtype, made.extents, kSeed));
+      const auto reference = take(kit::reference_of(entry, form, call, 2));
+      made.limits = reference.limits;
+      write(options.kit / made.expected_out, reference.out.as<char>(), reference.out.byte_count());
+      write(options.kit / made.expected_lse, reference.lse.as<char>(), reference.lse.byte_count());
+      if (std::ranges::find(options.replay, head_dim) != options.replay.end()) {
+        const auto kernel = take(make_model_kernel(std::make_shared<dsl::NormalForm>(form), {.dtype = dtype, .head_dim = head_dim, .device = Device::model()}));
+        take(kernel->run(call.arguments));
+        made.model_out = "expected/" + made.name + "_model.bits";
+        write(options.kit / made.model_out, call.out.as<char>(), call.out.byte_count());
+      }
+      write(options.kit / "cases" / (made.name + ".json"), to_json(made).dump(1) + "\n");
+      if (options.model) write_for_model(options, made, form);
+    }
 }
 
 /// The kernels of block masks, which all variants share.
@@ -269,33 +244,52 @@ void write_micro(const Options& options) {
 
 int main(int count, char** words) {
   Options options;
-  if (count < 3) {
-    std::cerr << "usage: flexc_gpu_kit KIT MICRO.cu [--entries a,b] [--head-dims 64,128] [--model FOLDER]\n";
-    return 2;
-  }
-  options.kit = words[1], options.micro = words[2];
   for (const GalleryEntry& entry : gallery()) options.entries.emplace_back(entry.name);
-  for (int i = 3; i + 1 < count; i += 2) {
+  std::vector<std::string> plain;
+  const auto dims = [](const std::string& list) {
+    std::vector<std::int64_t> values;
+    for (const std::string& part : split(list)) values.push_back(std::strtoll(part.c_str(), nullptr, 10));
+    return values;
+  };
+  for (int i = 1; i < count; ++i) {
     const std::string option = words[i];
-    if (option == "--entries") options.entries = split(words[i + 1]);
-    else if (option == "--model") options.model = words[i + 1];
-    else if (option == "--head-dims") {
-      options.head_dims.clear();
-      for (const std::string& part : split(words[i + 1])) options.head_dims.push_back(std::stoll(part));
+    if (!option.starts_with("--")) {
+      plain.push_back(option);
+      continue;
+    }
+    if (++i == count) give_up({ErrorKind::Usage, option + " needs a value"});
+    const std::string value = words[i];
+    if (option == "--entries") options.entries = split(value);
+    else if (option == "--model") options.model = value;
+    else if (option == "--form") options.form = value;
+    else if (option == "--head-dims") options.head_dims = dims(value);
+    else if (option == "--replay") options.replay = dims(value);
+    else if (option == "--dtypes") {
+      options.dtypes.clear();
+      for (const std::string& name : split(value)) {
+        if (name != "bf16" && name != "f16") give_up({ErrorKind::Usage, "a kit is for bf16 and f16, not for " + name});
+        options.dtypes.push_back(name == "bf16" ? bf16 : f16);
+      }
     } else give_up({ErrorKind::Usage, "unknown option " + option});
   }
+  if (plain.size() != (options.form.empty() ? 2u : 1u)) give_up({ErrorKind::Usage, "flexc_gpu_kit KIT MICRO.cu [options], or KIT --form NAME [options]"});
+  options.kit = plain[0];
+  std::vector<const GalleryEntry*> entries;
+  for (const std::string& name : options.entries) {
+    entries.push_back(find_gallery_entry(name));
+    if (entries.back() == nullptr) give_up({ErrorKind::Usage, "no gallery entry " + name});
+  }
+  if (!options.form.empty()) {
+    for (const GalleryEntry* entry : entries) write_cases(options, *entry);
+    return 0;
+  }
+  options.micro = plain[1];
   write_micro(options);
   write_tile_kernels(options);
   if (std::ranges::find(options.entries, kMaskEntry) == options.entries.end()) write_mask(options, *find_gallery_entry(kMaskEntry));
-  for (const std::string& name : options.entries) {
-    const GalleryEntry* entry = find_gallery_entry(name);
-    if (entry == nullptr) give_up({ErrorKind::Usage, "no gallery entry " + name});
+  for (const GalleryEntry* entry : entries) {
     write_mask(options, *entry);
-    for (const std::int64_t head_dim : options.head_dims) {
-      write_case(options, *entry, head_dim, false);
-      // The tiles between which a GPU has to decide (docs/gpu_questions.md).
-      if (name == "noop" && head_dim == 128) write_case(options, *entry, head_dim, true);
-    }
+    write_cases(options, *entry);
   }
   return 0;
 }

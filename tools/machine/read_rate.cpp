@@ -1,25 +1,29 @@
 #include "tools/machine/read_rate.h"
 
-#include <algorithm>
-#include <chrono>
-
 namespace flexc::machine {
+namespace {
 
-double measure_read_rate(std::span<const std::uint64_t> memory, int passes) {
-  using Clock = std::chrono::steady_clock;
-  double best = 0;
-  volatile std::uint64_t sink = 0;
-  for (int pass = 0; pass < passes; ++pass) {
-    // Eight chains of sums, so that loads and not additions are waited for.
-    std::uint64_t sums[8] = {};
-    const auto start = Clock::now();
-    for (std::size_t i = 0; i + 8 <= memory.size(); i += 8)
-      for (std::size_t j = 0; j < 8; ++j) sums[j] ^= memory[i + j];
-    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    for (std::uint64_t sum : sums) sink = sink ^ sum;
-    best = std::max(best, static_cast<double>(memory.size_bytes()) / seconds);
+constexpr std::size_t kLineWords = 8, kAheadWords = 2048;
+
+}  // namespace
+
+void read_all(std::span<const std::uint64_t> memory) {
+  // Eight chains of sums, so that loads and not additions are waited for.
+  std::uint64_t sums[kLineWords] = {};
+  const std::size_t half = memory.size() / 2 / kLineWords * kLineWords;
+  const std::uint64_t *first = memory.data(), *second = first + half, *const end = second;
+  const auto take = [&](const std::uint64_t* line) {
+    // Beyond the end nothing is read: a prefetch of what is not there has no effect.
+    __builtin_prefetch(line + kAheadWords, 0, 2);
+    for (std::size_t j = 0; j < kLineWords; ++j) sums[j] ^= line[j];
+  };
+  for (; first != end; first += kLineWords, second += kLineWords) {
+    take(first);
+    take(second);
   }
-  return best;
+  for (std::size_t i = 2 * half; i < memory.size(); ++i) sums[0] ^= memory[i];
+  volatile std::uint64_t sink = 0;
+  for (const std::uint64_t sum : sums) sink = sink ^ sum;
 }
 
 }  // namespace flexc::machine

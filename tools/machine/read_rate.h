@@ -1,4 +1,4 @@
-// What the machine reads from memory, measured.
+// Reading memory as fast as the machine does it, for its rate to be measured.
 #pragma once
 
 #include <cstdint>
@@ -6,8 +6,7 @@
 
 namespace flexc::machine {
 
-/// Bytes a second that the calling thread reads, sequentially, from memory that no cache holds: the best of a few passes over `memory`,
-/// which must be larger than the thread's share of the last cache.
-double measure_read_rate(std::span<const std::uint64_t> memory, int passes);
+/// Reads all of `memory`, its two halves side by side and each some way ahead into the second-level cache: of the orders that were tried, the fastest.
+void read_all(std::span<const std::uint64_t> memory);
 
 }  // namespace flexc::machine

@@ -44,9 +44,15 @@ claim "the conformance list on the model in bf16 by both rules of the field: eve
 claim "the same with the lazy maximum" "0 failures" test_figure conformance.model.lazy 'conformance pairs: '
 claim "the same: every variant, three runs each, bf16 and f16" "0 failures" test_figure conformance.model.nightly 'conformance pairs: '
 claim "the launch against a stand-in driver: call order, contexts, memory, maps, parameters; an error at each call is clean; with the kernel on the host model the bits are the model's" "0 leaks, 0 violations" tests '^cuda\.(launch|command_line)$'
-claim "--device cuda against the stand-in driver, kernel on the host model: the model's bits; values that are not finite are refused, as on the model" "exit 1, no output" test_figure cuda.not_finite "refused|skipped"
+claim "--device cuda against the stand-in driver, kernels on the host model: the model's bits; NaN stands in the rows that keep it alone; without the careful path that is seen" "0 differ" test_figure cuda.not_finite "NaN stands|skipped"
+claim "the careful path on the model and through the stand-in driver, D 64 to 256, NaN and inf in removed and kept places, the lazy maximum's overflow; the plain kernel by itself: f32, D 320, DV 512, sm_80, strides" "0 differ" tests '^cuda\.simt$'
+claim "the plain kernel on the model: every kind of mod, schedules, marked items; each barrier that is left out is noticed" "100 %" tests '^simt\.'
+claim "the conformance list through the plain kernel on the model, in f32 by the f32 bound" "0 failures" test_figure conformance.model.simt 'conformance pairs: '
+claim "the plain kernel through NVRTC for sm_80, f32, bf16 and f16: no spill, no stack" "0 spilled" tests '^cuda\.matrix\.simt$'
 claim "values of the launch level by the interpreted program = by the compiled mods: gallery, every operation, random expressions" "0 differ" tests '^hooks\.(launch_values|emitted_mods)$'
-claim "GPU kit, rehearsed without a GPU: builds, unpacks under env -i, exits 3 without a driver, resumes; micro-tests and cases on the host model; a wrong output is noticed" "<= 48 MiB" test_figure cuda.gpu_kit "rehearsal: |skipped"
+claim "GPU kit, rehearsed without a GPU: packed, unpacked under env -i with LLVM hidden; CPU kernels of every bundle; every CUDA text through NVRTC to the same cubin; cases, masks, odd shapes, repeats, benchmarks, peers on stand-ins; killed and resumed; report and plots from made-up times; wrong things noticed" "<= 48 MiB; each step once" test_figure cuda.gpu_kit "rehearsal: |skipped"
+claim "the kit's state, session, figures, plots: half a line never counts, damage is an error, a figure that was not measured is never guessed" "all" tests '^cuda\.gpu_session$'
+claim "the whole kit: the gallery at D 64, 128, 256, forms for sweeps, FlashAttention-3's wheel where \$FLEXC_KIT_WHEEL names it; CPU kernels of every bundle, every CUDA text to the same cubin" "<= 48 MiB; all" test_figure cuda.gpu_kit.whole "rehearsal: |skipped"
 unproven "forward bf16 D 64/128/256, 512 to 16k, against the better of FlashAttention-3 and cuDNN" ">= 1.0x" "$why"
 unproven "each variant, against min(own noop or causal at equal kept area, the bound of its SASS)" ">= 0.9x" "$why"
 unproven "each variant, against PyTorch FlexAttention (Triton; FLASH)" ">= 1.6x; >= 1.2x" "$why"

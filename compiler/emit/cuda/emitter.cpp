@@ -3,6 +3,7 @@
 #include "compiler/emit/cuda/emitter.h"
 
 #include <algorithm>
+#include <limits>
 
 #include <fmt/format.h>
 
@@ -53,6 +54,14 @@ std::string element_name(Type type) {
   if (type.isInteger(32)) return "i32";
   if (type.isInteger(64)) return "i64";
   return type.isF32() ? "f32" : type.isF16() ? "f16" : "bf16";
+}
+
+/// Whether the first interval may have a lower bound: intervals are put in order, so one without a bound comes first.
+bool band_begins(flex::BandOp band) {
+  const auto limits = cast<flex::YieldOp>(band.getBody().front().getTerminator()).getValues();
+  for (std::size_t i = 0; i < limits.size(); i += 2)
+    if (const auto constant = flex::constant_integer(limits[i]); constant && *constant == std::numeric_limits<std::int64_t>::min()) return false;
+  return true;
 }
 
 }  // namespace
@@ -363,6 +372,7 @@ std::string HooksEmitter::assemble() {
   text += fmt::format("  static constexpr ScoreClass kScoreClass = ScoreClass::{};\n", kClasses[static_cast<std::size_t>(score_class_)]);
   text += fmt::format("  static constexpr bool kHasMask = {}, kHasBand = {}, kHasGradient = false;\n", spelling(static_cast<bool>(mask_)), spelling(static_cast<bool>(band_)));
   text += fmt::format("  static constexpr int kBandIntervals = {};\n", band_ && cast<flex::YieldOp>(band_.getBody().front().getTerminator()).getValues().size() == 4 ? 2 : 1);
+  if (band_ && !band_begins(band_)) text += "  static constexpr bool kBandBegins = false;\n";
   text += fmt::format("  static constexpr bool kScoreReadsColumns = {}, kMaskReadsColumns = {};\n", spelling(reads_table("logit2")), spelling(reads_table("keep")));
   // Only a reduction of rows prints a loop.
   if (texts_["logit2"].find("for (i64 ") != std::string::npos) text += "  static constexpr bool kScoreIsLong = true;\n";

@@ -33,6 +33,7 @@ struct CudaHookOptions {
   std::string struct_name = "Hooks";   ///< several structs may stand in one translation unit
   bool with_include = true;
   Member member = Member::Wide;
+  runtime::KernelKind kernel = runtime::KernelKind::Hopper;  ///< around the mods
   HopperForms forms = {};              ///< of the kernel around the mods
 };
 

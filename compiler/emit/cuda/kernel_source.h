@@ -17,6 +17,11 @@ inline std::string tile_comment(const GemmShape& tile) {
   return "// The tile: " + std::to_string(tile.m) + " query rows by " + std::to_string(tile.n) + " keys, head dim " + std::to_string(tile.d) + ".";
 }
 
+/// The same line of a plain kernel's text: "// The tile: 128 query rows by 64 keys, up to 128 value columns."
+inline std::string simt_comment(const GemmShape& tile) {
+  return "// The tile: " + std::to_string(tile.m) + " query rows by " + std::to_string(tile.n) + " keys, up to " + std::to_string(tile.dv) + " value columns.";
+}
+
 HopperSource hopper_source(const CudaHooks& hooks, const GemmShape& tile, const HopperForms& forms);
 
 /// Where the tile's buffers fit into shared memory.

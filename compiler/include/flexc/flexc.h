@@ -43,11 +43,20 @@ struct CompileError {
   std::optional<Diagnostics> diagnostics;
 };
 
+/// Which template a CUDA kernel is made of.
+enum class CudaKernelChoice : std::uint8_t {
+  Auto,    ///< Hopper's, where it takes the dtype and head dims; else the plain one
+  Hopper,  ///< sm_90a: bf16 and f16, head dims up to 256
+  Simt,    ///< the plain one: sm_80 and up, f32 too, value dims up to 512
+};
+
 /// Which member of a variant's family Variant::emit_kernel makes.
 struct EmitOptions {
   DType dtype = bf16;
   std::int64_t head_dim = 64;
   std::int64_t value_dim = 0;  ///< 0: as head_dim
+  CudaKernelChoice kernel = CudaKernelChoice::Auto;
+  std::string architecture = {};  ///< "sm_90": of the plain kernel; empty: sm_80
   bool in_child = false;     ///< NVRTC in a process of its own, with limits on time and memory
   std::string gallery_name;  ///< for the header of the generated text; empty for a variant that is in no gallery
   bool disk_cache = true;    ///< whether the stages cubin and sass take a kernel from the cache on disk, and keep it there (docs/cache.md)
@@ -71,6 +80,8 @@ struct VariantFacts {
 /// A kernel at one stage. The numbers are 0 for stage "cuda", which compiles nothing.
 struct EmittedKernel {
   std::string bytes;  ///< text, or the cubin
+  CudaKernelChoice kernel = CudaKernelChoice::Hopper;  ///< which template it was made of
+  std::string architecture;                            ///< what it was compiled for: "sm_90a"
   unsigned registers = 0, spill_bytes = 0;
   unsigned smem_bytes = 0;  ///< of a launch, dynamic shared memory included
   KernelOrigin origin = KernelOrigin::Compiled;
@@ -107,7 +118,7 @@ class Variant {
   Diagnostics check() const;
   /// `stage` "ast", "normal", "ir", "opt", "tile", "llvm" or "asm" (for this machine), as text. Undeclared captures are assumed f32.
   std::expected<std::string, CompileError> emit(std::string_view stage) const;
-  /// `stage` "cuda", "ptx", "cubin" or "sass": a Hopper kernel (sm_90a) at any stage, and what is known of it. Environment where NVRTC (or, for
+  /// `stage` "cuda", "ptx", "cubin" or "sass": a CUDA kernel at any stage, and what is known of it. Environment where NVRTC (or, for
   /// sass, nvdisasm) is missing, or where no template takes the dtype and head dim. Undeclared captures are assumed f32.
   std::expected<EmittedKernel, CompileError> emit_kernel(std::string_view stage, const EmitOptions& options) const;
   /// Environment where the compiler library is missing. Undeclared captures are assumed f32.

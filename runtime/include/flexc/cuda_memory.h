@@ -36,10 +36,6 @@ class CudaMemory {
   /// Waits until the work of `stream` is done, and reports what failed in it.
   Result<void> wait(void* stream = nullptr) const;
 
-  /// Waits for `stream`. Input where a call there, with `workspace` as its RunArguments::workspace, gave values that are not
-  /// finite; the outputs hold them. Who brings no workspace sees the outputs alone.
-  Result<void> check_finite(const void* workspace, void* stream = nullptr) const;
-
  private:
   struct State;
   std::shared_ptr<const State> state_;

@@ -20,6 +20,7 @@ def test_compile(s):
     s.expect(2, *compile_, "causal", "--device", "cpu", "--require-cuda", "-o", "b.flexb", words=["contradict"])
     s.expect(3, *compile_, "causal", "--device", "cuda", "-o", "b.flexb", words=["dtype f32"])
     s.expect(1, *compile_, "causal", "-o", "no/such/folder.flexb", words=["no/such"])
+    s.expect(2, "compile", "causal", "--dtype", "bf16", "--head-dim", "8", "-o", "b.flexb", environment={"FLEXC_HOPPER_FORMS": "pin=nail"}, words=["`pin=nail`"])
     if {"b.flexb", "b.h"} & s.files():
         raise Failure("a failed compile left a file")
     report = json.loads(s.expect(0, *compile_, "causal", "alibi", "-o", "b.flexb", "--json").stdout)

@@ -1,6 +1,7 @@
 #include "tests/cuda/fake/fake_driver.h"
 
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdint>
@@ -16,8 +17,10 @@
 
 #include "runtime/cuda/cubin.h"
 #include "runtime/cuda/hopper_member.h"
+#include "templates/model/fixed_kernels.h"
 #include "templates/model/forward_plan.h"
 #include "templates/model/simulator.h"
+#include "templates/simt/tile.h"
 
 namespace {
 
@@ -97,7 +100,8 @@ int enter(const char* function, bool needs_context = true) {
   const std::lock_guard lock(driver().mutex);                 \
   if (const int status = enter(name __VA_OPT__(, ) __VA_ARGS__)) return status
 
-bool known_stream(void* stream) { return stream == nullptr || stream == &driver().stream; }
+/// The default stream, a default stream for each thread (the driver's handle 2), and the one that tests make.
+bool known_stream(void* stream) { return stream == nullptr || reinterpret_cast<std::uintptr_t>(stream) == 2 || stream == &driver().stream; }
 
 int refuse(const std::string& what, int status = kInvalidValue) {
   driver().violate(what);
@@ -120,6 +124,19 @@ void* kernels_of(const std::vector<std::byte>& image) {
   return nullptr;
 }
 
+/// $FLEXC_FAKE_CUDA_HANG: no launch returns, for checks of what is killed in the middle.
+void hang_if_asked() {
+  if (std::getenv("FLEXC_FAKE_CUDA_HANG") == nullptr) return;
+  for (;;) pause();
+}
+
+/// $FLEXC_FAKE_CUDA_SPOIL=N: the N-th copy to the host is off by a bit, for checks of what compares runs.
+bool spoils_this_copy() {
+  static int copies = 0;
+  const char* const wanted = std::getenv("FLEXC_FAKE_CUDA_SPOIL");
+  return wanted != nullptr && ++copies == std::atoi(wanted);
+}
+
 /// The bytes that a map may reach, from its address on.
 std::uint64_t extent_of(const TensorMapRequest& map) {
   std::uint64_t last = map.sizes[0] * 2;
@@ -133,7 +150,7 @@ int check_block_mask(const flexc_hopper_arguments& a) {
     const auto address = reinterpret_cast<std::uint64_t>(from);
     return address % alignof(decltype(*from)) == 0 && driver().holds(address, count * sizeof(*from));
   };
-  const std::uint64_t rows = std::uint64_t{a.q_blocks} * (a.mask_batch_rows != 0 ? static_cast<unsigned>(a.batch) : 1) * (a.mask_head_rows != 0 ? static_cast<unsigned>(a.heads) : 1);
+  const std::uint64_t rows = std::uint64_t{a.q_blocks} * a.splits * (a.mask_batch_rows != 0 ? static_cast<unsigned>(a.batch) : 1) * (a.mask_head_rows != 0 ? static_cast<unsigned>(a.heads) : 1);
   if (!held(a.mask_order, a.items) || !held(a.mask_rows, rows)) return refuse("cuLaunchKernel: the block mask is not the GPU's memory");
   std::vector<bool> seen(a.items);
   for (unsigned i = 0; i < a.items; ++i) {
@@ -153,17 +170,29 @@ int check_block_mask(const flexc_hopper_arguments& a) {
   return 0;
 }
 
-int check_arguments(const flexc_hopper_arguments& a, unsigned blocks) {
+int check_arguments(const flexc_hopper_arguments& a, unsigned blocks, bool is_simt) {
   Driver& d = driver();
-  if (a.q_len <= 0 || a.items == 0 || a.items != static_cast<unsigned>(a.batch) * static_cast<unsigned>(a.heads) * a.q_blocks) return refuse("cuLaunchKernel: items do not fit the shape");
-  if (blocks == 0 || blocks > a.items) return refuse("cuLaunchKernel: more CTAs than items");
+  if (a.item_rows <= 0 || a.head_dim <= 0 || a.value_dim <= 0) return refuse("cuLaunchKernel: no rows of an item, or no head dims");
+  if (a.q_len <= 0 || a.items == 0 || a.splits == 0 || a.items != static_cast<unsigned>(a.batch) * static_cast<unsigned>(a.heads) * a.q_blocks * a.splits) return refuse("cuLaunchKernel: items do not fit the shape");
+  const std::uint64_t most = !is_simt ? a.items : std::uint64_t{a.items} * (static_cast<unsigned>(a.item_rows) / flexc::device::simt_rows(flexc::device::kMostSimtValueDim));
+  if (blocks == 0 || blocks > most) return refuse("cuLaunchKernel: more CTAs than items");
+  if (is_simt && a.splits != 1) return refuse("cuLaunchKernel: the plain kernel has no parts of the keys");
+  if (!is_simt && a.only_marked != 0) return refuse("cuLaunchKernel: the Hopper kernel knows no marks before it has run");
   const std::uint64_t words = flexc::runtime::workspace_words(a), workspace = reinterpret_cast<std::uint64_t>(a.workspace);
-  if (!d.holds(workspace, words * 4)) return refuse("cuLaunchKernel: the workspace is not the GPU's memory");
-  if (std::any_of(a.workspace, a.workspace + words, [](unsigned word) { return word != 0; })) return refuse("cuLaunchKernel: the workspace is not zero");
+  const bool reads_workspace = !is_simt || a.only_marked != 0;
+  if (reads_workspace && !d.holds(workspace, words * 4)) return refuse("cuLaunchKernel: the workspace is not the GPU's memory");
+  if (!is_simt && std::any_of(a.workspace, a.workspace + words, [](unsigned word) { return word != 0; })) return refuse("cuLaunchKernel: the workspace is not zero");
   if (a.zero != 0) return refuse("cuLaunchKernel: `zero` is not 0");
   if ((a.mask_order == nullptr) != (a.mask_rows == nullptr) || (a.mask_rows == nullptr) != (a.mask_runs == nullptr)) return refuse("cuLaunchKernel: half of a block mask");
   if (a.mask_rows != nullptr)
     if (const int status = check_block_mask(a)) return status;
+  if ((a.partial_rows != nullptr) != (a.splits > 1) || (a.partial_outputs != nullptr) != (a.splits > 1)) return refuse("cuLaunchKernel: parts of the keys without a place for them");
+  if (a.splits > 1) {
+    const std::uint64_t warps = std::uint64_t{a.items} * a.partial_warps;
+    constexpr std::uint64_t kLeastColumns = 64;
+    if (!d.holds(reinterpret_cast<std::uint64_t>(a.partial_rows), warps * kFlexcWarpRows * sizeof(flexc_row_state)) || !d.holds(reinterpret_cast<std::uint64_t>(a.partial_outputs), warps * kFlexcWarpRows * kLeastColumns * sizeof(float)))
+      return refuse("cuLaunchKernel: what the parts leave is not the GPU's memory");
+  }
   if (a.lse != nullptr) {
     const std::uint64_t last = static_cast<std::uint64_t>((a.batch - 1) * a.lse_batch_stride + (a.heads - 1) * a.lse_head_stride + a.q_len);
     if (!d.holds(reinterpret_cast<std::uint64_t>(a.lse), last * 4)) return refuse("cuLaunchKernel: lse is not the GPU's memory");
@@ -367,6 +396,7 @@ int cuMemcpyDtoH_v2(void* to, std::uint64_t from, std::size_t bytes) {
   FLEXC_ENTER("cuMemcpyDtoH_v2");
   if (!driver().holds(from, bytes)) return refuse("cuMemcpyDtoH: not the GPU's memory");
   std::memcpy(to, reinterpret_cast<const void*>(from), bytes);
+  if (spoils_this_copy()) *static_cast<unsigned char*>(to) ^= 1;
   driver().copied_out.emplace_back(from, from + bytes);
   return 0;
 }
@@ -426,6 +456,7 @@ int cuTensorMapEncodeTiled(void* map, int element, std::uint32_t rank, void* add
 }
 int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y, unsigned block_z, unsigned smem, void* stream, void** arguments, void** extra) {
   FLEXC_ENTER("cuLaunchKernel");
+  hang_if_asked();
   const auto* launched = static_cast<const Function*>(function);
   if (!known_stream(stream) || extra != nullptr) return refuse("cuLaunchKernel: stream");
   if (grid_y != 1 || grid_z != 1 || block_y != 1 || block_z != 1 || block_x % 128 != 0 || block_x > kMostThreads) return refuse("cuLaunchKernel: grid or block");
@@ -434,7 +465,14 @@ int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned gr
   void* const model = launched->module->model;
   if (sizes.size() == 1) {  // one of the micro-tests, or a kernel of block masks
     const auto known = driver().entries.find(launched->name);
+    // Those that belong to a launch run where the launch runs.
+    const bool computes = model != nullptr || driver().kernel != nullptr;
+    void* const fixed = !computes                                 ? nullptr
+                        : launched->name == "flexc_combine_splits" ? reinterpret_cast<void*>(&flexc::model::enter_combine)
+                        : launched->name == "flexc_copy_tensor"    ? reinterpret_cast<void*>(&flexc::model::enter_copy)
+                                                                   : nullptr;
     void* const entry = known != driver().entries.end() ? reinterpret_cast<void*>(known->second)
+                        : fixed != nullptr             ? fixed
                         : model != nullptr             ? dlsym(model, ("flexc_model_entry_" + launched->name).c_str())
                                                        : nullptr;
     std::vector<flexc_tensor_map> call((sizes[0] + sizeof(flexc_tensor_map) - 1) / sizeof(flexc_tensor_map));
@@ -447,8 +485,13 @@ int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned gr
   std::memcpy(&copied, arguments[0], sizes[0]);
   std::vector<std::uint64_t> params(sizes[1] / 8);
   std::memcpy(params.data(), arguments[1], sizes[1]);
-  if (const int status = check_arguments(copied, grid_x)) return status;
-  void* const entry = model != nullptr ? dlsym(model, "flexc_model_thread") : reinterpret_cast<void*>(driver().kernel);
+  const bool is_simt = launched->name == flexc::runtime::kSimtKernel;
+  if (const int status = check_arguments(copied, grid_x, is_simt)) return status;
+  const auto known = driver().entries.find(launched->name);
+  void* const entry = model != nullptr                   ? dlsym(model, "flexc_model_thread")
+                      : known != driver().entries.end() ? reinterpret_cast<void*>(known->second)
+                      : is_simt                         ? nullptr
+                                                        : reinterpret_cast<void*>(driver().kernel);
   struct {
     flexc_hopper_arguments arguments;
     const void* params;

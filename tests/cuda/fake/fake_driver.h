@@ -23,7 +23,8 @@ FlexcFakeHeld flexc_fake_held();
 void flexc_fake_capability(int major, int minor);
 /// Runs launches on the host model: an entry as templates/model/simulator.h has it, whose argument is {flexc_hopper_arguments, const void* params}.
 void flexc_fake_kernel(void (*entry)(void* machine, void* arguments));
-/// The same for the kernel of this name, one of a single argument, which the entry is given.
+/// The same for the kernel of this name. One of a single argument is given that; others are called as flexc_fake_kernel's. The plain kernel (flexc_attention_simt)
+/// runs only by an entry of its own.
 void flexc_fake_entry(const char* kernel, void (*entry)(void* machine, void* argument));
 /// Bytes that were copied to the host out of `bytes` bytes at `address`, since the last reset.
 std::size_t flexc_fake_copied_out(const void* address, std::size_t bytes);

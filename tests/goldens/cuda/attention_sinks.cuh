@@ -14,6 +14,7 @@ struct Hooks {
   static constexpr ScoreClass kScoreClass = ScoreClass::kIdentity;
   static constexpr bool kHasMask = false, kHasBand = true, kHasGradient = false;
   static constexpr int kBandIntervals = 2;
+  static constexpr bool kBandBegins = false;
   static constexpr bool kScoreReadsColumns = false, kMaskReadsColumns = false;
   static constexpr int kColumnWords = 0;
   using Position = i64;

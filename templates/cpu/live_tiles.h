@@ -1,0 +1,23 @@
+// Which tiles the groups of a task can need at all, by their bands and the block mask: the others are not visited.
+#pragma once
+
+#include "templates/cpu/workspace.h"
+
+namespace flexc::cpu {
+
+/// Tiles first to end - 1.
+struct TileRange {
+  std::int64_t first = 0, end = 0;
+};
+
+/// The tiles of `columns` within `tiles`.
+inline TileRange within(const Plan& plan, const ColumnRange& columns, const TileRange& tiles) {
+  return {std::max(columns.first / plan.tile, tiles.first), std::min(divide_up(columns.end, plan.tile), tiles.end)};
+}
+
+/// For the first `count` groups of the workspace, which were entered: bit i of workspace.live[t] says whether group i may keep a column of tile
+/// t. Set for the tiles that are returned, which are all of `tiles` that any group may need. Without it a task would ask for every tile in
+/// turn, and documents or windows would cost what the square of the length costs.
+TileRange find_live_tiles(const Plan& plan, Workspace& workspace, std::int64_t count, const TileRange& tiles);
+
+}  // namespace flexc::cpu
