@@ -28,20 +28,21 @@ struct Consumer {
   Barriers barriers;
   u32 group;  // the warpgroup, 0 to kConsumers - 1
   u32 warp;   // in the warpgroup
+  u32 next_turn;  // the named barrier of the warpgroup whose turn comes next; opaque, or it would be computed each time
 
   FLEXC_DEVICE bool first_lane() const { return lane_index() == 0; }
 
-  FLEXC_DEVICE u64 q_descriptor() const {
+  /// `varying` is 0, in a form of which the compiler knows only that it changes from tile to tile. A descriptor that stays the same it would share with the
+  /// product before the loop, and its steps would become two instructions each (36 of 286 issue slots a tile at head dim 256).
+  FLEXC_DEVICE u64 q_descriptor(u32 varying) const {
     return make_descriptor(SITE(q_descriptor), kSharedBase + Config::kQOffset, Config::kQkLeadingBytes, Config::kStrideBytes) +
-           group * (kWarpgroupRows * kPanelRowBytes / 16);
+           (group | varying) * (kWarpgroupRows * kPanelRowBytes / 16);
   }
   FLEXC_DEVICE u64 k_descriptor(u32 stage) const {
-    return make_descriptor(SITE(k_descriptor), kSharedBase + Config::kKOffset, Config::kQkLeadingBytes, Config::kStrideBytes) +
-           stage * (Config::kKBytes / 16);
+    return moved_descriptor(make_descriptor(SITE(k_descriptor), kSharedBase + Config::kKOffset, Config::kQkLeadingBytes, Config::kStrideBytes), stage, Config::kKBytes);
   }
   FLEXC_DEVICE u64 v_descriptor(u32 stage) const {
-    return make_descriptor(SITE(v_descriptor), kSharedBase + Config::kVOffset, Config::kPvLeadingBytes, Config::kStrideBytes) +
-           stage * (Config::kVBytes / 16);
+    return moved_descriptor(make_descriptor(SITE(v_descriptor), kSharedBase + Config::kVOffset, Config::kPvLeadingBytes, Config::kStrideBytes), stage, Config::kVBytes);
   }
 
   /// Waits for its turn to issue products, and passes it on.
@@ -49,8 +50,7 @@ struct Consumer {
     if constexpr (kTakesTurns<Config>) named_barrier_sync(SITE(take_turn), kTurnBarrier + group, 2 * kWarpgroupThreads);
   }
   FLEXC_DEVICE void pass_turn() const {
-    const u32 next = group + 1 == Config::kConsumers ? 0 : group + 1;
-    if constexpr (kTakesTurns<Config>) named_barrier_arrive(SITE(pass_turn), kTurnBarrier + next, 2 * kWarpgroupThreads);
+    if constexpr (kTakesTurns<Config>) named_barrier_arrive(SITE(pass_turn), next_turn, 2 * kWarpgroupThreads);
   }
 
   /// The word of the tile in K's buffer `stage` (TileWalk), for members that read block masks. Before K is let go of.
@@ -82,7 +82,7 @@ struct Consumer {
   /// All items of the CTA.
   FLEXC_DEVICE void run() const {
     declare_output<Config>();
-    u32 it = 0;  // the tile in hand, counted over items: V's buffer is it's, K's that of it + 1
+    u32 it = 0;  // the tile in hand, counted over items: V of tile it and K of it + 1 lie in buffers of one number
     if (kTakesTurns<Config> && group + 1 == Config::kConsumers) pass_turn();  // the first turn is warpgroup 0's
     FLEXC_NO_UNROLL
     for (u32 items = 0;; ++items) {
@@ -108,12 +108,12 @@ struct Consumer {
   FLEXC_DEVICE u32 run_item(const Item& item, const Rows<Config, Hooks>& rows, u32 it, RowState& state, float (&output)[Config::kOutputs]) const {
     float scores[Config::kScores];
     u32 packed[Config::kPacked];
-    const u64 q = q_descriptor();
+    const u32 zero = shuffle_index(SITE(share_zero), arguments.zero, 0);
 
     const u32 first_stage = ring_stage(SITE(first_k_stage), it + 1);
     mbarrier_wait(SITE(wait_first_k), barriers.k_full(first_stage), ring_parity(SITE(first_k_parity), it));
     wgmma_fence(SITE(first_qk_fence));
-    qk_gemm<Config>(SITE(first_qk), scores, q, k_descriptor(first_stage));
+    qk_gemm<Config>(SITE(first_qk), scores, q_descriptor(0), k_descriptor(first_stage));
     wgmma_commit(SITE(first_qk_commit));
     wgmma_wait<0>(SITE(first_qk_wait), scores);
     u32 word = tile_word(first_stage);
@@ -127,7 +127,7 @@ struct Consumer {
       const bool first = t == 0, rescales = exact;
       // The places in the rings, computed once a tile: left to itself, the compiler does it again in every block (12 issue slots a tile).
       const u32 stage = kept(ring_stage(SITE(stage), it)), other_stage = stage ^ 1;
-      const u32 v_parity = kept(ring_parity(SITE(v_parity), it)), k_parity = kept(ring_parity(SITE(k_parity), it + 1));
+      const u32 v_parity = kept(ring_parity(SITE(v_parity), it)), k_parity = kept(next_ring_parity(SITE(k_parity), it));
       scores_to_exponentials(item, rows, stage, v_parity, t, word, exact, state, scores, rescale);
       pin<Config::kOptions.pin>(SITE(pin), state.sum[0] + state.sum[1]);
       if constexpr (Config::kOptions.lazy_maximum) exact = exact_is_due(state);
@@ -142,7 +142,7 @@ struct Consumer {
       mbarrier_wait(SITE(wait_k), barriers.k_full(stage), k_parity);
       take_turn();
       wgmma_fence(SITE(qk_fence));
-      qk_gemm<Config>(SITE(qk), scores, q, k_descriptor(stage));
+      qk_gemm<Config>(SITE(qk), scores, q_descriptor(it & zero), k_descriptor(stage));
       wgmma_commit(SITE(qk_commit));
       mbarrier_wait(SITE(wait_v), barriers.v_full(stage), v_parity);
       wgmma_fence(SITE(pv_fence));
@@ -186,7 +186,8 @@ FLEXC_DEVICE void forward(const flexc_hopper_arguments& arguments, const typenam
     }
   } else {
     raise_registers<Config::kConsumerRegisters>(SITE(raise_registers));
-    Consumer<Config, Hooks>{arguments, params, barriers, warp / 4 - 1, warp % 4}.run();
+    const u32 group = warp / 4 - 1, next = group + 1 == Config::kConsumers ? 0 : group + 1;
+    Consumer<Config, Hooks>{arguments, params, barriers, group, warp % 4, opaque(kTurnBarrier + next)}.run();
   }
 }
 

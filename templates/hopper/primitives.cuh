@@ -95,6 +95,8 @@ FLEXC_DEVICE void mbarrier_wait(Site, u32 barrier, u32 parity) {
 // the "full" barrier, the producer for `ring_parity(it) ^ 1` of the "empty" one.
 FLEXC_DEVICE u32 ring_stage(Site, u32 it) { return it & 1; }
 FLEXC_DEVICE u32 ring_parity(Site, u32 it) { return it >> 1 & 1; }
+/// ring_parity of use it + 1, in as few instructions: it differs from use it's where that is of the ring's last buffer.
+FLEXC_DEVICE u32 next_ring_parity(Site, u32 it) { return (it >> 1 ^ it) & 1; }
 static_assert(kStages == 2, "ring_stage and ring_parity are written for two stages");
 
 // ------------------------------------------------------------------------------------------------------------------------- TMA
@@ -133,6 +135,11 @@ FLEXC_DEVICE void async_proxy_fence(Site) { asm volatile("fence.proxy.async.shar
 FLEXC_DEVICE u64 make_descriptor(Site, u32 address, u32 leading_bytes, u32 stride_bytes) {
   return (address >> 4 & 0x3fff) | static_cast<u64>(leading_bytes >> 4 & 0x3fff) << 16 | static_cast<u64>(stride_bytes >> 4 & 0x3fff) << 32 |
          1ull << 62;
+}
+/// `descriptor`, moved on by `count` times `bytes`. In asm, because the compiler would make a shift and two additions of one instruction (UIMAD.WIDE).
+FLEXC_DEVICE u64 moved_descriptor(u64 descriptor, u32 count, u32 bytes) {
+  asm("mad.wide.u32 %0, %1, %2, %0;" : "+l"(descriptor) : "r"(count), "r"(bytes / 16));
+  return descriptor;
 }
 /// Orders the registers that the warpgroup wrote (accumulators, P) before the products that follow. Before the first product, and whenever such a
 /// register was written since; after the mbarrier_wait for the product's operands, not before it (ptxas serialises otherwise: C7519).

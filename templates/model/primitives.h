@@ -112,6 +112,7 @@ inline u32 ring_parity(Site site, u32 it) {
     return detail::machine().adjust(site, model::SiteKind::RingParity, parity, it / (kStages - 1) & 1);
   return parity;
 }
+inline u32 next_ring_parity(Site site, u32 it) { return ring_parity(site, it + 1); }
 
 // ------------------------------------------------------------------------------------------------------------------------- TMA
 
@@ -136,6 +137,7 @@ inline u64 make_descriptor(Site site, u32 address, u32 leading_bytes, u32 stride
       (address >> 4 & 0x3fff) | static_cast<u64>(leading_bytes >> 4 & 0x3fff) << 16 | static_cast<u64>(stride_bytes >> 4 & 0x3fff) << 32 | 1ull << 62;
   return detail::machine().watching ? detail::machine().adjust_descriptor(site, descriptor) : descriptor;
 }
+inline u64 moved_descriptor(u64 descriptor, u32 count, u32 bytes) { return descriptor + static_cast<u64>(count) * (bytes / 16); }
 inline void wgmma_fence(Site site) { detail::machine().mma_fence(site); }
 inline void wgmma_commit(Site site) { detail::machine().mma_commit(site); }
 template <int kPending, unsigned kCount>
