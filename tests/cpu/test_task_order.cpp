@@ -1,7 +1,9 @@
-// What tasks are estimated to take, and their order: from the block mask, from the band, from both.
+// What tasks are estimated to take, and their order: from the block mask, from the band, from both. Which tiles they visit at all.
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "templates/cpu/live_tiles.h"
+#include "templates/cpu/mods.h"
 #include "templates/cpu/task_order.h"
 #include "tests/cpu/problem.h"
 
@@ -72,6 +74,41 @@ TEST_CASE("tasks come unit by unit, each once, those that visit most columns fir
   CHECK((tasks[0].task == 8 && tasks[1].task == 7));
   // Rows 600 to 639 are in the task of 576: the estimate is the middle group's.
   CHECK(tasks[3].columns < kLength);
+}
+
+TEST_CASE("a tile is live for a group where the block mask leaves it a column, and nowhere else") {
+  // Tiles of 128 columns.
+  const Problem problem({1, 2, 1, kLength, kLength, 256, 256}, variant("document"), {});
+  const BlockMask mask = problem.block_mask(8, 100);
+  const std::vector<std::uint8_t> map = mask.dense();
+  cpu::AttentionArguments call = problem.arguments();
+  call.mask = &mask;
+  const cpu::Plan plan = cpu::make_plan(call);
+  REQUIRE(plan.tiles == 8);
+  cpu::Workspace workspace;
+  REQUIRE(workspace.allocate(plan));
+  std::set<bool> seen;
+  for (std::int64_t task = 0; task < plan.tasks_per_unit; ++task) {
+    const std::int64_t first = task * cpu::kTaskGroups, count = std::min(cpu::kTaskGroups, plan.groups_per_unit - first);
+    for (std::int64_t i = 0; i < count; ++i) {
+      cpu::Group& group = workspace.groups[static_cast<std::size_t>(i)];
+      group.place = cpu::place_of(plan, 0, first + i);
+      cpu::enter_group(plan, group);
+    }
+    const cpu::TileRange range = cpu::find_live_tiles(plan, workspace, count, {1, 7});
+    for (std::int64_t tile = 1; tile < 7; ++tile)
+      for (std::int64_t i = 0; i < count; ++i) {
+        const cpu::GroupPlace& place = workspace.groups[static_cast<std::size_t>(i)].place;
+        const std::int64_t line = mask.heads == 1 ? 0 : place.h;
+        bool expected = false;
+        for (std::int64_t block = tile * plan.tile / 100; block * 100 < (tile + 1) * plan.tile && block < 10; ++block)
+          expected |= map[static_cast<std::size_t>((line * 125 + place.first / 8) * 10 + block)] != static_cast<std::uint8_t>(TileKind::Empty);
+        const bool found = tile >= range.first && tile < range.end && (workspace.live.as<std::uint8_t>()[tile] >> i & 1) != 0;
+        CHECK(found == expected);
+        seen.insert(found);
+      }
+  }
+  CHECK(seen.size() == 2);
 }
 
 TEST_CASE("without a mask every task takes its groups times all columns") {
