@@ -22,16 +22,20 @@ struct CappedStripes : Softcap {
   static void kv_side(const Params&, const Head&, Position kv, Table& table, int column) {
     table.set(0, column, static_cast<unsigned>(kv / 64));
   }
-  static float bias(int difference) { return -0.01f * static_cast<float>(difference); }
   template <class Table>
   static void relative(const Params&, const Head&, Position difference, Table& table, int entry) {
-    table.set(0, entry, flexc::mods::bits_of(bias(difference)));
+    table.set(0, entry, flexc::mods::bits_of(bias_of(difference)));
   }
+  static float bias_of(Position difference) { return -0.01f * static_cast<float>(difference); }
   template <class Table>
   static float logit2(const Params&, const Row& row, Position kv, const Table& table, int column, float acc) {
-    float added = bias(row.q - kv);  // the plain kernel has no table of differences
-    if constexpr (flexc::mods::HasDifferences<Table>::kValue) added = flexc::mods::float_of(table.relative(0, column));
-    return (2.0f * std::tanh(acc * kScale / 2.0f) + added) * kLog2E;
+    float bias;
+    if constexpr (flexc::mods::HasDifferences<Table>::kValue) {
+      bias = flexc::mods::float_of(table.relative(0, column));
+    } else {  // the plain kernel has no such table
+      bias = bias_of(row.q - kv);
+    }
+    return (2.0f * std::tanh(acc * kScale / 2.0f) + bias) * kLog2E;
   }
   static bool kept_stripe(int q, int stripe) { return (q / 128 + stripe) % 4 == 1 || (q / 128 + stripe) % 4 == 2; }
   template <class Table>
