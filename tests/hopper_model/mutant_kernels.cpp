@@ -24,11 +24,18 @@ struct CappedStripes : Softcap {
   }
   template <class Table>
   static void relative(const Params&, const Head&, Position difference, Table& table, int entry) {
-    table.set(0, entry, flexc::mods::bits_of(-0.01f * static_cast<float>(difference)));
+    table.set(0, entry, flexc::mods::bits_of(bias_of(difference)));
   }
+  static float bias_of(Position difference) { return -0.01f * static_cast<float>(difference); }
   template <class Table>
-  static float logit2(const Params&, const Row&, Position, const Table& table, int column, float acc) {
-    return (2.0f * std::tanh(acc * kScale / 2.0f) + flexc::mods::float_of(table.relative(0, column))) * kLog2E;
+  static float logit2(const Params&, const Row& row, Position kv, const Table& table, int column, float acc) {
+    float bias;
+    if constexpr (flexc::mods::HasDifferences<Table>::kValue) {
+      bias = flexc::mods::float_of(table.relative(0, column));
+    } else {  // the plain kernel has no such table
+      bias = bias_of(row.q - kv);
+    }
+    return (2.0f * std::tanh(acc * kScale / 2.0f) + bias) * kLog2E;
   }
   static bool kept_stripe(int q, int stripe) { return (q / 128 + stripe) % 4 == 1 || (q / 128 + stripe) % 4 == 2; }
   template <class Table>
