@@ -15,7 +15,7 @@ struct Barriers {
   FLEXC_DEVICE u32 v_full(u32 stage) const { return base + 48 + stage * 8; }
   FLEXC_DEVICE u32 v_empty(u32 stage) const { return base + 64 + (stage ^ 1) * 8; }  // in turned order: a tile waits for buffers of one number and lets go of the other V
   FLEXC_DEVICE u32 table_full(u32 stage) const { return base + 80 + stage * 8; }  // arrivals: the warps that fill the table; emptied with V
-  FLEXC_DEVICE u32 tile(u32 stage) const { return base + 96 + stage * 4; }  // which tile of keys K's buffer holds (TileWalk), for members that read block masks
+  FLEXC_DEVICE u32 tile(u32 stage) const { return base + 96 + stage * 8; }  // which tile of keys K's buffer holds (TileWalk), a word of 8 bytes, for members that read block masks
   FLEXC_DEVICE u32 item(u32 word) const { return base + 128 + word * 4; }
 };
 
