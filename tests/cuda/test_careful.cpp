@@ -52,7 +52,7 @@ void compare(const AnyCall& got, const AnyCall& wanted) {
 
 TEST_CASE("NaN and infinities in removed places have no effect, in kept ones they propagate: the host model, every head dim") {
   const auto [text, dtype, head_dim, value_dim] = GENERATE(table<const char*, DType, std::int64_t, std::int64_t>(
-      {{kBand, bf16, 64, 64}, {kPairs, f16, 64, 64}, {kBand, f16, 128, 128}, {kPairs, bf16, 96, 40}, {kBand, bf16, 192, 128}, {kBand, bf16, 256, 256}}));
+      {{kPairs, f16, 64, 64}, {kBand, f16, 128, 128}, {kPairs, bf16, 96, 40}, {kBand, bf16, 192, 128}, {kBand, bf16, 256, 256}}));
   CAPTURE(text, head_dim, value_dim);
   AnyCall on_model(dtype, head_dim, value_dim), on_cpu(dtype, head_dim, value_dim);
   spoil(on_model), spoil(on_cpu);

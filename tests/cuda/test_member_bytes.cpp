@@ -86,7 +86,11 @@ TEST_CASE("descriptions of kernels that cannot be launched are refused") {
   CHECK_THAT(after([](DescribedMember& d) { d.member.threads = 2048; }), Contains("threads"));
   CHECK_THAT(after([](DescribedMember& d) { d.member.dynamic_smem_bytes = device::kSharedLimit + 1; }), Contains("shared memory"));
   CHECK_THAT(after([](DescribedMember& d) { d.member.score_class = static_cast<ScoreClass>(3); }), Contains("choice"));
-  CHECK_THAT(after([](DescribedMember& d) { d.member.tile.element = static_cast<device::Element>(2); }), Contains("choice"));
+  CHECK_THAT(after([](DescribedMember& d) { d.member.tile.element = static_cast<device::Element>(3); }), Contains("choice"));
+  CHECK_THAT(after([](DescribedMember& d) { d.member.tile.element = device::Element::kF32; }), Contains("of f32"));
+  CHECK_THAT(after([](DescribedMember& d) { d.member.kernel = static_cast<KernelKind>(2); }), Contains("choice"));
+  CHECK_THAT(after([](DescribedMember& d) { d.member.kernel = KernelKind::Simt; }), Contains("head dim of 128"));
+  CHECK(after([](DescribedMember& d) { d.member.kernel = KernelKind::Simt, d.member.tile.d = 0, d.member.tile.element = device::Element::kF32; }).empty());
   CHECK_THAT(after([](DescribedMember& d) { d.manifest.assumptions = 1u << kAssumptionNames.size(); }), Contains("assumption"));
   CHECK_THAT(after([](DescribedMember& d) { d.member.params[1].kind = static_cast<HookWords::Kind>(7); }), Contains("piece"));
   CHECK_THAT(after([](DescribedMember& d) { d.member.params[2].index = 1; }), Contains("launch level"));
