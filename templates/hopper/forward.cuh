@@ -28,7 +28,7 @@ struct Consumer {
   Barriers barriers;
   u32 group;  // the warpgroup, 0 to kConsumers - 1
   u32 warp;   // in the warpgroup
-  u32 next_turn;  // the named barrier of the warpgroup whose turn comes next; opaque, or it would be computed each time
+  u32 next_turn;  // the named barrier of the warpgroup whose turn comes next
 
   FLEXC_DEVICE bool first_lane() const { return lane_index() == 0; }
 
@@ -187,7 +187,9 @@ FLEXC_DEVICE void forward(const flexc_hopper_arguments& arguments, const typenam
   } else {
     raise_registers<Config::kConsumerRegisters>(SITE(raise_registers));
     const u32 group = warp / 4 - 1, next = group + 1 == Config::kConsumers ? 0 : group + 1;
-    Consumer<Config, Hooks>{arguments, params, barriers, group, warp % 4, opaque(kTurnBarrier + next)}.run();
+    // Opaque, or it would be computed for each tile. With three consumers a register is dearer: affine scores under a band would spill.
+    const u32 next_turn = Config::kConsumers == 2 ? opaque(kTurnBarrier + next) : kTurnBarrier + next;
+    Consumer<Config, Hooks>{arguments, params, barriers, group, warp % 4, next_turn}.run();
   }
 }
 
