@@ -163,7 +163,7 @@ template <class Hooks>
 constexpr int kRelativeWords = RelativeWords<Hooks>::kCount;
 
 template <class T>
-const T& any_value();  // for unevaluated operands
+FLEXC_HOOK const T& any_value();  // for unevaluated operands
 template <class Table, class = void>
 struct HasDifferences {
   static constexpr bool kValue = false;

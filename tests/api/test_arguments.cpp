@@ -226,15 +226,21 @@ TEST_CASE("devices that are not here are the environment's fault") {
   CHECK(engine.compile(variant, {.head_dim = 0}).error().error.kind == ErrorKind::Input);
 }
 
-TEST_CASE("the host model says what the Hopper kernel does not take") {
+TEST_CASE("the host model says what the kernels do not take") {
   Engine engine;
   const Variant variant = test::parsed(kCausal);
-  const auto wide = engine.compile(variant, {.dtype = f32, .device = Device::model()});
-  REQUIRE_FALSE(wide.has_value());
-  CHECK(wide.error().error.kind == ErrorKind::Usage);
-  CHECK_THAT(wide.error().error.message, Contains("bf16"));
-  const auto odd = engine.compile(variant, {.dtype = bf16, .head_dim = 320, .device = Device::model()});
-  REQUIRE_FALSE(odd.has_value());
-  CHECK(odd.error().error.kind == ErrorKind::Input);
-  CHECK_THAT(odd.error().error.message, Contains("up to 256"));
+  const auto refused = [&](const CompileOptions& options, ErrorKind kind) {
+    const auto kernel = engine.compile(variant, options);
+    REQUIRE_FALSE(kernel.has_value());
+    CHECK(kernel.error().error.kind == kind);
+    return kernel.error().error.message;
+  };
+  CHECK_THAT(refused({.dtype = f32, .head_dim = 4097, .device = Device::model()}, ErrorKind::Input), Contains("head dims up to 4096"));
+  CHECK_THAT(refused({.dtype = bf16, .head_dim = 64, .value_dim = 513, .device = Device::model()}, ErrorKind::Input), Contains("value dims up to 512"));
+  setenv("FLEXC_CUDA_KERNEL", "hopper", 1);
+  CHECK_THAT(refused({.dtype = f32, .device = Device::model()}, ErrorKind::Usage), Contains("bf16"));
+  CHECK_THAT(refused({.dtype = bf16, .head_dim = 320, .device = Device::model()}, ErrorKind::Input), Contains("up to 256"));
+  setenv("FLEXC_CUDA_KERNEL", "wgmma", 1);
+  CHECK_THAT(refused({.dtype = bf16, .device = Device::model()}, ErrorKind::Usage), Contains("FLEXC_CUDA_KERNEL is `wgmma`"));
+  unsetenv("FLEXC_CUDA_KERNEL");
 }

@@ -24,7 +24,7 @@ const std::vector<std::byte>& good() {
                                                                   {"alibi", variant_of(find_gallery_entry("alibi")->text)},
                                                                   {"clamped", variant_of("param p: i64 = -3\nparam f: f32 = 0.5\ntensor t: f32[n, 4]\ntensor u: f32[n]\n"
                                                                                          "def score_mod(score, b, h, q, k):\n    return score * f + dot(t[q], t[k]) + u[k + p]\n")}},
-                                                                 {.head_dims = {16}})
+                                                                 {.head_dims = {16}, .for_cuda = false})
                                                          .bytes);
   return bytes;
 }

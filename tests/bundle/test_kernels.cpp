@@ -99,7 +99,7 @@ TEST_CASE("an older machine takes the objects for x86-64-v3, and they are within
 TEST_CASE("a call beyond the narrow member's assumptions takes the bundle's wide one") {
   if (!has_avx2()) return;
   const char* const text = "param far: i64 = 0\ndef mask_mod(b, h, q, k):\n    return q + far >= k + far\n";
-  const Bundle bundle = loaded(bundle_of({{"far", variant_of(text)}}, {.head_dims = {kHeadDim}}));
+  const Bundle bundle = loaded(bundle_of({{"far", variant_of(text)}}, {.head_dims = {kHeadDim}, .for_cuda = false}));
   const auto kernel = bundle.kernel("far", {.head_dim = kHeadDim});
   REQUIRE(kernel.has_value());
   const auto compiled = Engine({.disk_cache = false}).compile(variant_of(text), {.head_dim = kHeadDim, .device = Device::cpu()});
@@ -180,7 +180,7 @@ TEST_CASE("a bundle goes with its last owner, though kernels were asked of it") 
 
 TEST_CASE("equal inputs give equal bytes; the header names what can be bound") {
   const std::vector<BundleInput> inputs = {{"alibi", variant_of(find_gallery_entry("alibi")->text)}, {"my-window", variant_of("param window: i32 = 8\ndef mask_mod(b, h, q, k):\n    return q - k <= window\n")}};
-  const BundleOptions options{.dtypes = {f32, f32}, .head_dims = {kHeadDim}, .file_stem = "made.here"};
+  const BundleOptions options{.dtypes = {f32, f32}, .head_dims = {kHeadDim}, .for_cuda = false, .file_stem = "made.here"};
   const CompiledBundle first = bundle_of(inputs, options), second = bundle_of(inputs, options);
   CHECK(first.bytes == second.bytes);
   CHECK(first.header == second.header);

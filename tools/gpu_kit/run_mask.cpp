@@ -33,6 +33,7 @@ Result<std::vector<std::uint32_t>> launch_words(const BlockMask& mask) {
   arguments.q_blocks = static_cast<unsigned>((mask.q_len + kTile - 1) / kTile);
   arguments.items = static_cast<unsigned>(mask.batches * mask.heads) * arguments.q_blocks;
   arguments.group_heads = static_cast<unsigned>(mask.heads);
+  arguments.splits = 1, arguments.split_tiles = static_cast<unsigned>((mask.kv_len + kTile - 1) / kTile);
   const auto made = runtime::mask_metadata(mask, arguments, kTile, kTile);
   if (!made) return std::unexpected(made.error());
   return made->words;

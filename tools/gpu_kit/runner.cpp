@@ -53,6 +53,7 @@ std::vector<std::pair<std::int64_t, std::int64_t>> shapes_of(const std::string& 
 Result<bool> probe() {
   const auto driver = runtime::CudaDriver::open();
   if (!driver) return std::unexpected(driver.error());
+  if (!driver->is_hopper()) return std::unexpected(Error{ErrorKind::Environment, "the GPU has compute capability " + std::to_string(driver->capability() / 10) + "." + std::to_string(driver->capability() % 10) + "; this kit is for 9.0"});
   kit::say({{"gpu", driver->name()}, {"driver", driver->version()}, {"multiprocessors", driver->multiprocessors()}, {"l2_bytes", driver->l2_bytes()}});
   return true;
 }

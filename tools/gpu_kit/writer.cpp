@@ -23,7 +23,9 @@
 #include "flexc/dsl/evaluate.h"
 #include "flexc/gallery.h"
 #include "flexc/random.h"
+#include "runtime/bundle/contents.h"
 #include "runtime/cuda/device_templates.h"
+#include "runtime/cuda/helper_kernels.h"
 #include "runtime/cuda/nvrtc.h"
 #include "runtime/cuda/tile_kernels.h"
 #include "runtime/kernel/bindings.h"
@@ -96,21 +98,26 @@ std::string write_bundle(const Options& options, const GalleryEntry& entry, cons
   return std::move(made->bytes);
 }
 
-/// The narrow member of the bundle for the host model, beside the machine code whose place it takes.
-void write_for_model(const Options& options, const kit::Case& made, const dsl::NormalForm& form) {
-  const auto forms = take(hopper_forms_from_environment(made.dtype));
-  const auto code = take(compile_cuda_kernel(form, {.dtype = made.dtype, .head_dim = made.extents.head_dim, .forms = forms, .in_child = true, .gallery_name = made.variant}));
+/// A narrow member of the bundle for the host model, beside the machine code whose place it takes.
+void write_for_model(const Options& options, const kit::Case& made, const dsl::NormalForm& form, runtime::KernelKind kind) {
+  CudaKernelRequest request{.dtype = made.dtype, .head_dim = made.extents.head_dim, .kernel = kind, .in_child = true, .gallery_name = made.variant};
   compiler::CudaHookOptions narrow;
-  narrow.gallery_name = made.variant;
+  narrow.gallery_name = made.variant, narrow.kernel = kind;
   narrow.member = compiler::Member::Narrow;
-  narrow.forms = forms;
+  if (kind == runtime::KernelKind::Simt) {
+    request.architecture = runtime::kSimtMachine;
+  } else {
+    request.forms = narrow.forms = take(hopper_forms_from_environment(made.dtype));
+  }
+  const auto code = take(compile_cuda_kernel(form, request));
   const auto columns = static_cast<unsigned>(made.extents.head_dim);
   const auto kernels = take(take(ir_functions())->emit_cuda_kernels(form, narrow, made.dtype, columns, columns));
   const auto source = std::ranges::find_if(kernels.sources, [&](const auto& each) { return each.member.tile == code.member.tile; });
   if (source == kernels.sources.end()) give_up({ErrorKind::Internal, "the tile is not in the ladder"});
   fs::create_directories(*options.model);
-  take(compile_for_model(*source, (*options.model / (made.name + ".so")).string()));
-  write(*options.model / (made.name + ".cubin"), code.cubin.data(), code.cubin.size());
+  const std::string name = made.name + "." + runtime::entry_of(kind);
+  take(compile_for_model(*source, (*options.model / (name + ".so")).string()));
+  write(*options.model / (name + ".cubin"), code.cubin.data(), code.cubin.size());
 }
 
 /// Cases of a form of its own are called NAME@FORM.
@@ -140,28 +147,36 @@ void write_cases(const Options& options, const GalleryEntry& entry) {
         write(options.kit / made.model_out, call.out.as<char>(), call.out.byte_count());
       }
       write(options.kit / "cases" / (made.name + ".json"), to_json(made).dump(1) + "\n");
-      if (options.model) write_for_model(options, made, form);
+      if (options.model)
+        for (const auto kind : {runtime::KernelKind::Hopper, runtime::KernelKind::Simt}) write_for_model(options, made, form, kind);
     }
 }
 
-/// The kernels of block masks, which all variants share.
-void write_tile_kernels(const Options& options) {
-  const auto code = take(runtime::compile_tile_kernels());
-  const std::vector<std::byte>* const cubins[] = {&code->summaries, &code->verdicts, &code->pairs};
+/// A kernel that all variants share, for the host model. `argument`: its type.
+void write_fixed_for_model(const Options& options, const runtime::FixedKernelText& kernel, const char* argument, const std::vector<std::byte>& cubin) {
+  const std::string name = kernel.name;
+  std::vector<SourceFile> files = model_sources();
+  files.push_back({"fixed.cpp", text_of(kernel) + fmt::format("extern \"C\" void flexc_model_entry_{0}(flexc::model::Machine* machine, void* argument) {{\n  flexc::model::machine = machine;\n"
+                                                              "  {0}(*static_cast<const {1}*>(argument));\n}}\n",
+                                                              name, argument)});
+  fs::create_directories(*options.model);
+  take(compile_and_load(files, "fixed.cpp", (*options.model / (name + ".so")).string()));
+  write(*options.model / (name + ".cubin"), cubin.data(), cubin.size());
+}
+
+/// The kernels that all variants share: those of block masks, and those beside attention, which bundles carry.
+void write_fixed_kernels(const Options& options) {
+  const auto tiles = take(runtime::compile_tile_kernels());
+  const std::vector<std::byte>* const cubins[] = {&tiles->summaries, &tiles->verdicts, &tiles->pairs};
+  const char* const arguments[] = {"flexc::tile::SummaryWork", "flexc::tile::VerdictArguments", "flexc::tile::PairArguments"};
   for (std::size_t i = 0; i < runtime::kTileKernels.size(); ++i) {
-    const std::string name = runtime::kTileKernels[i].name;
-    write(options.kit / "cubins" / (name + ".cubin"), cubins[i]->data(), cubins[i]->size());
-    if (!options.model) continue;
-    const char* const arguments[] = {"SummaryWork", "VerdictArguments", "PairArguments"};
-    std::vector<SourceFile> files = model_sources();
-    files.push_back({"tile.cpp", text_of(runtime::kTileKernels[i]) +
-                                     fmt::format("extern \"C\" void flexc_model_entry_{0}(flexc::model::Machine* machine, void* argument) {{\n  flexc::model::machine = machine;\n"
-                                                 "  {0}(*static_cast<const flexc::tile::{1}*>(argument));\n}}\n",
-                                                 name, arguments[i])});
-    fs::create_directories(*options.model);
-    take(compile_and_load(files, "tile.cpp", (*options.model / (name + ".so")).string()));
-    write(*options.model / (name + ".cubin"), cubins[i]->data(), cubins[i]->size());
+    write(options.kit / "cubins" / fmt::format("{}.cubin", runtime::kTileKernels[i].name), cubins[i]->data(), cubins[i]->size());
+    if (options.model) write_fixed_for_model(options, runtime::kTileKernels[i], arguments[i], *cubins[i]);
   }
+  if (!options.model) return;
+  const auto helpers = take(runtime::compile_helper_kernels());
+  write_fixed_for_model(options, runtime::kHelperKernels[0], "flexc_combine_arguments", helpers->combine);
+  write_fixed_for_model(options, runtime::kHelperKernels[1], "flexc_copy_arguments", helpers->copy);
 }
 
 /// The mask of a gallery entry, to be built on the GPU from captures there. Nothing for an entry without a mask_mod.
@@ -285,7 +300,7 @@ int main(int count, char** words) {
   }
   options.micro = plain[1];
   write_micro(options);
-  write_tile_kernels(options);
+  write_fixed_kernels(options);
   if (std::ranges::find(options.entries, kMaskEntry) == options.entries.end()) write_mask(options, *find_gallery_entry(kMaskEntry));
   for (const GalleryEntry* entry : entries) {
     write_mask(options, *entry);
