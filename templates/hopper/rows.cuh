@@ -131,6 +131,8 @@ FLEXC_DEVICE void mask_tile(const flexc_hopper_arguments& arguments, const typen
   }
 }
 
+inline constexpr float kHighest = 3.402823466e+38f;  // the largest finite number
+
 /// How a tile's elements become log2-domain logits: logit2 = x * factor + row for each of the thread's two rows. `row` is the thread's own.
 struct Logits {
   float factor[2], row[2];
@@ -151,6 +153,13 @@ struct PairTables : SharedTable<Config> {
   const u32 (&words)[kRelativeWords<Hooks>];
   FLEXC_DEVICE u32 relative(int word, int) const { return words[word]; }
 };
+
+/// What becomes of a pair's product: its logit, or what a factor still has to be multiplied with (kLogitHasFactor).
+template <class Hooks, class Table>
+FLEXC_DEVICE float element_of(const typename Hooks::Params& params, const typename Hooks::Row& row, typename Hooks::Position kv, const Table& table, i32 column, float score) {
+  if constexpr (kLogitHasFactor<Hooks>) return Hooks::logit2_element(params, row, kv, table, column, score);
+  else return Hooks::logit2(params, row, kv, table, column, score);
+}
 
 /// General scores that read a table of differences. The pair of the second row, 8 further down, has the difference of the first row's pair 8 columns before:
 /// so a load serves two pairs. Neighbouring rows and columns lie at neighbouring entries, so a warp's loads have no bank conflicts.
@@ -179,12 +188,12 @@ FLEXC_DEVICE void modify_scores_by_difference(const typename Hooks::Params& para
       const i32 column = first + static_cast<i32>(8 * group + e % 2);
       const PairTables<Config, Hooks> pair{table, words[(group + e / 2) % 2][e % 2]};
       float& score = scores[4 * group + e];
-      score = Hooks::logit2(params, rows.side[e / 2], static_cast<Position>(base + column), pair, column, score);
+      score = element_of<Hooks>(params, rows.side[e / 2], static_cast<Position>(base + column), pair, column, score);
     }
   }
 }
 
-/// General scores: each element becomes its modified score.
+/// General scores: each element becomes its modified score, without the factor.
 template <class Config, class Hooks>
 FLEXC_DEVICE void modify_scores(const typename Hooks::Params& params, const Rows<Config, Hooks>& rows, typename Hooks::Position base,
                                 const SharedTable<Config>& table, float (&scores)[Config::kScores]) {
@@ -196,7 +205,7 @@ FLEXC_DEVICE void modify_scores(const typename Hooks::Params& params, const Rows
     FLEXC_UNROLL
     for (u32 i = 0; i < 2; ++i) {
       float& score = scores[4 * (k / 2) + 2 * i + k % 2];
-      score = Hooks::logit2(params, rows.side[i], static_cast<Position>(base + column), table, column, score);
+      score = element_of<Hooks>(params, rows.side[i], static_cast<Position>(base + column), table, column, score);
     }
   }
 }
@@ -216,7 +225,7 @@ FLEXC_DEVICE void modify_scores_in_turn(const typename Hooks::Params& params, co
     for (u32 e = 0; e < kGroup; ++e) {
       const i32 column = first_column() + static_cast<i32>(8 * group + e % 2);
       const RowTables<Config> row_tables{table, tables.first + e / 2 * 32};
-      modified[e] = Hooks::logit2(params, rows.side[e / 2], static_cast<Position>(base + column), row_tables, column, scores[e]);
+      modified[e] = element_of<Hooks>(params, rows.side[e / 2], static_cast<Position>(base + column), row_tables, column, scores[e]);
     }
     FLEXC_UNROLL
     for (u32 index = 0; index + kGroup < Config::kScores; ++index) scores[index] = scores[index + kGroup];
@@ -264,6 +273,13 @@ FLEXC_DEVICE Logits score_tile(const flexc_hopper_arguments& arguments, const ty
       modify_scores_by_difference<Config, Hooks>(params, rows, base, table, scores);
     } else {
       modify_scores<Config, Hooks>(params, rows, base, table, scores);
+    }
+    if constexpr (kLogitHasFactor<Hooks>) {
+      // The factor goes into the exponential's fused operation, unless it would turn the order round or be no number: then the elements take it.
+      const float factor = Hooks::logit2_factor(params);
+      if (factor > 0.0f && factor <= kHighest) return {{factor, factor}, {0.0f, 0.0f}};
+      FLEXC_UNROLL
+      for (float& score : scores) score *= factor;
     }
     return {{1.0f, 1.0f}, {0.0f, 0.0f}};
   }

@@ -270,18 +270,17 @@ Value shared_factor(Operation* op, Value other, llvm::function_ref<bool(Value)> 
 /// result with log2(e): neither lies in the strict cone. Nor does a difference's value that the result adds, which the table has times log2(e).
 std::string HooksEmitter::logit2_function() {
   Function function(Level::Pair);
-  const std::string_view begin = "  template <class Table>\n  FLEXC_HOOK static float logit2(";
-  const auto whole = [&] {
-    const std::string& body = function.body;
-    return fmt::format("{}{}, {}, {}, {}, {}, {}) {{\n{}  }}\n", begin, parameter("const Params&", "params", body), parameter("const Row&", "row", body), parameter("Position", "kv", body),
-                       parameter("const Table&", "table", body), parameter("int", "column", body), parameter("float", "acc", body), body);
+  const auto of_pair = [](std::string_view name, const std::string& body) {
+    return fmt::format("  template <class Table>\n  FLEXC_HOOK static float {}({}, {}, {}, {}, {}, {}) {{\n{}  }}\n", name, parameter("const Params&", "params", body),
+                       parameter("const Row&", "row", body), parameter("Position", "kv", body), parameter("const Table&", "table", body), parameter("int", "column", body),
+                       parameter("float", "acc", body), body);
   };
   Block& block = score_.getBody().front();
   const Value score = block.getArgument(0);
   if (const Value added = added_difference()) {
     const std::string term = define(function, added.getType(), relative_slot(added, Factor::Log2E));
     line(function, fmt::format("return fma_rn(acc, params.scale_log2e, {}{});", isa<flex::SubOp>(*added.getUsers().begin()) ? "-" : "", term));
-    return whole();
+    return of_pair("logit2", function.body);
   }
   const auto is_shared = [&](Value value) { return value.getDefiningOp<arith::ConstantOp>() || level_of_value(value) < Level::Column; };
 
@@ -294,18 +293,29 @@ std::string HooksEmitter::logit2_function() {
     function.names[score] = define(function, score.getType(), "mul_rn(acc, params.scale)");
   }
 
+  // The last operation is a multiplication, if only the one with log2(e). Where all pairs of a launch share its factor, a kernel may leave it to what
+  // reads the logits.
   const Value result = cast<flex::YieldOp>(block.getTerminator()).getValues()[0];
   Operation* last = result.getDefiningOp();
-  std::string text;
+  std::string element, factor = "kLog2E";
+  bool is_uniform = true;
   if (auto product = dyn_cast_or_null<flex::MulOp>(last); product && result.hasOneUse() && !is_strict(result) && !function.names.contains(result)) {
     for (Value operand : {product.getLhs(), product.getRhs()}) {
-      const Value factor = text.empty() ? shared_factor(last, operand, is_shared) : Value();
-      if (factor && !is_shared(operand)) text = fmt::format("{} * {}", value(function, operand), item(function, {factor, Factor::Log2E}));
+      const Value shared = element.empty() ? shared_factor(last, operand, is_shared) : Value();
+      if (!shared || is_shared(operand)) continue;
+      element = value(function, operand), factor = item(function, {shared, Factor::Log2E});
+      is_uniform = level_of_item({shared}) == Level::Launch;
     }
   }
-  if (text.empty()) text = fmt::format("{} * kLog2E", value(function, result));
-  line(function, fmt::format("return {};", text));
-  return whole();
+  if (element.empty()) element = value(function, result);
+  if (score_class_ != ScoreClass::General || !is_uniform) {
+    line(function, fmt::format("return {} * {};", element, factor));
+    return of_pair("logit2", function.body);
+  }
+  line(function, fmt::format("return {};", element));
+  return fmt::format("  static constexpr bool kLogitHasFactor = true;\n{}\n  FLEXC_HOOK static float logit2_factor({}) {{ return {}; }}\n\n{}", of_pair("logit2_element", function.body),
+                     parameter("const Params&", "params", factor), factor,
+                     of_pair("logit2", "    return logit2_element(params, row, kv, table, column, acc) * logit2_factor(params);\n"));
 }
 
 std::string HooksEmitter::keep_function() {
