@@ -15,7 +15,7 @@
 //     static constexpr bool kHasGradient = …;   // `dlogit2` is defined
 //     static constexpr bool kScoreReadsColumns = …, kMaskReadsColumns = …;  // logit2, keep read the table of columns
 //     static constexpr bool kScoreIsLong = true;  // only where logit2 has loops (it reduces rows): a kernel unrolls it little
-//     static constexpr bool kLogitHasFactor = true;  // only where logit2 is logit2_element · logit2_factor
+//     static constexpr LogitFactor kLogitFactor = …;  // only where logit2 is logit2_element · logit2_factor
 //     static constexpr int kColumnWords = …;    // 32-bit words a column of that table; 0: there is no table
 //     static constexpr int kRelativeWords = …;  // only where logit2 reads a table of differences: 32-bit words an entry
 //     using Position = i64;              // int in a narrow member; of q, kv, and whatever a template computes them from
@@ -35,7 +35,7 @@
 //     static Affine affine(const Params&, const Row&, Position kv_base, Position kv_step);  // kAffine only
 //     template <class Table>                                         // kGeneral, and the careful path of kAffine
 //     static float logit2(const Params&, const Row&, Position kv, const Table& table, int column, float acc);
-//     template <class Table>                                         // both only if there is kLogitHasFactor
+//     template <class Table>                                         // both only if there is kLogitFactor
 //     static float logit2_element(const Params&, const Row&, Position kv, const Table& table, int column, float acc);
 //     static float logit2_factor(const Params&);
 //     template <class Table>
@@ -49,9 +49,9 @@
 // column at kv_base + kv_step·i is acc · factor + row + slope · i; `row` is never dropped, it belongs into the row's maximum; where one
 // of the three (or a sum of them) is not finite, the template calls logit2 for that row. General: logit2. Its result is in the log2
 // domain; a removed pair's may be anything, NaN too, and must not reach the output. The host folds the scale only where it is positive
-// and finite; logit2 applies params.scale itself, in that order, wherever the sign could matter. Where there is kLogitHasFactor, logit2 is
-// the rounded product of logit2_element and logit2_factor, which all pairs of a launch share: a template may keep elements, and leave the
-// factor to what reads them. It may be negative, 0, infinite or NaN; only a positive and finite one keeps the order of elements.
+// and finite; logit2 applies params.scale itself, in that order, wherever the sign could matter. Where there is kLogitFactor, logit2 is the
+// rounded product of logit2_element and logit2_factor, which all pairs of a launch share: a template may keep elements, and leave the factor
+// to what reads them. It may be negative, 0, infinite or NaN; only a positive and finite one keeps the order of elements.
 //
 // **Masks.** A pair is kept if its kv lies in one of the band's two half-open intervals and `keep` holds. The intervals are disjoint and
 // in order; an empty one has lo >= hi; their bounds may lie outside of the sequence. Pairs beyond the sequence are the template's.
@@ -97,6 +97,9 @@ using u64 = unsigned long long;
 constexpr int kHooksInterface = 1;
 
 enum class ScoreClass { kIdentity = 0, kAffine = 1, kGeneral = 2 };
+
+/// Whether logit2 is a product with a factor that all pairs share: a constant, or what a launch brings.
+enum class LogitFactor { kNone = 0, kConstant = 1, kLaunch = 2 };
 
 /// logit2 of column i is acc · factor + row + slope · i.
 struct Affine {
@@ -168,17 +171,16 @@ struct RelativeWords<Hooks, decltype(void(Hooks::kRelativeWords))> {
 template <class Hooks>
 constexpr int kRelativeWords = RelativeWords<Hooks>::kCount;
 
-/// Whether logit2 is the product of logit2_element and logit2_factor.
 template <class Hooks, class = void>
-struct LogitHasFactor {
-  static constexpr bool kValue = false;
+struct LogitFactorOf {
+  static constexpr LogitFactor kKind = LogitFactor::kNone;
 };
 template <class Hooks>
-struct LogitHasFactor<Hooks, decltype(void(Hooks::kLogitHasFactor))> {
-  static constexpr bool kValue = Hooks::kLogitHasFactor;
+struct LogitFactorOf<Hooks, decltype(void(Hooks::kLogitFactor))> {
+  static constexpr LogitFactor kKind = Hooks::kLogitFactor;
 };
 template <class Hooks>
-constexpr bool kLogitHasFactor = LogitHasFactor<Hooks>::kValue;
+constexpr LogitFactor kLogitFactor = LogitFactorOf<Hooks>::kKind;
 
 template <class T>
 FLEXC_HOOK const T& any_value();  // for unevaluated operands

@@ -41,7 +41,7 @@ FLEXC_DEVICE void store_item(const flexc_hopper_arguments& arguments, Barriers b
   sum += shuffle_xor(SITE(sum_second), sum, 2);
   const float largest = odd ? state.reference[1] : state.reference[0];
   // Elements that only their factor makes infinite leave exponentials of 0: such a row has a result, and it is not known here.
-  if (largest > kHighest) sum = float_of(0x7fffffffu);
+  if (largest > -kLowest) sum = float_of(0x7fffffffu);
   const bool leader = warp == 0 && lane_index() == 0;
   read_output<Config>(output);
   if (arguments.partial_outputs != nullptr) {

@@ -17,6 +17,14 @@ FLEXC_DEVICE i32 own_columns_below(i32 limit, i32 first) {
   return 2 * (x >> 3) + (rest < 2 ? rest : 2);
 }
 
+/// By what the exponential's fused operation may multiply elements. A factor that is 0 or NaN, or turns the order round, it leaves to the elements. An
+/// infinite one makes the same infinities and NaN here as there.
+template <class Hooks>
+FLEXC_DEVICE float ordered_factor(const typename Hooks::Params& params) {
+  const float factor = Hooks::logit2_factor(params);
+  return factor > 0.0f ? factor : 1.0f;
+}
+
 /// A thread's rows within an item.
 template <class Config, class Hooks>
 struct Rows {
@@ -26,6 +34,7 @@ struct Rows {
   static constexpr u32 kLimits = kBegin0 + (kTwoIntervals<Hooks> ? 3 : 1);
   typename Hooks::Row side[2];
   i32 limits[2][kLimits];  // own_columns_below them: row 0's end as a number of columns, all others as differences to it
+  float factor;  // what elements are multiplied with on their way to the exponential, where a launch brings it (LogitFactor)
   u32 difference;  // of the thread's first row and the tile's first column: its entry of the table of differences
 
   Position part;  // position of the first key that tiles are counted from, where that is not key 0 (kCountsFromPart)
@@ -40,6 +49,8 @@ struct Rows {
   /// `first_key`: of the part.
   FLEXC_DEVICE void begin(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, const Coordinates& at, i32 row, u32 row_of_item, i32 first_key) {
     difference = row_of_item + Config::kN - 1;
+    // In a register: it would be chosen and copied for each tile. As a value that is the same in all lanes the compiler would know it again.
+    if constexpr (kLogitFactor<Hooks> == LogitFactor::kLaunch) factor = float_of(opaque(bits_of(ordered_factor<Hooks>(params)) | (lane_index() & arguments.zero)));
     part = static_cast<Position>(arguments.kv_offset + first_key);
     const auto head = Hooks::head(params, at.batch, at.head);
     const i32 first = first_column();
@@ -131,8 +142,6 @@ FLEXC_DEVICE void mask_tile(const flexc_hopper_arguments& arguments, const typen
   }
 }
 
-inline constexpr float kHighest = 3.402823466e+38f;  // the largest finite number
-
 /// How a tile's elements become log2-domain logits: logit2 = x * factor + row for each of the thread's two rows. `row` is the thread's own.
 struct Logits {
   float factor[2], row[2];
@@ -154,10 +163,10 @@ struct PairTables : SharedTable<Config> {
   FLEXC_DEVICE u32 relative(int word, int) const { return words[word]; }
 };
 
-/// What becomes of a pair's product: its logit, or what a factor still has to be multiplied with (kLogitHasFactor).
+/// What becomes of a pair's product: its logit, or what a factor still has to be multiplied with (LogitFactor).
 template <class Hooks, class Table>
 FLEXC_DEVICE float element_of(const typename Hooks::Params& params, const typename Hooks::Row& row, typename Hooks::Position kv, const Table& table, i32 column, float score) {
-  if constexpr (kLogitHasFactor<Hooks>) return Hooks::logit2_element(params, row, kv, table, column, score);
+  if constexpr (kLogitFactor<Hooks> != LogitFactor::kNone) return Hooks::logit2_element(params, row, kv, table, column, score);
   else return Hooks::logit2(params, row, kv, table, column, score);
 }
 
@@ -274,12 +283,14 @@ FLEXC_DEVICE Logits score_tile(const flexc_hopper_arguments& arguments, const ty
     } else {
       modify_scores<Config, Hooks>(params, rows, base, table, scores);
     }
-    if constexpr (kLogitHasFactor<Hooks>) {
-      // The factor goes into the exponential's fused operation, unless it would turn the order round or be no number: then the elements take it.
-      const float factor = Hooks::logit2_factor(params);
-      if (factor > 0.0f && factor <= kHighest) return {{factor, factor}, {0.0f, 0.0f}};
-      FLEXC_UNROLL
-      for (float& score : scores) score *= factor;
+    if constexpr (kLogitFactor<Hooks> != LogitFactor::kNone) {
+      const float own = Hooks::logit2_factor(params);
+      if (!(own > 0.0f)) {  // rare
+        FLEXC_UNROLL
+        for (float& score : scores) score *= own;
+      }
+      const float factor = kLogitFactor<Hooks> == LogitFactor::kLaunch ? rows.factor : ordered_factor<Hooks>(params);
+      return {{factor, factor}, {0.0f, 0.0f}};
     }
     return {{1.0f, 1.0f}, {0.0f, 0.0f}};
   }

@@ -4,7 +4,7 @@
 
 namespace flexc::device {
 
-inline constexpr float kLowest = -kHighest;  // finite, so that a row of -inf gives exponentials of 0 and no inf - inf
+inline constexpr float kLowest = -3.402823466e+38f;  // finite, so that a row of -inf gives exponentials of 0 and no inf - inf
 
 /// The state of a thread's two rows: the reference that exponentials are taken against, and the thread's part of their sum.
 struct RowState {

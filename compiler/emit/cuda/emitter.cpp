@@ -298,23 +298,24 @@ std::string HooksEmitter::logit2_function() {
   const Value result = cast<flex::YieldOp>(block.getTerminator()).getValues()[0];
   Operation* last = result.getDefiningOp();
   std::string element, factor = "kLog2E";
-  bool is_uniform = true;
+  Level factor_level = Level::Launch;
+  bool is_constant = true;
   if (auto product = dyn_cast_or_null<flex::MulOp>(last); product && result.hasOneUse() && !is_strict(result) && !function.names.contains(result)) {
     for (Value operand : {product.getLhs(), product.getRhs()}) {
       const Value shared = element.empty() ? shared_factor(last, operand, is_shared) : Value();
       if (!shared || is_shared(operand)) continue;
       element = value(function, operand), factor = item(function, {shared, Factor::Log2E});
-      is_uniform = level_of_item({shared}) == Level::Launch;
+      factor_level = level_of_item({shared}), is_constant = flex::constant_float(shared).has_value();
     }
   }
   if (element.empty()) element = value(function, result);
-  if (score_class_ != ScoreClass::General || !is_uniform) {
+  if (score_class_ != ScoreClass::General || factor_level != Level::Launch) {
     line(function, fmt::format("return {} * {};", element, factor));
     return of_pair("logit2", function.body);
   }
   line(function, fmt::format("return {};", element));
-  return fmt::format("  static constexpr bool kLogitHasFactor = true;\n{}\n  FLEXC_HOOK static float logit2_factor({}) {{ return {}; }}\n\n{}", of_pair("logit2_element", function.body),
-                     parameter("const Params&", "params", factor), factor,
+  return fmt::format("  static constexpr LogitFactor kLogitFactor = LogitFactor::{};\n{}\n  FLEXC_HOOK static float logit2_factor({}) {{ return {}; }}\n\n{}",
+                     is_constant ? "kConstant" : "kLaunch", of_pair("logit2_element", function.body), parameter("const Params&", "params", factor), factor,
                      of_pair("logit2", "    return logit2_element(params, row, kv, table, column, acc) * logit2_factor(params);\n"));
 }
 
