@@ -17,13 +17,14 @@ struct Segment {
 };
 
 /// What a mod lacks is null. `words` is its table of columns, [word][count]. `logit2` makes a table of differences, as a kernel does, where the mod has
-/// one; `logit2_in_place` brings none, as a template without such tables.
+/// one; `logit2_in_place` brings none, as a template without such tables, and `logit2_factored` multiplies elements with the factor itself.
 struct HostMod {
   void (*fill_launch)(void* params);
   void (*columns)(const void* params, const Segment& segment, u32* words);
   void (*affine)(const void* params, const Segment& segment, float* three);
   void (*logit2)(const void* params, const Segment& segment, const u32* words, const float* acc, float* out);
   void (*logit2_in_place)(const void* params, const Segment& segment, const u32* words, const float* acc, float* out);
+  void (*logit2_factored)(const void* params, const Segment& segment, const u32* words, const float* acc, float* out);
   void (*keep)(const void* params, const Segment& segment, const u32* words, unsigned char* out);
 };
 
@@ -76,6 +77,13 @@ struct Entry {
     const flexc::mods::ColumnTable table = table_of(words, s.count);
     for (int i = 0; i < s.count; ++i) out[i] = Hooks::logit2(params, row, s.kv_base + s.kv_step * i, table, i, acc[i]);
   }
+  static void logit2_factored(const void* words_of_params, const Segment& s, const u32* words, const float* acc, float* out) {
+    const Params& params = *static_cast<const Params*>(words_of_params);
+    const Row row = row_of(params, s);
+    const flexc::mods::ColumnTable table = table_of(words, s.count);
+    const float factor = Hooks::logit2_factor(params);
+    for (int i = 0; i < s.count; ++i) out[i] = Hooks::logit2_element(params, row, s.kv_base + s.kv_step * i, table, i, acc[i]) * factor;
+  }
   static void keep(const void* words_of_params, const Segment& s, const u32* words, unsigned char* out) {
     const Params& params = *static_cast<const Params*>(words_of_params);
     const Row row = row_of(params, s);
@@ -95,10 +103,11 @@ struct Entry {
   }
 
   static constexpr HostMod table() {
-    HostMod mod{&fill_launch, nullptr, nullptr, nullptr, nullptr, nullptr};
+    HostMod mod{&fill_launch, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
     if constexpr (Hooks::kColumnWords > 0) mod.columns = &columns;
     if constexpr (Hooks::kScoreClass == flexc::mods::ScoreClass::kAffine) mod.affine = &affine;
     if constexpr (Hooks::kScoreClass != flexc::mods::ScoreClass::kIdentity) mod.logit2 = &logit2, mod.logit2_in_place = &logit2_in_place;
+    if constexpr (flexc::mods::kLogitFactor<Hooks> != flexc::mods::LogitFactor::kNone) mod.logit2_factored = &logit2_factored;
     if constexpr (Hooks::kHasMask || Hooks::kHasBand) mod.keep = &keep;
     return mod;
   }

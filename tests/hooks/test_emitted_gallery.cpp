@@ -44,7 +44,7 @@ struct Emitted {
   std::vector<float> logits;
   std::vector<unsigned char> keep;
   float affine[3] = {0, 0, 0};
-  bool same_without_table = true;
+  bool same_without_table = true, same_by_factor = true;
 
   Emitted(const EmittedMod& mod, const std::vector<std::uint64_t>& params, const Segment& segment, const std::vector<float>& acc)
       : logits(acc.size()), keep(acc.size(), 1) {
@@ -55,6 +55,9 @@ struct Emitted {
     std::vector<float> in_place(acc.size());
     if (mod.code->logit2) mod.code->logit2_in_place(params.data(), segment, words.data(), acc.data(), in_place.data());
     same_without_table = std::memcmp(in_place.data(), logits.data(), logits.size() * sizeof(float)) == 0;
+    std::vector<float> factored = logits;
+    if (mod.code->logit2_factored) mod.code->logit2_factored(params.data(), segment, words.data(), acc.data(), factored.data());
+    same_by_factor = std::memcmp(factored.data(), logits.data(), logits.size() * sizeof(float)) == 0;
     if (mod.code->keep) mod.code->keep(params.data(), segment, words.data(), keep.data());
   }
 };
@@ -89,6 +92,7 @@ void compare_segment(const BoundVariant& variant, const EmittedMod& mod, const s
   for (float score : scores) acc.push_back(score / static_cast<float>(kScale));  // a power of two: exact
   const Emitted emitted(mod, params, segment, acc);
   if (mod.code->logit2 && !emitted.same_without_table) difference.note(difference.scores, "logit2 without a table of differences is not what it is with one");
+  if (!emitted.same_by_factor) difference.note(difference.scores, "logit2 is not the product of element and factor");
   const OnCpu cpu(cpu_module, variant, segment, scores);
   std::optional<dsl::Evaluator> score, mask;
   if (variant.form.score) score.emplace(*variant.form.score, variant.form, variant.environment, variant.fresh);
@@ -213,6 +217,28 @@ TEST_CASE("biases of the difference are in a table of differences, and a wrong o
     const runtime::RowObject object = cpu_object(variants[i].form);
     CHECK(compare(variants[i], right.mods()[i], object.module()).scores == 0);
     CHECK(compare(variants[i], wrong.mods()[i], object.module()).scores > 0);
+  }
+}
+
+TEST_CASE("general scores that end in a product leave its factor to the kernel, and a wrong one is noticed") {
+  const std::vector<BoundVariant> variants{bound("softcap"), bound("forgetting"), bound("t5_bias"), bound("alibi"), bound("causal")};
+  const HostMods right = compiled(variants);
+  const bool factored[] = {true, true, false, false, false};  // the bias has log2(e) in its table; affine and identity scores have factors of their own
+  const char* kinds[] = {"LogitFactor::kLaunch", "LogitFactor::kConstant", "", "", ""};
+  for (std::size_t i = 0; i < variants.size(); ++i) {
+    const EmittedMod& mod = right.mods()[i];
+    CHECK((mod.code->logit2_factored != nullptr) == factored[i]);
+    CHECK((mod.hooks.text.find("kLogitFactor") != std::string::npos) == factored[i]);
+    CHECK(mod.hooks.text.find(kinds[i]) != std::string::npos);
+  }
+  const HostMods wrong = compiled({variants.data(), 2}, [](std::string& text) {
+    for (std::size_t at = text.find("* logit2_factor(params)"); at != std::string::npos; at = text.find("* logit2_factor(params)", at + 30)) text.replace(at, 23, "* (2 * logit2_factor(params))");
+  });
+  for (std::size_t i = 0; i < 2; ++i) {
+    const runtime::RowObject object = cpu_object(variants[i].form);
+    const Difference difference = compare(variants[i], wrong.mods()[i], object.module());
+    CHECK(difference.first == "logit2 is not the product of element and factor");
+    CHECK(difference.scores > 0);
   }
 }
 

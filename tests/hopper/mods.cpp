@@ -1,5 +1,6 @@
 // The kernels of test_forward_mods: a path each that noop and causal do not take.
 #include "tests/hopper/mods.h"
+#include "tests/hopper/odd_factors.h"
 
 namespace hopper_model {
 
@@ -8,6 +9,8 @@ const std::vector<ForwardKernel>& forward_kernels() {
       Member<Element::kBf16, 128, 64, Alibi>::kernel("affine"),
       Member<Element::kBf16, 128, 64, Negated>::kernel("affine, negative factor"),
       Member<Element::kF16, 128, 80, Softcap>::kernel("general, f16"),
+      Member<Element::kBf16, 128, 64, Factored<Factor::kPositive>>::kernel("factor"),
+      Member<Element::kBf16, 128, 64, Factored<Factor::kNegative>>::kernel("negative factor"),
       Member<Element::kBf16, 192, 128, Document>::kernel("mask with a table"),
       Member<Element::kBf16, 128, 64, Relative<false>>::kernel("differences"),
       Member<Element::kBf16, 192, 128, Relative<true>>::kernel("differences, in turn"),
@@ -16,6 +19,16 @@ const std::vector<ForwardKernel>& forward_kernels() {
       Member<Element::kBf16, 128, 64, Hollow>::kernel("empty rows"),
       Member<Element::kBf16, 128, 128, BandAndMask>::kernel("band and mask"),
       Member<Element::kBf16, 128, 64, Scattered>::kernel("scattered"),
+  };
+  return all;
+}
+
+const std::vector<ForwardKernel>& odd_factors() {
+  static const std::vector<ForwardKernel> all = {
+      Member<Element::kBf16, 128, 64, Factored<Factor::kZero>>::kernel("zero"),
+      Member<Element::kBf16, 128, 64, Factored<Factor::kOverflows>>::kernel("overflows"),
+      Member<Element::kBf16, 128, 64, Factored<Factor::kInfinite>>::kernel("infinite"),
+      Member<Element::kBf16, 128, 64, Factored<Factor::kNaN>>::kernel("NaN"),
   };
   return all;
 }

@@ -77,6 +77,28 @@ struct Softcap : Plain {
   static double score(double score, int, int, int q, int kv) { return 2.0 * std::tanh(score / 2.0) + 0.01 * (kv - q); }
 };
 
+// General: a product whose factor a launch brings, of any sign, and not always a number.
+enum class Factor { kPositive, kNegative, kZero, kOverflows, kInfinite, kNaN };
+template <Factor kFactor>
+struct Factored : Plain {
+  static constexpr ScoreClass kScoreClass = ScoreClass::kGeneral;
+  static constexpr flexc::mods::LogitFactor kLogitFactor = flexc::mods::LogitFactor::kLaunch;
+  static constexpr float factor() {
+    constexpr float kFactors[] = {3.0f, -3.0f, 0.0f, 2e38f, INFINITY, NAN};
+    return kFactors[static_cast<int>(kFactor)];
+  }
+  template <class Table>
+  static float logit2_element(const Params&, const Row&, Position, const Table&, int, float acc) {
+    return acc * kScale;
+  }
+  static float logit2_factor(const Params&) { return factor() * kLog2E; }
+  template <class Table>
+  static float logit2(const Params&, const Row&, Position, const Table&, int, float) {
+    return NAN;  // nobody asks
+  }
+  static double score(double score, int, int, int, int) { return factor() * score; }
+};
+
 // A mask of pairs that reads a table of columns, which the idle warps fill: documents of 37 positions.
 struct Document : Plain {
   static constexpr bool kHasMask = true, kMaskReadsColumns = true;
@@ -94,11 +116,13 @@ struct Document : Plain {
 };
 
 // General: what depends on the difference of the positions comes from a table of differences, which the idle warps fill; beside it stands one of columns.
-// Word 0 of an entry is a bias, word 1 the difference itself, which each pair compares with its own; the score stage unrolled, or in turn.
+// Word 0 of an entry is a bias, word 1 the difference itself, which each pair compares with its own; the score stage unrolled, or in turn. A product with
+// a constant besides.
 template <bool kIsLong>
 struct Relative : Softcap {
   static constexpr int kColumnWords = 1, kRelativeWords = 2;
   static constexpr bool kScoreReadsColumns = true, kScoreIsLong = kIsLong;
+  static constexpr flexc::mods::LogitFactor kLogitFactor = flexc::mods::LogitFactor::kConstant;
   static float bias(int difference) { return 0.25f * static_cast<float>((difference % 7 + 7) % 7) - 0.01f * static_cast<float>(difference < 0 ? -difference : difference); }
   template <class Table>
   static void kv_side(const Params&, const Head&, Position kv, Table& table, int column) {
@@ -110,11 +134,12 @@ struct Relative : Softcap {
     table.set(1, entry, static_cast<unsigned>(difference));
   }
   template <class Table>
-  static float logit2(const Params&, const Row& row, Position kv, const Table& table, int column, float acc) {
+  static float logit2_element(const Params&, const Row& row, Position kv, const Table& table, int column, float acc) {
     // Rows and columns beyond the end repeat others or are removed: their score may be anything.
     const bool is_right = static_cast<int>(table.relative(1, column)) == row.q - kv && table.word(0, column) == static_cast<unsigned>(kv);
-    return (acc * kScale + (is_right ? flexc::mods::float_of(table.relative(0, column)) : 1000.0f)) * kLog2E;
+    return acc * kScale + (is_right ? flexc::mods::float_of(table.relative(0, column)) : 1000.0f);
   }
+  static float logit2_factor(const Params&) { return kLog2E; }
   static double score(double score, int, int h, int q, int kv) { return score + static_cast<double>(bias(q - kv)) * (h + 1); }
 };
 

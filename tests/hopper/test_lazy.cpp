@@ -7,7 +7,7 @@
 
 #include "templates/hooks.cuh"
 #include "templates/hopper/lazy.cuh"
-#include "tests/hopper_model/forward_problem.h"
+#include "tests/hopper/odd_factors.h"
 
 using namespace hopper_model;
 
@@ -251,4 +251,19 @@ TEST_CASE("lazy maximum: the end of a row's sum") {
     CHECK(end.reference == -7 + std::log2(sum / end.sum));
   }
   for (const float sum : {0x1p126f, 0x1.fffffep127f, INFINITY, std::nanf("")}) CHECK(std::isnan(normal_end(-7, sum).sum));
+}
+
+TEST_CASE("lazy maximum: elements that only their factor makes infinite") {
+  constexpr double kLog2E = 1.4426950408889634;
+  for (const int at : {3, 200, 399}) {
+    INFO("key " << at);
+    ForwardProblem problem(odd_factor("overflows"), 1, 1, 1, kRows, 400);
+    problem.set_scores([](int q) { return q == 37 ? 1.0 : 0.0; }, [at](int kv) { return (kv == at ? 3.0 : -0.125) * kLog2E; });
+    run(problem);
+    CHECK(problem.non_finite_warps() > 0);
+    CHECK(std::isnan(problem.out_value(37, 3)));
+    CHECK(std::isnan(problem.lse()[37]));
+    CHECK(std::isfinite(problem.out_value(36, 3)));
+    CHECK(std::isfinite(problem.out_value(38, 3)));
+  }
 }

@@ -43,6 +43,7 @@ struct Comparison {
   std::size_t floats = 0;  ///< scores outside of the strict cone among them
   std::size_t narrow = 0;  ///< of those, where the range says much
   std::size_t narrow_pairs = 0;  ///< pairs that were judged on the narrow member
+  std::size_t factored = 0;      ///< pairs whose emitted score is an element and a factor
   std::size_t differences = 0;   ///< pairs whose emitted score reads a table of differences
   std::string difference;  ///< the first, or empty
 };

@@ -17,12 +17,12 @@ struct Outputs {
   std::vector<float> logits;
   std::vector<unsigned char> keep;
   float affine[3] = {0, 0, 0};
-  bool same_without_table = true;  ///< one NaN is as good as another
+  bool same_without_table = true, same_by_factor = true;  ///< one NaN is as good as another
 };
 
 Outputs run(const EmittedMod& mod, const std::vector<std::uint64_t>& params, const flexc_row_segment& place, const std::vector<float>& acc) {
   const flexc_test::Segment segment{static_cast<int>(place.b), static_cast<int>(place.h), place.q, place.kv_base, place.kv_step, static_cast<int>(place.count)};
-  Outputs out{std::vector<float>(acc.size()), std::vector<unsigned char>(acc.size(), 1), {}, true};
+  Outputs out{std::vector<float>(acc.size()), std::vector<unsigned char>(acc.size(), 1), {}, true, true};
   std::vector<mods::u32> words(mod.hooks.column_words * acc.size());
   if (mod.code->columns) mod.code->columns(params.data(), segment, words.data());
   if (mod.code->affine) mod.code->affine(params.data(), segment, out.affine);
@@ -30,6 +30,9 @@ Outputs run(const EmittedMod& mod, const std::vector<std::uint64_t>& params, con
   std::vector<float> in_place(acc.size());
   if (mod.code->logit2) mod.code->logit2_in_place(params.data(), segment, words.data(), acc.data(), in_place.data());
   for (std::size_t i = 0; mod.code->logit2 && i < acc.size(); ++i) out.same_without_table &= same_bits(in_place[i], out.logits[i]);
+  std::vector<float> factored = out.logits;
+  if (mod.code->logit2_factored) mod.code->logit2_factored(params.data(), segment, words.data(), acc.data(), factored.data());
+  for (std::size_t i = 0; i < acc.size(); ++i) out.same_by_factor &= same_bits(factored[i], out.logits[i]);
   if (mod.code->keep) mod.code->keep(params.data(), segment, words.data(), out.keep.data());
   return out;
 }
@@ -127,6 +130,11 @@ void compare(const dsl::NormalForm& form, const Data& data, const EmittedMod& mo
       result.difference = "logits without a table of differences are not what they are with one at " + place_of(segment, 0, scores[0]);
       return;
     }
+    if (!out.same_by_factor) {
+      result.difference = "logits are not elements times the factor at " + place_of(segment, 0, scores[0]);
+      return;
+    }
+    if (mod.code->logit2_factored) result.factored += scores.size();
     if (mod.hooks.relative_words > 0) result.differences += scores.size();
     for (std::size_t i = 0; i < scores.size() && result.difference.empty(); ++i) {
       const std::int64_t kv = segment.kv_base + segment.kv_step * static_cast<std::int64_t>(i);

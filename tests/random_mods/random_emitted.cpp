@@ -99,6 +99,7 @@ int judge_all(const Options& options, const Table& table) {
         const Comparison result = judge_emitted(batch.forms[i], mods->mods()[i], member, batch.seeds[i]);
         total.pairs += result.pairs, total.narrow_pairs += result.narrow_pairs, total.floats += result.floats, total.narrow += result.narrow;
         total.differences += result.differences;
+        total.factored += result.factored;
         if (result.difference.empty()) continue;
         ++failures;
         fmt::print("{}\n", report(batch.programs[i], batch.seeds[i], result.difference));
@@ -108,11 +109,12 @@ int judge_all(const Options& options, const Table& table) {
   }
   const double share = total.floats ? static_cast<double>(total.narrow) / static_cast<double>(total.floats) : 1;
   fmt::print("emitted CUDA: {} mods from seed {} in {} translation units: {} pairs judged, {} of them on narrow members, {} differ; of {} floats outside of the strict cone "
-             "{:.1f} % have narrow ranges; {} pairs read a table of differences\n",
-             2 * programs, options.seed, units, total.pairs, total.narrow_pairs, failures, total.floats, 100 * share, total.differences);
+             "{:.1f} % have narrow ranges; {} pairs read a table of differences, {} have a factor\n",
+             2 * programs, options.seed, units, total.pairs, total.narrow_pairs, failures, total.floats, 100 * share, total.differences, total.factored);
   if (total.differences == 0) fmt::print("no table of differences was tested\n");
+  if (total.factored == 0) fmt::print("no factor was tested\n");
   if (share < kNarrowShare) fmt::print("too many ranges say nothing\n");
-  return failures == 0 && share >= kNarrowShare && total.differences > 0 ? 0 : 1;
+  return failures == 0 && share >= kNarrowShare && total.differences > 0 && total.factored > 0 ? 0 : 1;
 }
 
 int judge_planted(const Options& options, const Table& table) {

@@ -60,11 +60,19 @@ struct Hooks {
     return row;
   }
 
+  static constexpr LogitFactor kLogitFactor = LogitFactor::kLaunch;
   template <class Table>
-  FLEXC_HOOK static float logit2(const Params& params, const Row&, Position, const Table&, int, float acc) {
+  FLEXC_HOOK static float logit2_element(const Params& params, const Row&, Position, const Table&, int, float acc) {
     const float v3 = acc * params.v1.value;
     const float v4 = tanh_unit(v3);
-    return v4 * params.v2.value;
+    return v4;
+  }
+
+  FLEXC_HOOK static float logit2_factor(const Params& params) { return params.v2.value; }
+
+  template <class Table>
+  FLEXC_HOOK static float logit2(const Params& params, const Row& row, Position kv, const Table& table, int column, float acc) {
+    return logit2_element(params, row, kv, table, column, acc) * logit2_factor(params);
   }
 
   FLEXC_HOOK static Band<Position> band(const Params&, const Row& row) {

@@ -69,12 +69,20 @@ struct Hooks {
     table.set(0, column, bits_of(v4));
   }
 
+  static constexpr LogitFactor kLogitFactor = LogitFactor::kConstant;
   template <class Table>
-  FLEXC_HOOK static float logit2(const Params&, const Row& row, Position, const Table& table, int column, float acc) {
+  FLEXC_HOOK static float logit2_element(const Params&, const Row& row, Position, const Table& table, int column, float acc) {
     const float v5 = acc * row.head.v3;
     const float v6 = float_of(table.word(0, column));
     const float v7 = v5 * v6;
-    return v7 * kLog2E;
+    return v7;
+  }
+
+  FLEXC_HOOK static float logit2_factor(const Params&) { return kLog2E; }
+
+  template <class Table>
+  FLEXC_HOOK static float logit2(const Params& params, const Row& row, Position kv, const Table& table, int column, float acc) {
+    return logit2_element(params, row, kv, table, column, acc) * logit2_factor(params);
   }
 
   FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }

@@ -62,13 +62,21 @@ struct Hooks {
     table.set(0, column, bits_of(v1));
   }
 
+  static constexpr LogitFactor kLogitFactor = LogitFactor::kConstant;
   template <class Table>
-  FLEXC_HOOK static float logit2(const Params& params, const Row& row, Position, const Table& table, int column, float acc) {
+  FLEXC_HOOK static float logit2_element(const Params& params, const Row& row, Position, const Table& table, int column, float acc) {
     const float v2 = mul_rn(acc, params.scale);
     const float v3 = float_of(table.word(0, column));
     const float v4 = row.v0 - v3;
     const float v5 = v2 + v4;
-    return v5 * kLog2E;
+    return v5;
+  }
+
+  FLEXC_HOOK static float logit2_factor(const Params&) { return kLog2E; }
+
+  template <class Table>
+  FLEXC_HOOK static float logit2(const Params& params, const Row& row, Position kv, const Table& table, int column, float acc) {
+    return logit2_element(params, row, kv, table, column, acc) * logit2_factor(params);
   }
 
   FLEXC_HOOK static Band<Position> band(const Params&, const Row& row) {

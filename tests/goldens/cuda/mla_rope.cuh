@@ -56,8 +56,9 @@ struct Hooks {
     return row;
   }
 
+  static constexpr LogitFactor kLogitFactor = LogitFactor::kConstant;
   template <class Table>
-  FLEXC_HOOK static float logit2(const Params& params, const Row& row, Position kv, const Table&, int, float acc) {
+  FLEXC_HOOK static float logit2_element(const Params& params, const Row& row, Position kv, const Table&, int, float acc) {
     const float v0 = mul_rn(acc, params.scale);
     float v1 = 0.0f;
     for (i64 v2 = 0; v2 < params.n0.value; ++v2) {
@@ -68,7 +69,14 @@ struct Hooks {
     }
     const float v6 = params.p0.value * v1;
     const float v7 = v0 + v6;
-    return v7 * kLog2E;
+    return v7;
+  }
+
+  FLEXC_HOOK static float logit2_factor(const Params&) { return kLog2E; }
+
+  template <class Table>
+  FLEXC_HOOK static float logit2(const Params& params, const Row& row, Position kv, const Table& table, int column, float acc) {
+    return logit2_element(params, row, kv, table, column, acc) * logit2_factor(params);
   }
 
   FLEXC_HOOK static Band<Position> band(const Params&, const Row&) { return whole_band<Position>(); }
