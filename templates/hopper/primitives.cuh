@@ -313,6 +313,14 @@ FLEXC_DEVICE u32 opaque(u32 value) {
   return value;
 }
 
+/// `value`, the same in all lanes
+FLEXC_DEVICE u32 same_in_warp(u32 value) {
+  asm volatile("redux.sync.max.u32 %0, %0, 0xffffffff;" : "+r"(value));
+  return value;
+}
+
+FLEXC_DEVICE u64 apart(u64 value) { return static_cast<u64>(same_in_warp(static_cast<u32>(value >> 32))) << 32 | static_cast<u32>(value); }
+
 /// `value`, which the compiler keeps instead of computing it again at each use. Takes no instruction.
 FLEXC_DEVICE u32 kept(u32 value) {
   asm volatile("" : "+r"(value));

@@ -17,6 +17,12 @@ FLEXC_DEVICE i32 own_columns_below(i32 limit, i32 first) {
   return 2 * (x >> 3) + (rest < 2 ? rest : 2);
 }
 
+template <class Position>
+FLEXC_DEVICE Position opaque_position(Position position) {
+  const u64 bits = static_cast<u64>(static_cast<i64>(position));
+  return static_cast<Position>(static_cast<u64>(opaque(static_cast<u32>(bits >> 32))) << 32 | opaque(static_cast<u32>(bits)));
+}
+
 /// A thread's rows within an item.
 template <class Config, class Hooks>
 struct Rows {
@@ -32,15 +38,15 @@ struct Rows {
 
   /// Position of a tile's first key.
   FLEXC_DEVICE Position base_of(const flexc_hopper_arguments& arguments, i32 tile) const {
-    if constexpr (kCountsFromPart<Hooks>) return static_cast<Position>(part + tile * static_cast<i32>(Config::kN));
-    return static_cast<Position>(arguments.kv_offset + tile * static_cast<i32>(Config::kN));
+    return static_cast<Position>(part + static_cast<Position>(tile) * static_cast<Position>(Config::kN));
   }
 
   /// `row` is the thread's first row in the sequence of this call, `row_of_item` in the item. Rows beyond the end repeat the last one; they are never stored.
   /// `first_key`: of the part.
   FLEXC_DEVICE void begin(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, const Coordinates& at, i32 row, u32 row_of_item, i32 first_key) {
     difference = row_of_item + Config::kN - 1;
-    part = static_cast<Position>(arguments.kv_offset + first_key);
+    part = static_cast<Position>(kCountsFromPart<Hooks> ? arguments.kv_offset + first_key : arguments.kv_offset);
+    if constexpr (Hooks::kScoreClass != ScoreClass::kIdentity) part = opaque_position(part);
     const auto head = Hooks::head(params, at.batch, at.head);
     const i32 first = first_column();
     FLEXC_UNROLL
