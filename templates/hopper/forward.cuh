@@ -105,7 +105,7 @@ struct Consumer {
   FLEXC_DEVICE u32 run_item(const Item& item, const Rows<Config, Hooks>& rows, u32 it, RowState& state, float (&output)[Config::kOutputs]) const {
     float scores[Config::kScores];
     u32 packed[Config::kPacked];
-    const u32 zero = same_in_warp(0);
+    const u32 zero = same_in_warp(0);  // of which the compiler knows nothing
 
     const u32 first_stage = ring_stage(SITE(first_k_stage), it + 1);
     mbarrier_wait(SITE(wait_first_k), barriers.k_full(first_stage), ring_parity(SITE(first_k_parity), it));
@@ -116,17 +116,22 @@ struct Consumer {
     u32 word = tile_word(first_stage);
     mbarrier_arrive_if(SITE(release_first_k), barriers.k_empty(first_stage), first_lane());
 
+    // What a tile's products start from is carried from tile to tile and changed by one instruction each: computed from the buffer's number it takes three. A
+    // descriptor moves to the other buffer by an exclusive or of its low word; V's lies a constant behind K's where their buffers have one size. Q's stays, but
+    // the compiler must not know: it would share the steps with the product before the loop, and each would become two instructions. At head dim 256 all are
+    // carried some steps early, so that the first product's are sums as well: registers of a sum need no moving into the places where a product wants them.
     constexpr u32 kBefore = Config::kD > 128 ? 2 : 0;
-    constexpr u32 kBase = (kSharedBase + Config::kKOffset) / 16, vBase = (kSharedBase + Config::kVOffset) / 16;
-    constexpr u64 kVFromK = vBase - kBase + ((static_cast<u64>(Config::kPvLeadingBytes) - Config::kQkLeadingBytes) << 12);
-    u64 q = q_descriptor() - kBefore, k = k_descriptor(first_stage ^ 1) - kBefore;
+    constexpr bool kOneSize = Config::kKBytes == Config::kVBytes;
+    constexpr u32 kFirstK = (kSharedBase + Config::kKOffset) / 16 - kBefore, kFirstV = (kSharedBase + Config::kVOffset) / 16;
+    constexpr u64 kVFromK = kFirstV - kFirstK + ((static_cast<u64>(Config::kPvLeadingBytes) - Config::kQkLeadingBytes) << 12);
+    u64 q = q_descriptor() - kBefore, k = k_descriptor(first_stage ^ 1) - kBefore, v = kOneSize ? 0 : v_descriptor(first_stage ^ 1);
     u32 t = 0, stage = ring_stage(SITE(stage), it), v_parity = ring_parity(SITE(v_parity), it);
     bool exact = true;  // whether this tile's maximum is looked for: always, but with the lazy maximum
     FLEXC_NO_UNROLL
     for (;;) {
       float rescale[2];
       const bool first = t == 0, rescales = exact;
-      // The places in the rings, computed once a tile: left to itself, the compiler does it again in every block (12 issue slots a tile).
+      // K's next parity is V's of the next tile. Kept, or the compiler would compute it again in every block.
       const u32 k_parity = kept(v_parity ^ stage), other_stage = stage ^ 1;
       scores_to_exponentials(item, rows, stage, v_parity, t, word, zero, exact, state, scores, rescale);
       pin<Config::kOptions.pin>(SITE(pin), state.sum[0] + state.sum[1]);
@@ -146,14 +151,15 @@ struct Consumer {
       wgmma_commit(SITE(qk_commit));
       mbarrier_wait(SITE(wait_v), barriers.v_full(stage), v_parity);
       wgmma_fence(SITE(pv_fence));
-      pv_gemm<Config>(SITE(pv), output, packed, k + (kBefore + kVFromK));
+      pv_gemm<Config>(SITE(pv), output, packed, kOneSize ? k + kVFromK : v);
       wgmma_commit(SITE(pv_commit));
       pass_turn();
       wgmma_wait<1>(SITE(qk_wait), scores);
       word = tile_word(stage);
       mbarrier_arrive_if(SITE(release_k), barriers.k_empty(stage), first_lane());
       v_parity = k_parity, stage ^= 1;
-      q ^= zero, k ^= (kBase - kBefore) ^ (kBase - kBefore + Config::kKBytes / 16);
+      q ^= zero, k ^= kFirstK ^ (kFirstK + Config::kKBytes / 16);
+      if constexpr (!kOneSize) v ^= kFirstV ^ (kFirstV + Config::kVBytes / 16);
     }
     if (Config::kOutputHasRoom) mbarrier_arrive_if(SITE(release_q), barriers.q_empty(), first_lane());
 
@@ -189,7 +195,7 @@ FLEXC_DEVICE void forward(const flexc_hopper_arguments& arguments, const typenam
   } else {
     raise_registers<Config::kConsumerRegisters>(SITE(raise_registers));
     const u32 group = warp / 4 - 1, next = group + 1 == Config::kConsumers ? 0 : group + 1;
-    // Opaque, or it would be computed for each tile. With three consumers a register is dearer: affine scores under a band would spill.
+    // Opaque, or it would be computed for each tile. With three consumers a thread's register is dearer: affine scores under a band would spill.
     const u32 next_turn = Config::kConsumers == 2 ? opaque(kTurnBarrier + next) : same_in_warp(kTurnBarrier + next);
     Consumer<Config, Hooks>{arguments, params, Barriers{same_in_warp(barriers.base)}, group, warp % 4, next_turn}.run();
   }

@@ -17,6 +17,7 @@ FLEXC_DEVICE i32 own_columns_below(i32 limit, i32 first) {
   return 2 * (x >> 3) + (rest < 2 ? rest : 2);
 }
 
+/// Opaque, in the thread's own registers: a tile's position is then one multiply-add of the thread, in place of three uniform instructions and a sum.
 template <class Position>
 FLEXC_DEVICE Position opaque_position(Position position) {
   const u64 bits = static_cast<u64>(static_cast<i64>(position));
@@ -34,7 +35,7 @@ struct Rows {
   i32 limits[2][kLimits];  // own_columns_below them: row 0's end as a number of columns, all others as differences to it
   u32 difference;  // of the thread's first row and the tile's first column: its entry of the table of differences
 
-  Position part;  // position of the first key that tiles are counted from, where that is not key 0 (kCountsFromPart)
+  Position part;  // position of the first key that tiles are counted from: of key 0, but with kCountsFromPart
 
   /// Position of a tile's first key.
   FLEXC_DEVICE Position base_of(const flexc_hopper_arguments& arguments, i32 tile) const {

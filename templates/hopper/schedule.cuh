@@ -75,7 +75,8 @@ template <class Hooks>
 inline constexpr bool kCountsFromPart = !Hooks::kHasBand && !kReadsBlockMask<Hooks>;
 
 /// The tiles of keys that an item visits, as numbers: [first0, first0 + count0), then from first1 on, `count` in all, at least one. Tiles ascend.
-/// The item's t-th tile is kept whole by all rows where t lies in one of the two full ranges; all others are masked.
+/// A tile in one of the two full ranges is kept whole by all rows; all others are masked. With two intervals the full ranges are of tiles' numbers; with one, of
+/// places in the item's own order, so that a tile that needs no mask does without its number.
 /// With a block mask only `count` and `first_run()` count.
 struct TileRanges {
   i32 count, count0, first0, first1;
@@ -96,13 +97,15 @@ struct TileRanges {
     if constexpr (kCountsFromPart<Hooks>) return static_cast<i32>(t);
     return tile<Hooks>(t);
   }
+  /// Whether the item's t-th tile is full.
   template <class Hooks>
   FLEXC_DEVICE bool full(u32 t) const {
     if constexpr (!kBandBegins<Hooks> && !kTwoIntervals<Hooks>) return static_cast<i32>(t) < full0_end;
     // One comparison an interval: below its beginning the difference is a large unsigned number.
-    const bool in0 = t - static_cast<u32>(full0_begin) < static_cast<u32>(full0_end - full0_begin);
+    const u32 place = kTwoIntervals<Hooks> ? static_cast<u32>(tile<Hooks>(t)) : t;
+    const bool in0 = place - static_cast<u32>(full0_begin) < static_cast<u32>(full0_end - full0_begin);
     if constexpr (!kTwoIntervals<Hooks>) return in0;
-    return in0 | (t - static_cast<u32>(full1_begin) < static_cast<u32>(full1_end - full1_begin));
+    return in0 | (place - static_cast<u32>(full1_begin) < static_cast<u32>(full1_end - full1_begin));
   }
 };
 
@@ -170,14 +173,6 @@ FLEXC_DEVICE void clip(i32 begin, i32 end, i32& first, i32& count) {
   count = stop > first ? stop - first : 0;
 }
 
-/// Of the tiles [begin, end) those in a range of `count` from `first` on, as numbers of the item, of which the range's first has `number`.
-FLEXC_DEVICE void number_tiles(i32 begin, i32 end, i32 first, i32 count, i32 number, i32& own_begin, i32& own_end) {
-  i32 own = first;
-  clip(begin, end, own, count);
-  own_begin = own - first + number;
-  own_end = own_begin + count;
-}
-
 /// The tiles that part `split` of an item visits, by one warp together: the union of its rows' limits says what is visited, their intersection what is full.
 template <class Config, class Hooks>
 FLEXC_DEVICE TileRanges tile_ranges(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, const Coordinates& at, u32 split) {
@@ -235,22 +230,25 @@ FLEXC_DEVICE TileRanges tile_ranges(const flexc_hopper_arguments& arguments, con
     clip(part, part_end, ranges.first0, ranges.count0);
     ranges.count = ranges.count0;
     ranges.first1 = ranges.full1_begin = ranges.full1_end = 0;
-    // A full tile of the first interval lies in the first range; one of the second in the second, or in either where they meet.
-    number_tiles((most_lo0 + kN - 1) / kN, least_hi0 / kN, ranges.first0, ranges.count0, 0, ranges.full0_begin, ranges.full0_end);
+    ranges.full0_begin = (most_lo0 + kN - 1) / kN - ranges.first0, ranges.full0_end = least_hi0 / kN - ranges.first0;
+    if constexpr (kBandBegins<Hooks>) {
+      ranges.full0_begin = ranges.full0_begin > 0 ? ranges.full0_begin : 0;
+      ranges.full0_end = ranges.full0_end > ranges.full0_begin ? ranges.full0_end : ranges.full0_begin;
+    }
     if constexpr (kTwoIntervals<Hooks>) {
       // The second range starts where the first ends if they meet; where there is no first, it is the only one.
       const bool second = most_hi1 > least_lo1;
       const i32 begin1 = second ? least_lo1 / kN : 0, end1 = second ? (most_hi1 + kN - 1) / kN : 0;
       ranges.first1 = is_first && begin1 < end0 ? end0 : begin1;
-      const bool meets = is_first && ranges.first1 == end0;
       i32 count1 = end1 > ranges.first1 ? end1 - ranges.first1 : 0;
       clip(part, part_end, ranges.first1, count1);
       ranges.count += count1;
-      const bool both = meets && ranges.count0 > 0;
-      number_tiles((most_lo1 + kN - 1) / kN, least_hi1 / kN, both ? ranges.first0 : ranges.first1, both ? ranges.count : count1, both ? 0 : ranges.count0,
-                   ranges.full1_begin, ranges.full1_end);
+      const auto not_before = [](i32 end, i32 begin) { return end > begin ? end : begin; };
+      ranges.full0_begin = (most_lo0 + kN - 1) / kN, ranges.full0_end = not_before(least_hi0 / kN, ranges.full0_begin);
+      ranges.full1_begin = (most_lo1 + kN - 1) / kN, ranges.full1_end = not_before(least_hi1 / kN, ranges.full1_begin);
     }
-    if (ranges.count == 0) ranges.count = ranges.count0 = 1, ranges.first0 = part;  // nothing is kept: one masked tile, so that there is always one
+    // Nothing is kept: one masked tile, so that there is always one.
+    if (ranges.count == 0) ranges.count = ranges.count0 = 1, ranges.first0 = part, ranges.full0_begin = ranges.full0_end = ranges.full1_begin = ranges.full1_end = 0;
     if constexpr (Hooks::kHasMask) ranges.full0_begin = TileRanges::kNoRuns, ranges.full0_end = 0;  // a pair's own mask leaves no tile known to be full
     return ranges;
   }
