@@ -32,11 +32,8 @@ struct Consumer {
 
   FLEXC_DEVICE bool first_lane() const { return lane_index() == 0; }
 
-  /// `varying` is 0, in a form of which the compiler knows only that it changes from tile to tile. A descriptor that stays the same it would share with the
-  /// product before the loop, and its steps would become two instructions each (36 of 286 issue slots a tile at head dim 256).
-  FLEXC_DEVICE u64 q_descriptor(u32 varying) const {
-    return make_descriptor(SITE(q_descriptor), kSharedBase + Config::kQOffset, Config::kQkLeadingBytes, Config::kStrideBytes) +
-           (group | varying) * (kWarpgroupRows * kPanelRowBytes / 16);
+  FLEXC_DEVICE u64 q_descriptor() const {
+    return make_descriptor(SITE(q_descriptor), kSharedBase + Config::kQOffset, Config::kQkLeadingBytes, Config::kStrideBytes) + group * (kWarpgroupRows * kPanelRowBytes / 16);
   }
   FLEXC_DEVICE u64 k_descriptor(u32 stage) const {
     return moved_descriptor(make_descriptor(SITE(k_descriptor), kSharedBase + Config::kKOffset, Config::kQkLeadingBytes, Config::kStrideBytes), stage, Config::kKBytes);
@@ -62,20 +59,20 @@ struct Consumer {
   }
 
   /// S becomes exponentials: the score stage, the mask where the tile needs one, online softmax. `stage` and `parity` are V's, and the table's.
-  FLEXC_DEVICE void scores_to_exponentials(const Item& item, const Rows<Config, Hooks>& rows, u32 stage, u32 parity, u32 t, u32 word, bool exact,
+  FLEXC_DEVICE void scores_to_exponentials(const Item& item, const Rows<Config, Hooks>& rows, u32 stage, u32 parity, u32 t, u32 word, u32 zero, bool exact,
                                            RowState& state, float (&scores)[Config::kScores], float (&rescale)[2]) const {
     const i32 tile = kReadsBlockMask<Hooks> ? static_cast<i32>(word >> 1) : item.ranges.template own_tile<Hooks>(t);
     const SharedTable<Config> table = table_of_stage<Config>(stage);
     if constexpr (Config::kHasTable) mbarrier_wait(SITE(wait_table), barriers.table_full(stage), parity);
     const Logits logits = score_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
-    const bool full = kReadsBlockMask<Hooks> ? (word & 1) != 0 : item.ranges.template full<Hooks>(tile);
+    const bool full = kReadsBlockMask<Hooks> ? (word & 1) != 0 : item.ranges.template full<Hooks>(t);
     if (!full) mask_tile<Config, Hooks>(arguments, params, rows, tile, table, scores);
     if constexpr (Config::kHasTable) warp_sync(SITE(table_read));  // one lane lets go of the table for all, together with V
     constexpr bool kRowTerm = Hooks::kScoreClass == ScoreClass::kAffine;
     if constexpr (Config::kOptions.lazy_maximum) {
       lazy_softmax_tile<Config, kRowTerm>(exact, logits, state, scores, rescale);
     } else {
-      softmax_tile<Config, kRowTerm>(logits, arguments.zero, state, scores, rescale);
+      softmax_tile<Config, kRowTerm>(logits, zero, state, scores, rescale);
     }
   }
 
@@ -108,27 +105,35 @@ struct Consumer {
   FLEXC_DEVICE u32 run_item(const Item& item, const Rows<Config, Hooks>& rows, u32 it, RowState& state, float (&output)[Config::kOutputs]) const {
     float scores[Config::kScores];
     u32 packed[Config::kPacked];
-    const u32 zero = shuffle_index(SITE(share_zero), arguments.zero, 0);
+    const u32 zero = same_in_warp(0);  // of which the compiler knows nothing
 
     const u32 first_stage = ring_stage(SITE(first_k_stage), it + 1);
     mbarrier_wait(SITE(wait_first_k), barriers.k_full(first_stage), ring_parity(SITE(first_k_parity), it));
     wgmma_fence(SITE(first_qk_fence));
-    qk_gemm<Config>(SITE(first_qk), scores, q_descriptor(0), k_descriptor(first_stage));
+    qk_gemm<Config>(SITE(first_qk), scores, q_descriptor(), k_descriptor(first_stage));
     wgmma_commit(SITE(first_qk_commit));
     wgmma_wait<0>(SITE(first_qk_wait), scores);
     u32 word = tile_word(first_stage);
     mbarrier_arrive_if(SITE(release_first_k), barriers.k_empty(first_stage), first_lane());
 
-    u32 t = 0;
+    // What a tile's products start from is carried from tile to tile and changed by one instruction each: computed from the buffer's number it takes three. A
+    // descriptor moves to the other buffer by an exclusive or of its low word; V's lies a constant behind K's where their buffers have one size. Q's stays, but
+    // the compiler must not know: it would share the steps with the product before the loop, and each would become two instructions. At head dim 256 all are
+    // carried some steps early, so that the first product's are sums as well: registers of a sum need no moving into the places where a product wants them.
+    constexpr u32 kBefore = Config::kD > 128 ? 2 : 0;
+    constexpr bool kOneSize = Config::kKBytes == Config::kVBytes;
+    constexpr u32 kFirstK = (kSharedBase + Config::kKOffset) / 16 - kBefore, kFirstV = (kSharedBase + Config::kVOffset) / 16;
+    constexpr u64 kVFromK = kFirstV - kFirstK + ((static_cast<u64>(Config::kPvLeadingBytes) - Config::kQkLeadingBytes) << 12);
+    u64 q = q_descriptor() - kBefore, k = k_descriptor(first_stage ^ 1) - kBefore, v = kOneSize ? 0 : v_descriptor(first_stage ^ 1);
+    u32 t = 0, stage = ring_stage(SITE(stage), it), v_parity = ring_parity(SITE(v_parity), it);
     bool exact = true;  // whether this tile's maximum is looked for: always, but with the lazy maximum
     FLEXC_NO_UNROLL
     for (;;) {
       float rescale[2];
       const bool first = t == 0, rescales = exact;
-      // The places in the rings, computed once a tile: left to itself, the compiler does it again in every block (12 issue slots a tile).
-      const u32 stage = kept(ring_stage(SITE(stage), it)), other_stage = stage ^ 1;
-      const u32 v_parity = kept(ring_parity(SITE(v_parity), it)), k_parity = kept(next_ring_parity(SITE(k_parity), it));
-      scores_to_exponentials(item, rows, stage, v_parity, t, word, exact, state, scores, rescale);
+      // K's next parity is V's of the next tile. Kept, or the compiler would compute it again in every block.
+      const u32 k_parity = kept(v_parity ^ stage), other_stage = stage ^ 1;
+      scores_to_exponentials(item, rows, stage, v_parity, t, word, zero, exact, state, scores, rescale);
       pin<Config::kOptions.pin>(SITE(pin), state.sum[0] + state.sum[1]);
       if constexpr (Config::kOptions.lazy_maximum) exact = exact_is_due(state);
       wgmma_wait_output<0>(SITE(pv_wait), output);
@@ -142,20 +147,23 @@ struct Consumer {
       mbarrier_wait(SITE(wait_k), barriers.k_full(stage), k_parity);
       take_turn();
       wgmma_fence(SITE(qk_fence));
-      qk_gemm<Config>(SITE(qk), scores, q_descriptor(it & zero), k_descriptor(stage));
+      qk_gemm<Config>(SITE(qk), scores, q + kBefore, k + kBefore);
       wgmma_commit(SITE(qk_commit));
       mbarrier_wait(SITE(wait_v), barriers.v_full(stage), v_parity);
       wgmma_fence(SITE(pv_fence));
-      pv_gemm<Config>(SITE(pv), output, packed, v_descriptor(stage));
+      pv_gemm<Config>(SITE(pv), output, packed, kOneSize ? k + kVFromK : v);
       wgmma_commit(SITE(pv_commit));
       pass_turn();
       wgmma_wait<1>(SITE(qk_wait), scores);
       word = tile_word(stage);
       mbarrier_arrive_if(SITE(release_k), barriers.k_empty(stage), first_lane());
-      ++it;
+      v_parity = k_parity, stage ^= 1;
+      q ^= zero, k ^= kFirstK ^ (kFirstK + Config::kKBytes / 16);
+      if constexpr (!kOneSize) v ^= kFirstV ^ (kFirstV + Config::kVBytes / 16);
     }
     if (Config::kOutputHasRoom) mbarrier_arrive_if(SITE(release_q), barriers.q_empty(), first_lane());
 
+    it += item.ranges.count - 1;
     const u32 last_stage = ring_stage(SITE(last_v_stage), it);
     mbarrier_wait(SITE(wait_last_v), barriers.v_full(last_stage), ring_parity(SITE(last_v_parity), it));
     wgmma_fence(SITE(last_pv_fence));
@@ -187,9 +195,9 @@ FLEXC_DEVICE void forward(const flexc_hopper_arguments& arguments, const typenam
   } else {
     raise_registers<Config::kConsumerRegisters>(SITE(raise_registers));
     const u32 group = warp / 4 - 1, next = group + 1 == Config::kConsumers ? 0 : group + 1;
-    // Opaque, or it would be computed for each tile. With three consumers a register is dearer: affine scores under a band would spill.
-    const u32 next_turn = Config::kConsumers == 2 ? opaque(kTurnBarrier + next) : kTurnBarrier + next;
-    Consumer<Config, Hooks>{arguments, params, barriers, group, warp % 4, next_turn}.run();
+    // Opaque, or it would be computed for each tile. With three consumers a thread's register is dearer: affine scores under a band would spill.
+    const u32 next_turn = Config::kConsumers == 2 ? opaque(kTurnBarrier + next) : same_in_warp(kTurnBarrier + next);
+    Consumer<Config, Hooks>{arguments, params, Barriers{same_in_warp(barriers.base)}, group, warp % 4, next_turn}.run();
   }
 }
 

@@ -95,8 +95,6 @@ FLEXC_DEVICE void mbarrier_wait(Site, u32 barrier, u32 parity) {
 // the "full" barrier, the producer for `ring_parity(it) ^ 1` of the "empty" one.
 FLEXC_DEVICE u32 ring_stage(Site, u32 it) { return it & 1; }
 FLEXC_DEVICE u32 ring_parity(Site, u32 it) { return it >> 1 & 1; }
-/// ring_parity of use it + 1, in as few instructions: it differs from use it's where that is of the ring's last buffer.
-FLEXC_DEVICE u32 next_ring_parity(Site, u32 it) { return (it >> 1 ^ it) & 1; }
 static_assert(kStages == 2, "ring_stage and ring_parity are written for two stages");
 
 // ------------------------------------------------------------------------------------------------------------------------- TMA
@@ -314,6 +312,13 @@ FLEXC_DEVICE float kept_score(u32 keep, u32 bit, float score) {
 /// `value`, behind the compiler's back: it cannot recompute it elsewhere. Called by all 32 lanes together.
 FLEXC_DEVICE u32 opaque(u32 value) {
   asm volatile("shfl.sync.idx.b32 %0, %0, %1, 31, 0xffffffff;" : "+r"(value) : "r"(lane_index()));
+  return value;
+}
+
+/// The same for a `value` that all lanes have, which stays known to be the same in the warp: a register of the uniform datapath that is never computed again, as
+/// what comes from constants or a kernel's arguments is. Called by all 32 lanes together.
+FLEXC_DEVICE u32 same_in_warp(u32 value) {
+  asm volatile("redux.sync.max.u32 %0, %0, 0xffffffff;" : "+r"(value));
   return value;
 }
 

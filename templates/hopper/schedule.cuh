@@ -74,8 +74,9 @@ inline constexpr bool kReadsBlockMask = Hooks::kHasMask;
 template <class Hooks>
 inline constexpr bool kCountsFromPart = !Hooks::kHasBand && !kReadsBlockMask<Hooks>;
 
-/// The tiles of keys that an item visits, as numbers: [first0, first0 + count0), then from first1 on, `count` in all, at least one. A tile in one of
-/// the two full ranges is kept whole by all rows; all others are masked. Tiles ascend.
+/// The tiles of keys that an item visits, as numbers: [first0, first0 + count0), then from first1 on, `count` in all, at least one. Tiles ascend.
+/// A tile in one of the two full ranges is kept whole by all rows; all others are masked. With two intervals the full ranges are of tiles' numbers; with one, of
+/// places in the item's own order, so that a tile that needs no mask does without its number.
 /// With a block mask only `count` and `first_run()` count.
 struct TileRanges {
   i32 count, count0, first0, first1;
@@ -96,14 +97,15 @@ struct TileRanges {
     if constexpr (kCountsFromPart<Hooks>) return static_cast<i32>(t);
     return tile<Hooks>(t);
   }
-  /// `tile` as own_tile has it.
+  /// Whether the item's t-th tile is full.
   template <class Hooks>
-  FLEXC_DEVICE bool full(i32 tile) const {
-    if constexpr (!Hooks::kHasBand) return tile < full0_end;
+  FLEXC_DEVICE bool full(u32 t) const {
+    if constexpr (!kBandBegins<Hooks> && !kTwoIntervals<Hooks>) return static_cast<i32>(t) < full0_end;
     // One comparison an interval: below its beginning the difference is a large unsigned number.
-    const bool in0 = static_cast<u32>(tile - full0_begin) < static_cast<u32>(full0_end - full0_begin);
+    const u32 place = kTwoIntervals<Hooks> ? static_cast<u32>(tile<Hooks>(t)) : t;
+    const bool in0 = place - static_cast<u32>(full0_begin) < static_cast<u32>(full0_end - full0_begin);
     if constexpr (!kTwoIntervals<Hooks>) return in0;
-    return in0 | (static_cast<u32>(tile - full1_begin) < static_cast<u32>(full1_end - full1_begin));
+    return in0 | (place - static_cast<u32>(full1_begin) < static_cast<u32>(full1_end - full1_begin));
   }
 };
 
@@ -245,7 +247,12 @@ FLEXC_DEVICE TileRanges tile_ranges(const flexc_hopper_arguments& arguments, con
     const bool is_first = ranges.count0 > 0;
     clip(part, part_end, ranges.first0, ranges.count0);
     ranges.count = ranges.count0;
-    ranges.first1 = 0;
+    ranges.first1 = ranges.full1_begin = ranges.full1_end = 0;
+    ranges.full0_begin = (most_lo0 + kN - 1) / kN - ranges.first0, ranges.full0_end = least_hi0 / kN - ranges.first0;
+    if constexpr (kBandBegins<Hooks>) {
+      ranges.full0_begin = ranges.full0_begin > 0 ? ranges.full0_begin : 0;
+      ranges.full0_end = ranges.full0_end > ranges.full0_begin ? ranges.full0_end : ranges.full0_begin;
+    }
     if constexpr (kTwoIntervals<Hooks>) {
       // The second range starts where the first ends if they meet; where there is no first, it is the only one.
       const bool second = most_hi1 > least_lo1;
@@ -254,18 +261,13 @@ FLEXC_DEVICE TileRanges tile_ranges(const flexc_hopper_arguments& arguments, con
       i32 count1 = end1 > ranges.first1 ? end1 - ranges.first1 : 0;
       clip(part, part_end, ranges.first1, count1);
       ranges.count += count1;
-    }
-    if (ranges.count == 0) ranges.count = ranges.count0 = 1, ranges.first0 = part;  // nothing is kept: one masked tile, so that there is always one
-    ranges.full1_begin = ranges.full1_end = 0;
-    if constexpr (Hooks::kHasMask) {  // a pair's own mask leaves no tile known to be full
-      ranges.full0_begin = TileRanges::kNoRuns, ranges.full0_end = 0;
-      return ranges;
-    }
-    const auto not_before = [](i32 end, i32 begin) { return end > begin ? end : begin; };
-    ranges.full0_begin = (most_lo0 + kN - 1) / kN, ranges.full0_end = not_before(least_hi0 / kN, ranges.full0_begin);
-    if constexpr (kTwoIntervals<Hooks>) {
+      const auto not_before = [](i32 end, i32 begin) { return end > begin ? end : begin; };
+      ranges.full0_begin = (most_lo0 + kN - 1) / kN, ranges.full0_end = not_before(least_hi0 / kN, ranges.full0_begin);
       ranges.full1_begin = (most_lo1 + kN - 1) / kN, ranges.full1_end = not_before(least_hi1 / kN, ranges.full1_begin);
     }
+    // Nothing is kept: one masked tile, so that there is always one.
+    if (ranges.count == 0) ranges.count = ranges.count0 = 1, ranges.first0 = part, ranges.full0_begin = ranges.full0_end = ranges.full1_begin = ranges.full1_end = 0;
+    if constexpr (Hooks::kHasMask) ranges.full0_begin = TileRanges::kNoRuns, ranges.full0_end = 0;  // a pair's own mask leaves no tile known to be full
     return ranges;
   }
 }

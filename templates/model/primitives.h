@@ -112,7 +112,6 @@ inline u32 ring_parity(Site site, u32 it) {
     return detail::machine().adjust(site, model::SiteKind::RingParity, parity, it / (kStages - 1) & 1);
   return parity;
 }
-inline u32 next_ring_parity(Site site, u32 it) { return ring_parity(site, it + 1); }
 
 // ------------------------------------------------------------------------------------------------------------------------- TMA
 
@@ -314,6 +313,8 @@ inline float kept_score(u32 keep, u32 bit, float score) { return (keep >> bit & 
 // --------------------------------------------------------------------------------------------------- what the compiler must not know
 
 inline u32 opaque(u32 value) { return detail::machine().warp_exchange(Site{"opaque"}, model::WarpOperation::Opaque, value, 0); }
+
+inline u32 same_in_warp(u32 value) { return detail::machine().warp_exchange(Site{"same_in_warp"}, model::WarpOperation::Opaque, value, 0); }
 
 inline u32 kept(u32 value) { return value; }
 
