@@ -112,7 +112,7 @@ class GpuKernel final : public Kernel {
   }
 
   std::size_t workspace_bytes(const RunArguments& arguments) const override {
-    return static_cast<std::size_t>(most_hopper_workspace(arguments));
+    return hopper_ ? static_cast<std::size_t>(most_hopper_workspace(arguments)) : 0;
   }
 
  private:
