@@ -199,6 +199,14 @@ Result<void> CudaDriver::synchronize(void* stream) const {
   return state_->call([&] { return state_->synchronize(stream); }, [] { return std::string("cuStreamSynchronize"); });
 }
 
+Result<bool> CudaDriver::is_capturing(void* stream) const {
+  constexpr int kNone = 0;  // CUstreamCaptureStatus
+  int capture = kNone;
+  auto status = state_->call([&] { return state_->capture_status(stream, &capture); }, [] { return std::string("cuStreamIsCapturing"); });
+  if (!status) return std::unexpected(status.error());
+  return capture != kNone;
+}
+
 Result<std::shared_ptr<void>> CudaDriver::mark(void* stream) const {
   void* event = nullptr;
   if (auto status = state_->call([&] { return state_->create_event(&event, 0); }, [] { return std::string("cuEventCreate"); }); !status) return std::unexpected(status.error());

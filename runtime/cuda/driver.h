@@ -70,6 +70,8 @@ class CudaDriver {
   Result<void> copy_in_on(void* stream, std::uint64_t to, const void* from, std::size_t bytes) const;
   /// Waits until the stream's work is done; what failed in it is reported here at the latest.
   Result<void> synchronize(void* stream) const;
+  /// Whether the work of `stream` is being captured into a graph.
+  Result<bool> is_capturing(void* stream) const;
 
   /// Milliseconds that the work took which `work` put on the stream, between two of the driver's events; waits for it.
   template <class Work>

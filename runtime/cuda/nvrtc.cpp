@@ -1,8 +1,10 @@
 #include "runtime/cuda/nvrtc.h"
 
+#include <algorithm>
 #include <iterator>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "runtime/cuda/device_templates.h"
 
@@ -22,6 +24,9 @@ struct Nvrtc::Functions {
   int (*ptx)(Program program, char* text);
   int (*cubin_size)(Program program, std::size_t* size);
   int (*cubin)(Program program, char* bytes);
+  // Null in one that does not tell.
+  int (*architecture_count)(int* count);
+  int (*architectures)(int* numbers);
 };
 
 namespace {
@@ -72,6 +77,8 @@ Result<Nvrtc> Nvrtc::open() {
   load(functions->ptx, "nvrtcGetPTX");
   load(functions->cubin_size, "nvrtcGetCUBINSize");
   load(functions->cubin, "nvrtcGetCUBIN");
+  functions->architecture_count = library->symbol<int(int*)>("nvrtcGetNumSupportedArchs");
+  functions->architectures = library->symbol<int(int*)>("nvrtcGetSupportedArchs");
   int major = 0, minor = 0;
   if (!complete || functions->version(&major, &minor) != 0)
     return std::unexpected(Error{ErrorKind::Environment, "the NVRTC that was found lacks functions of version 11.2 or later; FLEXC_NVRTC may name another"});
@@ -88,7 +95,19 @@ std::string Nvrtc::message(int status) const {
   return text ? text : fmt::format("error {}", status);
 }
 
+Result<void> Nvrtc::check_architecture(std::string_view architecture) const {
+  constexpr int kLeastWithVariants = 90;  // sm_90a is the first of its kind
+  int count = 0;
+  if (functions_->architecture_count == nullptr || functions_->architectures == nullptr || functions_->architecture_count(&count) != 0 || count <= 0) return {};
+  std::vector<int> numbers(static_cast<std::size_t>(count));
+  if (functions_->architectures(numbers.data()) != 0) return {};
+  const auto is_meant = [&](int number) { return architecture == fmt::format("sm_{}", number) || (number >= kLeastWithVariants && architecture == fmt::format("sm_{}a", number)); };
+  if (std::ranges::any_of(numbers, is_meant)) return {};
+  return std::unexpected(Error{ErrorKind::Environment, fmt::format("NVRTC {} compiles for sm_{}, not for {}; FLEXC_NVRTC may name another", version_, fmt::join(numbers, ", sm_"), architecture)});
+}
+
 Result<CudaBinary> Nvrtc::compile(const CudaProgram& program) const {
+  if (auto status = check_architecture(program.architecture); !status) return std::unexpected(status.error());
   std::vector<const char*> texts, names;
   for (const DeviceTemplate& file : device_templates()) {
     texts.push_back(file.text.data());

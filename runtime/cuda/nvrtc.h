@@ -32,13 +32,14 @@ class Nvrtc {
   std::string version() const { return version_; }
   std::string path() const { return path_; }
 
-  /// flexc's own text: whatever is rejected, and any message of ptxas that wgmma was serialised (C75xx), is Internal, with the log. The
+  /// Environment for an architecture that this NVRTC does not know. flexc's own text: whatever is rejected, and any message of ptxas that wgmma was serialised (C75xx), is Internal, with the log. The
   /// compiler's own cache is off, because ptxas says nothing on a hit.
   Result<CudaBinary> compile(const CudaProgram& program) const;
 
  private:
   struct Functions;
   std::string message(int status) const;
+  Result<void> check_architecture(std::string_view architecture) const;
   CudaLibrary library_;
   std::shared_ptr<const Functions> functions_;
   std::string version_, path_;

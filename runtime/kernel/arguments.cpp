@@ -48,6 +48,15 @@ Result<void> check_optional(std::string_view name, std::string_view dims, const 
   return check_shape(name, dims, tensor, expected);
 }
 
+/// Every element of an output is in a place of its own, as far as that is seen at once.
+Result<void> check_output_strides(std::string_view name, const TensorView& tensor) {
+  if (tensor.absent() || tensor.element_count() == 0) return {};
+  for (std::size_t axis = 0; axis < tensor.rank(); ++axis)
+    if (tensor.shape[axis] > 1 && tensor.strides[axis] == 0)
+      return input_error(fmt::format("{} has shape {} and the stride 0 in dimension {}; an output needs a place for each of its elements", name, shape_text(tensor.shape), axis));
+  return {};
+}
+
 Result<void> check_dtypes(const RunArguments& arguments, const CompileOptions& options) {
   const std::pair<std::string_view, const TensorView*> inputs[] = {{"q", &arguments.q}, {"k", &arguments.k}, {"v", &arguments.v}};
   for (const auto& [name, tensor] : inputs)
@@ -132,6 +141,8 @@ Result<CallShape> check_arguments(const RunArguments& arguments, const CompileOp
   if (status = check_optional("lse", "[B, H, Q]", arguments.lse, rows, memory); !status) return std::unexpected(status.error());
   if (status = check_optional("max_scores", "[B, H, Q]", arguments.max_scores, rows, memory); !status) return std::unexpected(status.error());
   if (status = check_optional("sink", "[H]", arguments.sink, {shape.heads}, memory); !status) return std::unexpected(status.error());
+  for (const auto& [name, tensor] : {std::pair("out", &out), std::pair("lse", &arguments.lse), std::pair("max_scores", &arguments.max_scores)})
+    if (status = check_output_strides(name, *tensor); !status) return std::unexpected(status.error());
 
   shape.scale = arguments.scale.value_or(1.0 / std::sqrt(static_cast<double>(shape.head_dim)));
   if (!std::isfinite(shape.scale)) return input_error(fmt::format("the scale is {}; it must be finite", shape.scale));

@@ -84,6 +84,8 @@ class GpuKernel final : public Kernel {
     auto call = HopperLaunch::prepare(member, shape, arguments, group);
     if (!call) return std::unexpected(call.error());
     set_rows(arguments, call->plan.arguments);
+    if (call->mask_words() != nullptr)
+      if (auto status = refuse_captured_mask(stream); !status) return status;
     std::uint64_t workspace = reinterpret_cast<std::uint64_t>(arguments.workspace), own = 0;
     if (workspace % runtime::kWorkspaceAlignment != 0)
       return failed(ErrorKind::Input, fmt::format("{}: the workspace is not at a multiple of {} bytes", kDevice, runtime::kWorkspaceAlignment));
@@ -110,7 +112,7 @@ class GpuKernel final : public Kernel {
   }
 
   std::size_t workspace_bytes(const RunArguments& arguments) const override {
-    return static_cast<std::size_t>(most_hopper_workspace(arguments));
+    return hopper_ ? static_cast<std::size_t>(most_hopper_workspace(arguments)) : 0;
   }
 
  private:
@@ -127,6 +129,14 @@ class GpuKernel final : public Kernel {
     for (const auto& [name, tensor] : dense)
       if (!tensor->absent() && tensor->shape.back() > 1 && tensor->strides.back() != 1)
         return failed(ErrorKind::Input, fmt::format("{}: {} has the last stride {}; it must be 1", kDevice, name, tensor->strides.back()));
+    return {};
+  }
+
+  /// A graph would copy a mask's metadata from the host when it runs, and they are gone by then.
+  Result<void> refuse_captured_mask(void* stream) const {
+    const auto captures = driver_.is_capturing(stream);
+    if (!captures) return std::unexpected(captures.error());
+    if (*captures) return failed(ErrorKind::Input, fmt::format("{}: a call with a block mask cannot be captured into a graph, because each makes the mask's metadata anew; leave the mask out", kDevice));
     return {};
   }
 

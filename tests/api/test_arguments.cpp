@@ -74,6 +74,14 @@ TEST_CASE("shapes must agree") {
     call.arguments.k.strides.back() = 2;
     CHECK_THAT(refusal(*kernel, call.arguments), Contains("k has the last stride 2"));
   }
+  SECTION("an output whose rows share their place") {
+    call.arguments.out.strides[2] = 0;
+    CHECK_THAT(refusal(*kernel, call.arguments), Contains("out has shape [2, 4, 12, 8] and the stride 0 in dimension 2"));
+  }
+  SECTION("heads of lse that share their place") {
+    call.arguments.lse.strides[1] = 0;
+    CHECK_THAT(refusal(*kernel, call.arguments), Contains("lse has shape [2, 4, 12] and the stride 0 in dimension 1"));
+  }
   SECTION("null data") {
     call.arguments.k.data = nullptr;
     CHECK_THAT(refusal(*kernel, call.arguments), Contains("k has no data"));

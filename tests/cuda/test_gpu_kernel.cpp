@@ -142,7 +142,7 @@ TEST_CASE("every failing call of the driver is an error, and leaks nothing") {
   // What comes before NVRTC at each call, what comes after it once: a kernel is compiled for each of those.
   const char* const functions[] = {"cuInit", "cuDriverGetVersion", "cuDeviceGet", "cuDeviceGetName", "cuDeviceGetAttribute", "cuDevicePrimaryCtxRetain", "cuCtxPushCurrent_v2",
                                    "cuModuleLoadData", "cuModuleGetFunction", "cuFuncSetAttribute", "cuMemAlloc_v2", "cuMemcpyHtoD_v2", "cuTensorMapEncodeTiled",
-                                   "cuMemAllocAsync", "cuMemsetD32Async", "cuMemcpyHtoDAsync_v2", "cuLaunchKernel", "cuMemFreeAsync", "cuStreamSynchronize", "cuMemcpyDtoH_v2"};
+                                   "cuMemAllocAsync", "cuMemsetD32Async", "cuStreamIsCapturing", "cuMemcpyHtoDAsync_v2", "cuLaunchKernel", "cuMemFreeAsync", "cuStreamSynchronize", "cuMemcpyDtoH_v2"};
   int tried = 0;
   for (const char* function : functions) {
     const int made = count_of(calls, function);
@@ -233,6 +233,19 @@ TEST_CASE("what a call must bring, and what a caller may") {
     CHECK((*kernel)->run(own, fake().stream()).has_value());
     CHECK(count_of(fake().calls(), "cuMemAllocAsync") == 0);
     CHECK(count_of(fake().calls(), "cuMemcpyHtoDAsync_v2") == 1);
+    CHECK(fake().violations() == "");
+
+    // Not into a graph: its copy of the metadata would run when they are gone. On another stream, or without the mask, as ever.
+    fake().capture(true);
+    const auto captured = (*kernel)->run(own, fake().stream());
+    REQUIRE_FALSE(captured.has_value());
+    CHECK(captured.error().kind == ErrorKind::Input);
+    CHECK_THAT(captured.error().message, Contains("block mask cannot be captured into a graph"));
+    CHECK(count_of(fake().calls(), "cuLaunchKernel") == 2);
+    CHECK((*kernel)->run(own, nullptr).has_value());
+    own.mask = nullptr;
+    CHECK((*kernel)->run(own, fake().stream()).has_value());
+    CHECK(count_of(fake().calls(), "cuMemcpyHtoDAsync_v2") == 2);
     CHECK(fake().violations() == "");
   }
 

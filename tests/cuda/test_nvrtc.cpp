@@ -109,6 +109,19 @@ TEST_CASE("text that NVRTC rejects is an internal error with the log") {
   CHECK(rejected.error().message.find("nonsense") != std::string::npos);
 }
 
+TEST_CASE("an architecture that NVRTC does not know is named, with those that it knows") {
+  const auto nvrtc = nvrtc_or_skip();
+  if (!nvrtc) return;
+  for (const char* architecture : {"sm_81", "sm_080", "sm_80a", "sm_999", "sm_", "90"}) {
+    const auto compiled = nvrtc->compile({.name = "small.cu", .text = kSmall, .architecture = architecture});
+    REQUIRE_FALSE(compiled.has_value());
+    CHECK(compiled.error().kind == ErrorKind::Environment);
+    CHECK(compiled.error().message.find(std::string("not for ") + architecture) != std::string::npos);
+    CHECK(compiled.error().message.find("sm_90,") != std::string::npos);
+  }
+  for (const char* architecture : {"sm_80", "sm_90", "sm_90a"}) CHECK(nvrtc->compile({.name = "small.cu", .text = kSmall, .architecture = architecture}).has_value());
+}
+
 TEST_CASE("a damaged cubin is an error or another report, never a crash") {
   CHECK_FALSE(read_cubin({}).has_value());
   const auto nvrtc = nvrtc_or_skip();

@@ -81,6 +81,19 @@ TEST_CASE("f32, wide head dims, scales that are not positive and views that TMA 
   fake().reset();
 }
 
+TEST_CASE("the plain kernel by itself needs no workspace") {
+  if (!has_nvrtc()) return;
+  fake().reset();
+  for (const auto& [dtype, is_needed] : {std::pair(f32, false), {bf16, true}}) {
+    AnyCall call(dtype, 64, 64);
+    Engine engine(without_disk());
+    const auto kernel = engine.compile(variant(), call.options(Device::cuda()));
+    REQUIRE(kernel.has_value());
+    CHECK(((*kernel)->workspace_bytes(call.on_host()) > 0) == is_needed);
+  }
+  fake().reset();
+}
+
 TEST_CASE("where the plain kernel may not serve, what the Hopper kernel lacks is an error") {
   if (!has_nvrtc()) return;
   const Chosen hopper("hopper");

@@ -81,6 +81,11 @@ def main():
                 none = run(options.flexc, "explain", variant, "--kernel", "--head-dim", 64, **{**shared, "FLEXC_NVRTC": "/nowhere/libnvrtc.so"})
                 if none.returncode or "not compiled: " not in none.stdout:
                     faults.append(f"without NVRTC: {none.stdout}{none.stderr}")
+    # Dense rows that TMA cannot step over are copied, but not for the plain kernel, which asks no TMA.
+    for dtype, kernel, is_copied in (("bf16", "hopper", True), ("f32", "simt", False)):
+        explained = run(options.flexc, "explain", "causal", "--shape", "1,1,256,256", "--kernel", "--dtype", dtype, "--head-dim", 100, "--json")
+        if explained.returncode or [json.loads(explained.stdout)["kernel"][key] for key in ("kernel", "repacks_dense")] != [kernel, is_copied]:
+            faults.append(f"{dtype}, head dim 100: {explained.stdout}{explained.stderr}")
     for fault in faults:
         print(fault)
     print(f"explain and sass_gates agree on {len(kernels)} kernels" if not faults else f"{len(faults)} faults in {len(kernels)} kernels")

@@ -1,4 +1,4 @@
-// flexc explain: what the compiler found out about a variant, what it could not prove about its mask, and what its Hopper kernel costs by its machine code.
+// flexc explain: what the compiler found out about a variant, what it could not prove about its mask, and what its CUDA kernel costs by its machine code.
 #include <algorithm>
 
 #include <fmt/format.h>
@@ -28,8 +28,8 @@ class ExplainVerb final : public Verb {
   explicit ExplainVerb(CLI::App& parent) {
     app = add_verb(parent, "explain", "Say how a variant's score and mask are computed, and which tiles of the mask no proof settles");
     problem_.add_to(*app, kDefaultShape);
-    add_switch(*app, "--kernel", with_kernel_, "Compile the Hopper kernel, and say what its machine code takes (no GPU is needed)");
-    add_text(*app, "--dtype", dtype_text_, "f16|bf16", "Type of q, k, v for --kernel (default bf16)");
+    add_switch(*app, "--kernel", with_kernel_, "Compile the CUDA kernel, and say what its machine code takes (no GPU is needed)");
+    add_text(*app, "--dtype", dtype_text_, "f32|f16|bf16", "Type of q, k, v for --kernel: f16 and bf16 are the Hopper kernel's, f32 is the plain one's (default bf16)");
     add_text(*app, "--head-dim", head_dim_text_, "N", "Head dim for --kernel (default 64)");
     add_switch(*app, "--json", json_, "Print as JSON");
     add_footer(*app,

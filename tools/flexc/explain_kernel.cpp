@@ -38,10 +38,10 @@ Bound bound_of(const MainLoop& loop) {
 }
 double share_of_peak(const MainLoop& loop) { return static_cast<double>(loop.tensor_clocks) / bound_of(loop).clocks; }
 
-/// Rows of 2-byte elements, one behind the other, that TMA cannot step over.
+/// Rows of 2-byte elements, one behind the other, that TMA cannot step over. The plain kernel reads any.
 bool repacks_dense(const KernelCode& code) {
   constexpr std::int64_t kRowElements = 8;
-  return code.head_dim % kRowElements != 0;
+  return !code.is_simt && code.head_dim % kRowElements != 0;
 }
 
 }  // namespace

@@ -39,17 +39,20 @@ Result<std::array<std::size_t, 2>> run_on_gpu(const Kernel& kernel, HostCall& ho
   const auto mask = kernel.block_mask({.batch = e.batch, .heads = e.heads, .q_len = e.q_len, .kv_len = e.kv_len, .kv_heads = e.kv_heads, .cached = false}, host.arguments.captures);
   if (!mask) return std::unexpected(mask.error());
   std::array<std::size_t, 2> differ{};
-  Tensor again(host.out.view().dtype, host.out.view().shape);
+  Tensor first(host.out.view().dtype, host.out.view().shape), again(host.out.view().dtype, host.out.view().shape), lse(f32, host.lse.view().shape);
+  // Each turn's outputs begin as NaN, so that a row which it does not write is not an earlier turn's.
+  std::memset(host.out.data(), 0xff, host.out.byte_count()), std::memset(host.lse.data(), 0xff, host.lse.byte_count());
   for (int turn = 0; turn < 3; ++turn) {
     auto call = GpuCall::copy(*memory, host, kernel, turn == 2 ? &*mask : nullptr);
     if (!call) return std::unexpected(call.error());
     if (auto status = kernel.run(call->arguments); !status) return std::unexpected(status.error());
-    const Tensor& into = turn == 0 ? host.out : again;
+    const Tensor& into = turn == 0 ? first : again;
     if (auto status = memory->copy_back(call->out, into.view()); !status) return std::unexpected(status.error());
     if (turn == 0)
-      if (auto status = memory->copy_back(call->lse, host.lse.view()); !status) return std::unexpected(status.error());
-    if (turn > 0) differ[static_cast<std::size_t>(turn - 1)] = words_that_differ(host.out, again);
+      if (auto status = memory->copy_back(call->lse, lse.view()); !status) return std::unexpected(status.error());
+    if (turn > 0) differ[static_cast<std::size_t>(turn - 1)] = words_that_differ(first, again);
   }
+  std::memcpy(host.out.data(), first.data(), first.byte_count()), std::memcpy(host.lse.data(), lse.data(), lse.byte_count());
   return differ;
 }
 

@@ -87,13 +87,13 @@ struct MaskReport {
 };
 
 /// One attention call. On CUDA every tensor is in the GPU's memory (flexc/cuda_memory.h), captures too, and the call returns when the work is on the
-/// stream. Shapes: q [B,H,Q,D], k [B or 1,HKV,KV,D], v [B or 1,HKV,KV,DV], out [B,H,Q,DV] in q's dtype (or f32);
-/// lse and max_scores f32 [B,H,Q]; sink f32 [H]. H is a multiple of HKV; the last stride of q, k, v, out is 1.
+/// stream. Shapes: q [B,H,Q,D], k [B or 1,HKV,KV,D], v [B or 1,HKV,KV,DV], out [B,H,Q,DV] in q's dtype (or f32; not on CUDA);
+/// lse and max_scores f32 [B,H,Q]; sink f32 [H]. H is a multiple of HKV; the last stride of q, k, v, out is 1. No output has a stride of 0.
 struct RunArguments {
   TensorView q = {}, k = {}, v = {}, out = {};
   TensorView lse = {}, max_scores = {}, sink = {};  ///< optional
   Captures captures = {};
-  const BlockMask* mask = nullptr;   ///< optional, from block_mask(); without it every tile is partial; changes no bit
+  const BlockMask* mask = nullptr;   ///< optional, from block_mask(); without it every tile is partial; changes no bit. On CUDA refused in a stream that is being captured
   std::optional<double> scale = {};  ///< default 1/√D; finite
   std::int64_t q_offset = 0, kv_offset = 0, q_total = 0, kv_total = 0;
   bool checked = false;              ///< gathers out of range are an Error, and so is a mask that does not belong to the call

@@ -63,6 +63,7 @@ struct Driver {
   std::map<std::string, void (*)(void*, void*)> entries;
   std::vector<std::pair<std::uint64_t, std::uint64_t>> copied_out;  // begin and end
   char stream = 0, context = 0;
+  bool captures = false;  // the work of that stream
 
   void violate(const std::string& what) { violations += what + "\n"; }
   bool holds(std::uint64_t address, std::uint64_t bytes) const {
@@ -219,7 +220,7 @@ extern "C" {
 void flexc_fake_reset() {
   Driver& d = driver();
   d.calls.clear(), d.violations.clear(), d.failures.clear();
-  d.major = 9, d.minor = 0, d.kernel = nullptr;
+  d.major = 9, d.minor = 0, d.kernel = nullptr, d.captures = false;
   d.entries.clear(), d.copied_out.clear();
   std::erase_if(d.memory, [](const auto& entry) { return entry.second.of_stream; });
 }
@@ -233,6 +234,7 @@ FlexcFakeHeld flexc_fake_held() {
   return held;
 }
 void flexc_fake_capability(int major, int minor) { driver().major = major, driver().minor = minor; }
+void flexc_fake_capture(bool is_on) { driver().captures = is_on; }
 void flexc_fake_kernel(void (*entry)(void*, void*)) { driver().kernel = entry; }
 void flexc_fake_entry(const char* kernel, void (*entry)(void*, void*)) { driver().entries[kernel] = entry; }
 std::size_t flexc_fake_copied_out(const void* address, std::size_t bytes) {
@@ -389,6 +391,7 @@ int cuMemcpyHtoD_v2(std::uint64_t to, const void* from, std::size_t bytes) {
 int cuMemcpyHtoDAsync_v2(std::uint64_t to, const void* from, std::size_t bytes, void* stream) {
   FLEXC_ENTER("cuMemcpyHtoDAsync_v2");
   if (!known_stream(stream) || !driver().holds(to, bytes)) return refuse("cuMemcpyHtoDAsync: stream or memory");
+  if (driver().captures && stream == &driver().stream) return refuse("cuMemcpyHtoDAsync: a graph would read the host's memory when it runs");
   std::memcpy(reinterpret_cast<void*>(to), from, bytes);
   return 0;
 }
@@ -409,6 +412,12 @@ int cuMemsetD32Async(std::uint64_t address, unsigned value, std::size_t words, v
 int cuStreamSynchronize(void* stream) {
   FLEXC_ENTER("cuStreamSynchronize");
   return known_stream(stream) ? 0 : refuse("cuStreamSynchronize: stream", kInvalidHandle);
+}
+int cuStreamIsCapturing(void* stream, int* capture) {
+  FLEXC_ENTER("cuStreamIsCapturing");
+  if (!known_stream(stream)) return refuse("cuStreamIsCapturing: stream", kInvalidHandle);
+  *capture = driver().captures && stream == &driver().stream ? 1 : 0;
+  return 0;
 }
 int cuEventCreate(void** event, unsigned) {
   FLEXC_ENTER("cuEventCreate");

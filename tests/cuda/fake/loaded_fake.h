@@ -25,6 +25,7 @@ struct Fake {
   std::string calls() const { return find<decltype(flexc_fake_calls)>("flexc_fake_calls")(); }
   std::string violations() const { return find<decltype(flexc_fake_violations)>("flexc_fake_violations")(); }
   void capability(int major, int minor) const { find<decltype(flexc_fake_capability)>("flexc_fake_capability")(major, minor); }
+  void capture(bool is_on) const { find<decltype(flexc_fake_capture)>("flexc_fake_capture")(is_on); }
   void kernel(void* entry) const { find<decltype(flexc_fake_kernel)>("flexc_fake_kernel")(reinterpret_cast<void (*)(void*, void*)>(entry)); }
   void entry(const char* kernel, void* entry) const { find<decltype(flexc_fake_entry)>("flexc_fake_entry")(kernel, reinterpret_cast<void (*)(void*, void*)>(entry)); }
   std::size_t copied_out(const void* address, std::size_t bytes) const { return find<decltype(flexc_fake_copied_out)>("flexc_fake_copied_out")(address, bytes); }
