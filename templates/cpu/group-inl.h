@@ -32,14 +32,18 @@ inline void clear_group(const Plan& plan, Group& group) {
 
 inline PackedTile packed_tile(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, std::int64_t tile) {
   const std::int64_t floats = plan.k_floats + plan.v_floats;
-  if (source.shared) return {source.shared + tile * floats, source.shared + tile * floats + plan.k_floats};
+  const auto with_values = [&](const float* k) -> PackedTile {
+    if (!plan.v_in_place) return {k, k + plan.k_floats};
+    return {k, reinterpret_cast<const float*>(row_address(plan, plan.call.v, unit / plan.call.kv_heads, unit % plan.call.kv_heads, tile * plan.tile))};
+  };
+  if (source.shared) return with_values(source.shared + tile * floats);
   const std::int64_t slot = tile % source.slots;
   float* memory = source.own + slot * floats;
   if (source.held[slot] != tile) {
     pack_tile(plan, unit, tile, workspace.pack_rows, memory);
     source.held[slot] = tile;
   }
-  return {memory, memory + plan.k_floats};
+  return with_values(memory);
 }
 
 /// S = Q K for the active panels. Both blocks of rows take a panel while it is in L1. What lies in S elsewhere is never looked at.
@@ -92,14 +96,14 @@ inline void products_qk(const Plan& plan, const Group& group, const TileColumns&
 template <int kRows>
 inline void multiply_values(const Plan& plan, const float* p, const float* v, const Run* runs, int run_count, const float* alpha, float* o) {
   const auto stride = static_cast<std::size_t>(plan.s_stride), width = static_cast<std::size_t>(plan.value_padded);
-  const auto panel_floats = static_cast<std::size_t>(plan.tile * kPanel);
+  const auto v_panel = static_cast<std::size_t>(plan.v_panel), v_step = static_cast<std::size_t>(plan.v_step);
   constexpr std::size_t kStep = 2 * kLanes;
-  const auto v_at = [&](std::size_t column) { return v + column / kPanel * panel_floats + column % kPanel; };
+  const auto v_at = [&](std::size_t column) { return v + column / kPanel * v_panel + column % kPanel; };
   std::size_t column = 0;
   for (; column + kStep <= width; column += kStep)
-    multiply_pv<kRows, 2>(p, stride, v_at(column), v_at(column + kLanes), runs, run_count, alpha, o + column, o + column + kLanes, width);
+    multiply_pv<kRows, 2>(p, stride, v_at(column), v_at(column + kLanes), v_step, runs, run_count, alpha, o + column, o + column + kLanes, width);
   for (; column < width; column += kLanes)
-    multiply_pv<kRows, 1>(p, stride, v_at(column), v_at(column), runs, run_count, alpha, o + column, o + column, width);
+    multiply_pv<kRows, 1>(p, stride, v_at(column), v_at(column), v_step, runs, run_count, alpha, o + column, o + column, width);
 }
 
 /// O = O alpha + P V for a group, each block over its own runs of columns; a block without runs is left alone. What both need they do together.
@@ -223,7 +227,7 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
   if (careful) {
     for (int row = 0; row < weighted.rows; ++row)
       if (columns.active[row / kBlockRows] != 0)
-        multiply_pv_carefully(group.s + row * plan.s_stride, packed.v, static_cast<std::size_t>(plan.tile * kPanel), columns.keep[row], weighted.alpha[row],
+        multiply_pv_carefully(group.s + row * plan.s_stride, packed.v, static_cast<std::size_t>(plan.v_panel), static_cast<std::size_t>(plan.v_step), columns.keep[row], weighted.alpha[row],
                               group.o + row * plan.value_padded, static_cast<std::size_t>(plan.value_padded));
     return;
   }
