@@ -30,13 +30,32 @@ inline void clear_group(const Plan& plan, Group& group) {
   std::fill(group.top, group.top + kGroupRows, kMinusInfinity);
 }
 
+/// Sees to it that a tile that all workers share is packed. Where another one is at it, this one packs the next of the unit's tiles meanwhile: it
+/// will mostly need it too.
+inline void pack_shared(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, std::int64_t tile) {
+  const auto pack = [&](std::int64_t at) {
+    TileState expected = TileState::Unpacked;
+    if (!source.states[at].compare_exchange_strong(expected, TileState::Taken, std::memory_order_relaxed)) return false;
+    pack_tile(plan, unit, at, workspace.pack_rows, source.shared + at * (plan.k_floats + plan.v_floats));
+    source.states[at].store(TileState::Packed, std::memory_order_release);
+    source.states[at].notify_all();
+    return true;
+  };
+  if (source.states[tile].load(std::memory_order_acquire) == TileState::Packed || pack(tile)) return;
+  if (tile + 1 < plan.tiles) pack(tile + 1);
+  source.states[tile].wait(TileState::Taken, std::memory_order_acquire);
+}
+
 inline PackedTile packed_tile(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, std::int64_t tile) {
   const std::int64_t floats = plan.k_floats + plan.v_floats;
   const auto with_values = [&](const float* k) -> PackedTile {
     if (!plan.v_in_place) return {k, k + plan.k_floats};
     return {k, reinterpret_cast<const float*>(row_address(plan, plan.call.v, unit / plan.call.kv_heads, unit % plan.call.kv_heads, tile * plan.tile))};
   };
-  if (source.shared) return with_values(source.shared + tile * floats);
+  if (source.shared) {
+    pack_shared(plan, workspace, source, unit, tile);
+    return with_values(source.shared + tile * floats);
+  }
   const std::int64_t slot = tile % source.slots;
   float* memory = source.own + slot * floats;
   if (source.held[slot] != tile) {
