@@ -254,6 +254,9 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
   products_pv(plan, group.s, packed.v, runs, weighted.alpha, group.o);
 }
 
+/// Rows of the next K that are asked for before the softmax of a tile: what memory brings meanwhile.
+inline constexpr std::int64_t kRowsBeforeSoftmax = 8;
+
 /// A tile for all of a task's groups in `live`, where K and V are read where they lie: each row of them once, for the rows of all heads. While one
 /// product computes, the other's operand comes from memory: V's rows of this tile, then K's of `next_tile`, or none if that is not greater.
 inline void visit_tile_directly(const Plan& plan, Workspace& workspace, std::int64_t tile, std::int64_t next_tile, unsigned live, std::int64_t group_count) {
@@ -274,6 +277,11 @@ inline void visit_tile_directly(const Plan& plan, Workspace& workspace, std::int
     direct_qk<decltype(element)>(plan, workspace.pack_rows, place, rows, row_count, active, tile,
                                  NextRows(plan, plan.call.v, place, tile * plan.tile, plan.call.value_dim));
   });
+  NextRows next;
+  // Only where all of the next tile's rows exist: the columns of this one stand for them.
+  if (next_tile > tile && plan.tile_count(next_tile) == plan.tile) next = NextRows(plan, plan.call.k, place, next_tile * plan.tile, plan.call.head_dim);
+  // The first of them now: memory would else wait for the softmax.
+  for (std::int64_t column = 0; column < kRowsBeforeSoftmax; ++column) next.bring(column);
   DirectRow* row = rows;
   for (int i = 0; i < count; ++i) {
     Group& group = *groups[i];
@@ -284,9 +292,6 @@ inline void visit_tile_directly(const Plan& plan, Workspace& workspace, std::int
       row->alpha = row->runs->count != 0 ? group.weighted.alpha[own] : 1.0f;
     }
   }
-  NextRows next;
-  // Only where all of the next tile's rows exist: the columns of this one stand for them.
-  if (next_tile > tile && plan.tile_count(next_tile) == plan.tile) next = NextRows(plan, plan.call.k, place, next_tile * plan.tile, plan.call.head_dim);
   with_element(plan.call.dtype, [&](auto element) { direct_pv<decltype(element)>(plan, place, rows, row_count, tile, next); });
 }
 

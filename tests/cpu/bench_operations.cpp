@@ -15,10 +15,13 @@ namespace flexc::cpu::HWY_NAMESPACE {
 
 /// A row of S through the loops of a full tile.
 inline void plain_row(float* s, float* sums, bool affine) {
-  RowPanels panels;
-  panels.full_runs[0] = {0, kMaxPanels};
-  panels.full_run_count = 1;
-  const KeepWords keep{};
+  static const RowPanels panels = [] {
+    RowPanels all;
+    all.full_runs[0] = {0, kMaxPanels};
+    all.full_run_count = 1;
+    return all;
+  }();
+  static const KeepWords keep{};
   const float top = affine ? finish_scores<true>(s, panels, keep, {1.0f, 0.001f, 0.0f}) : finish_scores<false>(s, panels, keep, {});
   sums[kPanel] = top;
 }
