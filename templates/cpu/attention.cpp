@@ -14,7 +14,9 @@ namespace {
 /// Units are packed by the worker that computes them if there are this many a thread, so that none waits long at the end …
 constexpr std::int64_t kUnitsPerThread = 4;
 /// … and if a unit's tiles stay near the core. Otherwise all workers pack together, a wave of units at a time.
-constexpr std::int64_t kOwnUnitBytes = std::int64_t{8} << 20, kWaveBytes = std::int64_t{256} << 20;
+constexpr std::int64_t kOwnUnitBytes = std::int64_t{8} << 20, kWaveBytes = std::int64_t{32} << 20, kMostWaveBytes = std::int64_t{256} << 20;
+/// A wave has tasks enough that its end is short: so many a thread, if memory allows.
+constexpr std::int64_t kWaveTasks = 64;
 /// A unit's K and V are read ahead as a whole if they are so small that they displace nothing from L2.
 constexpr std::int64_t kAheadBytes = std::int64_t{512} << 10;
 
@@ -81,8 +83,11 @@ class Call {
       if (plan_.splits > 1) return run_splits();
       const bool own_units = plan_.units >= kUnitsPerThread * pool_.size() && bytes <= kOwnUnitBytes;
       if (plan_.tasks_per_unit > 1 && !own_units && !plan_.direct) {
-        const std::int64_t units = std::clamp<std::int64_t>(kWaveBytes / bytes, 1, plan_.units);
+        // What fits the last cache, and is used again and again, needs no new pages from the system at each call.
+        const std::int64_t enough = std::min(std::max(kWaveBytes / bytes, divide_up(kWaveTasks * pool_.size(), plan_.tasks_per_unit)), kMostWaveBytes / bytes);
+        const std::int64_t waves = divide_up(plan_.units, std::clamp<std::int64_t>(enough, 1, plan_.units)), units = divide_up(plan_.units, waves);
         if (shared_.allocate_unset(units * bytes)) {
+          states_ = std::vector<std::atomic<TileState>>(static_cast<std::size_t>(units * plan_.tiles));
           order_.resize(static_cast<std::size_t>(units * plan_.tasks_per_unit));
           run_waves(units);
           return true;
@@ -135,32 +140,31 @@ class Call {
   }
 
   TileSource held_tiles(Worker& worker) {
-    return {nullptr, worker.tiles.as<float>(), static_cast<std::int64_t>(worker.held.size()), worker.held.data()};
+    return {nullptr, nullptr, worker.tiles.as<float>(), static_cast<std::int64_t>(worker.held.size()), worker.held.data()};
   }
 
-  /// All workers pack the K and V of some units and estimate their tasks, then compute these, the longest of each unit first, so that no
-  /// thread is left alone with a long one. Units follow each other: what is packed of one is used while it is near.
+  /// All workers estimate the tasks of some units, then compute these; who first needs a tile packs it for all. Units follow each other, and the rows of
+  /// one too: what is packed is used while it is near. But if some task is long, the longest come first, so that no thread is left alone with one.
   void run_waves(std::int64_t wave) {
     const std::int64_t steps = ahead_steps();
     const std::int64_t floats = plan_.k_floats + plan_.v_floats, tasks = plan_.tasks_per_unit;
     float* const memory = shared_.as<float>();
     for (std::int64_t first = 0; first < plan_.units; first += wave) {
-      const std::int64_t units = std::min(wave, plan_.units - first), tiles = units * plan_.tiles;
+      const std::int64_t units = std::min(wave, plan_.units - first);
       const std::span<Task> order(order_.data(), static_cast<std::size_t>(units * tasks));
-      share(tiles + units * tasks, [&](Worker& worker, std::int64_t i) {
-        if (i < tiles)
-          kernels_.pack_tile(plan_, first + i / plan_.tiles, i % plan_.tiles, worker.workspace.pack_rows, memory + i * floats);
-        else
-          order[static_cast<std::size_t>(i - tiles)] = estimate_task(plan_, first + (i - tiles) / tasks, (i - tiles) % tasks, worker.workspace);
+      for (std::atomic<TileState>& state : states_) state.store(TileState::Unpacked, std::memory_order_relaxed);
+      share(units * tasks, [&](Worker& worker, std::int64_t i) {
+        order[static_cast<std::size_t>(i)] = estimate_task(plan_, first + i / tasks, i % tasks, worker.workspace);
       });
-      longest_first(order);
+      has_long_task(order, pool_.size()) ? longest_first(order) : last_rows_first(order);
       share_ahead(units * tasks, [&](Worker& worker, std::int64_t i, std::int64_t next) {
         const Task& task = order[static_cast<std::size_t>(i)];
         if (next < units * tasks)
           worker.workspace.ahead.follow_task(plan_, order[static_cast<std::size_t>(next)].unit, order[static_cast<std::size_t>(next)].task, kTaskGroups * steps);
         else
           worker.workspace.ahead.follow_nothing();
-        kernels_.run_task(plan_, task.unit, task.task, worker.workspace, {memory + (task.unit - first) * plan_.tiles * floats, nullptr, 0, nullptr});
+        const std::int64_t tile = (task.unit - first) * plan_.tiles;
+        kernels_.run_task(plan_, task.unit, task.task, worker.workspace, {memory + tile * floats, states_.data() + tile});
       });
     }
   }
@@ -223,7 +227,8 @@ class Call {
   WorkerPool& pool_;
   std::vector<Worker> workers_;
   AlignedBuffer shared_;
-  std::vector<Task> order_;  ///< of a wave
+  std::vector<std::atomic<TileState>> states_;  ///< of a wave's tiles
+  std::vector<Task> order_;                     ///< of a wave
 };
 
 }  // namespace

@@ -30,16 +30,39 @@ inline void clear_group(const Plan& plan, Group& group) {
   std::fill(group.top, group.top + kGroupRows, kMinusInfinity);
 }
 
+/// Sees to it that a tile that all workers share is packed. Where another one is at it, this one packs the next of the unit's tiles meanwhile: it
+/// will mostly need it too.
+inline void pack_shared(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, std::int64_t tile) {
+  const auto pack = [&](std::int64_t at) {
+    TileState expected = TileState::Unpacked;
+    if (!source.states[at].compare_exchange_strong(expected, TileState::Taken, std::memory_order_relaxed)) return false;
+    pack_tile(plan, unit, at, workspace.pack_rows, source.shared + at * (plan.k_floats + plan.v_floats));
+    source.states[at].store(TileState::Packed, std::memory_order_release);
+    source.states[at].notify_all();
+    return true;
+  };
+  if (source.states[tile].load(std::memory_order_acquire) == TileState::Packed || pack(tile)) return;
+  if (tile + 1 < plan.tiles) pack(tile + 1);
+  source.states[tile].wait(TileState::Taken, std::memory_order_acquire);
+}
+
 inline PackedTile packed_tile(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, std::int64_t tile) {
   const std::int64_t floats = plan.k_floats + plan.v_floats;
-  if (source.shared) return {source.shared + tile * floats, source.shared + tile * floats + plan.k_floats};
+  const auto with_values = [&](const float* k) -> PackedTile {
+    if (!plan.v_in_place) return {k, k + plan.k_floats};
+    return {k, reinterpret_cast<const float*>(row_address(plan, plan.call.v, unit / plan.call.kv_heads, unit % plan.call.kv_heads, tile * plan.tile))};
+  };
+  if (source.shared) {
+    pack_shared(plan, workspace, source, unit, tile);
+    return with_values(source.shared + tile * floats);
+  }
   const std::int64_t slot = tile % source.slots;
   float* memory = source.own + slot * floats;
   if (source.held[slot] != tile) {
     pack_tile(plan, unit, tile, workspace.pack_rows, memory);
     source.held[slot] = tile;
   }
-  return {memory, memory + plan.k_floats};
+  return with_values(memory);
 }
 
 /// S = Q K for the active panels. Both blocks of rows take a panel while it is in L1. What lies in S elsewhere is never looked at.
@@ -92,14 +115,14 @@ inline void products_qk(const Plan& plan, const Group& group, const TileColumns&
 template <int kRows>
 inline void multiply_values(const Plan& plan, const float* p, const float* v, const Run* runs, int run_count, const float* alpha, float* o) {
   const auto stride = static_cast<std::size_t>(plan.s_stride), width = static_cast<std::size_t>(plan.value_padded);
-  const auto panel_floats = static_cast<std::size_t>(plan.tile * kPanel);
+  const auto v_panel = static_cast<std::size_t>(plan.v_panel), v_step = static_cast<std::size_t>(plan.v_step);
   constexpr std::size_t kStep = 2 * kLanes;
-  const auto v_at = [&](std::size_t column) { return v + column / kPanel * panel_floats + column % kPanel; };
+  const auto v_at = [&](std::size_t column) { return v + column / kPanel * v_panel + column % kPanel; };
   std::size_t column = 0;
   for (; column + kStep <= width; column += kStep)
-    multiply_pv<kRows, 2>(p, stride, v_at(column), v_at(column + kLanes), runs, run_count, alpha, o + column, o + column + kLanes, width);
+    multiply_pv<kRows, 2>(p, stride, v_at(column), v_at(column + kLanes), v_step, runs, run_count, alpha, o + column, o + column + kLanes, width);
   for (; column < width; column += kLanes)
-    multiply_pv<kRows, 1>(p, stride, v_at(column), v_at(column), runs, run_count, alpha, o + column, o + column, width);
+    multiply_pv<kRows, 1>(p, stride, v_at(column), v_at(column), v_step, runs, run_count, alpha, o + column, o + column, width);
 }
 
 /// O = O alpha + P V for a group, each block over its own runs of columns; a block without runs is left alone. What both need they do together.
@@ -223,13 +246,16 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
   if (careful) {
     for (int row = 0; row < weighted.rows; ++row)
       if (columns.active[row / kBlockRows] != 0)
-        multiply_pv_carefully(group.s + row * plan.s_stride, packed.v, static_cast<std::size_t>(plan.tile * kPanel), columns.keep[row], weighted.alpha[row],
+        multiply_pv_carefully(group.s + row * plan.s_stride, packed.v, static_cast<std::size_t>(plan.v_panel), static_cast<std::size_t>(plan.v_step), columns.keep[row], weighted.alpha[row],
                               group.o + row * plan.value_padded, static_cast<std::size_t>(plan.value_padded));
     return;
   }
   for (int block = 0; block < kBlocks; ++block) trim_runs(columns.any[block], runs[block].runs, runs[block].count);
   products_pv(plan, group.s, packed.v, runs, weighted.alpha, group.o);
 }
+
+/// Rows of the next K that are asked for before the softmax of a tile: what memory brings meanwhile.
+inline constexpr std::int64_t kRowsBeforeSoftmax = 8;
 
 /// A tile for all of a task's groups in `live`, where K and V are read where they lie: each row of them once, for the rows of all heads. While one
 /// product computes, the other's operand comes from memory: V's rows of this tile, then K's of `next_tile`, or none if that is not greater.
@@ -251,6 +277,11 @@ inline void visit_tile_directly(const Plan& plan, Workspace& workspace, std::int
     direct_qk<decltype(element)>(plan, workspace.pack_rows, place, rows, row_count, active, tile,
                                  NextRows(plan, plan.call.v, place, tile * plan.tile, plan.call.value_dim));
   });
+  NextRows next;
+  // Only where all of the next tile's rows exist: the columns of this one stand for them.
+  if (next_tile > tile && plan.tile_count(next_tile) == plan.tile) next = NextRows(plan, plan.call.k, place, next_tile * plan.tile, plan.call.head_dim);
+  // The first of them now: memory would else wait for the softmax.
+  for (std::int64_t column = 0; column < kRowsBeforeSoftmax; ++column) next.bring(column);
   DirectRow* row = rows;
   for (int i = 0; i < count; ++i) {
     Group& group = *groups[i];
@@ -261,9 +292,6 @@ inline void visit_tile_directly(const Plan& plan, Workspace& workspace, std::int
       row->alpha = row->runs->count != 0 ? group.weighted.alpha[own] : 1.0f;
     }
   }
-  NextRows next;
-  // Only where all of the next tile's rows exist: the columns of this one stand for them.
-  if (next_tile > tile && plan.tile_count(next_tile) == plan.tile) next = NextRows(plan, plan.call.k, place, next_tile * plan.tile, plan.call.head_dim);
   with_element(plan.call.dtype, [&](auto element) { direct_pv<decltype(element)>(plan, place, rows, row_count, tile, next); });
 }
 

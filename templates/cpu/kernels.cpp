@@ -13,7 +13,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace flexc::cpu::HWY_NAMESPACE {
 
-inline KernelTable kernel_table() { return {hwy::TargetName(HWY_TARGET), pack_tile, run_task, run_split, merge_splits}; }
+inline KernelTable kernel_table() { return {hwy::TargetName(HWY_TARGET), run_task, run_split, merge_splits}; }
 
 }  // namespace flexc::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -1,24 +1,27 @@
 // The kernels of one instruction set, behind plain function pointers.
 #pragma once
 
+#include <atomic>
 #include <span>
 
 #include "templates/cpu/workspace.h"
 
 namespace flexc::cpu {
 
-/// Where packed tiles of a unit come from: a buffer that all workers share, or a worker's own, filled when a tile is first needed.
+/// How far a tile that all workers share is.
+enum class TileState : std::uint8_t { Unpacked, Taken, Packed };
+
+/// Where packed tiles of a unit come from: a buffer that all workers share, or a worker's own; filled when a tile is first needed.
 struct TileSource {
-  const float* shared = nullptr;  ///< all tiles of the unit; null: the worker's own
-  float* own = nullptr;           ///< `slots` tiles
+  float* shared = nullptr;                   ///< all tiles of the unit; null: the worker's own
+  std::atomic<TileState>* states = nullptr;  ///< of the shared ones
+  float* own = nullptr;                      ///< `slots` tiles
   std::int64_t slots = 0;         ///< 1, or the unit's number of tiles
   std::int64_t* held = nullptr;   ///< the tile in each slot, -1: none
 };
 
 struct KernelTable {
   const char* name;
-  /// Packs a tile of a unit to `target`. `rows` is Workspace::pack_rows.
-  void (*pack_tile)(const Plan& plan, std::int64_t unit, std::int64_t tile, float* rows, float* target);
   /// Computes a run of groups: `task` counts within the unit.
   void (*run_task)(const Plan& plan, std::int64_t unit, std::int64_t task, Workspace& workspace, const TileSource& source);
   /// Computes a task within one split of the keys; `states` gets the states of its rows, state_floats() each.

@@ -161,7 +161,7 @@ inline void pack_k(const Plan& plan, std::int64_t b, std::int64_t h, std::int64_
 inline void pack_v(const Plan& plan, std::int64_t b, std::int64_t h, std::int64_t first, std::int64_t count, float* HWY_RESTRICT memory,
                    float* HWY_RESTRICT to) {
   const Floats d;
-  const std::int64_t width = plan.call.value_dim, whole = width / kPanel * kPanel, panel_floats = plan.tile * kPanel;
+  const std::int64_t width = plan.call.value_dim, whole = width / kPanel * kPanel, panel_floats = plan.v_panel;
   std::fill(memory + width, memory + plan.value_padded, 0.0f);
   for (std::int64_t column = 0; column < count; ++column, to += kPanel) {
     const float* const row = widened_row(plan, row_address(plan, plan.call.v, b, h, first + column), width, memory);
@@ -178,7 +178,7 @@ inline void pack_v(const Plan& plan, std::int64_t b, std::int64_t h, std::int64_
 inline void pack_tile(const Plan& plan, std::int64_t unit, std::int64_t tile, float* rows, float* target) {
   const std::int64_t b = unit / plan.call.kv_heads, h = unit % plan.call.kv_heads, first = tile * plan.tile, count = plan.tile_count(tile);
   pack_k(plan, b, h, first, count, rows, target);
-  pack_v(plan, b, h, first, count, rows, target + plan.k_floats);
+  if (!plan.v_in_place) pack_v(plan, b, h, first, count, rows, target + plan.k_floats);
 }
 
 /// Q of a group → [block][head_dim][4], times q_factor; rows that do not exist are zeros.

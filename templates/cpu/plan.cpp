@@ -31,7 +31,10 @@ Plan make_plan(const AttentionArguments& call) {
   plan.value_padded = round_up(call.value_dim, kPanel);
   plan.s_stride = plan.tile + kPanel;
   plan.k_floats = plan.tile * call.head_dim;
-  plan.v_floats = plan.tile * plan.value_padded;
+  plan.v_in_place = call.dtype == DType::F32 && call.value_dim % kPanel == 0 && call.v.strides.row == call.value_dim;
+  plan.v_floats = plan.v_in_place ? 0 : plan.tile * plan.value_padded;
+  plan.v_step = plan.v_in_place ? call.value_dim : kPanel;
+  plan.v_panel = plan.v_in_place ? kPanel : plan.tile * kPanel;
   plan.units = call.batch * call.kv_heads;
   plan.groups_per_head = divide_up(call.q_len, kGroupRows);
   plan.groups_per_unit = plan.groups_per_head * plan.heads_per_unit;

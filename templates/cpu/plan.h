@@ -49,7 +49,9 @@ struct Plan {
   std::int64_t tile = 0, tiles = 0;         ///< columns of a tile; tiles
   std::int64_t value_padded = 0;            ///< value_dim, in whole panels
   std::int64_t s_stride = 0;                ///< floats from a row of S to the next; not a power of two, so that rows fall into different sets of L1
-  std::int64_t k_floats = 0, v_floats = 0;  ///< of a packed tile
+  std::int64_t k_floats = 0, v_floats = 0;  ///< of a packed tile; no v_floats where V is multiplied where it lies
+  bool v_in_place = false;                  ///< V's rows of f32 follow each other and are whole panels: they need no packing
+  std::int64_t v_step = 0, v_panel = 0;     ///< floats from a column's values to the next one's; from a panel of values to the next
   std::int64_t heads_per_unit = 0, units = 0;
   std::int64_t groups_per_head = 0, groups_per_unit = 0, tasks_per_unit = 0;
   bool direct = false;                      ///< K and V are read where they lie: the products of direct-inl.h

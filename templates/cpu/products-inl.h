@@ -79,11 +79,11 @@ HWY_INLINE void multiply_qk_chunks(const float* q, std::size_t q_block, const fl
                                  first != 0, s0, s1, s_stride);
 }
 
-/// O = O * alpha + P x V for kRows rows, over runs of columns. `p` has rows s_stride apart, v0 and v1 step by 16, o0 and o1 have rows
-/// o_stride apart.
+/// O = O * alpha + P x V for kRows rows, over runs of columns. `p` has rows s_stride apart, v0 and v1 step by v_step and need no alignment, o0 and
+/// o1 have rows o_stride apart.
 template <int kRows, int kVectors>
 HWY_NOINLINE void multiply_pv(const float* HWY_RESTRICT p, std::size_t s_stride, const float* HWY_RESTRICT v0, const float* HWY_RESTRICT v1,
-                              const Run* runs, int run_count, const float* HWY_RESTRICT alpha, float* HWY_RESTRICT o0, float* HWY_RESTRICT o1,
+                              std::size_t v_step, const Run* runs, int run_count, const float* HWY_RESTRICT alpha, float* HWY_RESTRICT o0, float* HWY_RESTRICT o1,
                               std::size_t o_stride) {
   const Floats d;
   Vector a[kRows], b[kRows];
@@ -97,13 +97,13 @@ HWY_NOINLINE void multiply_pv(const float* HWY_RESTRICT p, std::size_t s_stride,
   const std::size_t steps[kBlockRows] = {0, s_stride, 2 * s_stride, 3 * s_stride};
   for (const Run* run = runs; run != runs + run_count; ++run) {
     const float *p0 = p + run->first, *p4 = p0 + kBlockRows * s_stride, *const end = p + run->end;
-    const float *v = v0 + run->first * kPanel, *w = v1 + run->first * kPanel;
+    const float *v = v0 + static_cast<std::size_t>(run->first) * v_step, *w = v1 + static_cast<std::size_t>(run->first) * v_step;
 #pragma GCC unroll 4
-    for (; p0 != end; ++p0, ++p4, v += kPanel, w += kPanel) {
-      Vector x = hn::Load(d, v), y = x;
+    for (; p0 != end; ++p0, ++p4, v += v_step, w += v_step) {
+      Vector x = hn::LoadU(d, v), y = x;
       pin(x);
       if constexpr (kVectors == 2) {
-        y = hn::Load(d, w);
+        y = hn::LoadU(d, w);
         pin(y);
       }
 #pragma GCC unroll 8
@@ -123,17 +123,17 @@ HWY_NOINLINE void multiply_pv(const float* HWY_RESTRICT p, std::size_t s_stride,
 
 /// The careful form of multiply_pv, for one row: what is not in `keep` is left out, so that NaN and inf there cannot reach O. What is in
 /// is added in the same order, so that clean rows come out the same.
-HWY_NOINLINE inline void multiply_pv_carefully(const float* HWY_RESTRICT p, const float* HWY_RESTRICT v, std::size_t v_panel_floats,
+HWY_NOINLINE inline void multiply_pv_carefully(const float* HWY_RESTRICT p, const float* HWY_RESTRICT v, std::size_t v_panel, std::size_t v_step,
                                                const KeepWords& keep, float alpha, float* HWY_RESTRICT o, std::size_t width) {
   const Floats d;
   const Vector factor = hn::Set(d, alpha);
   for (std::size_t column = 0; column < width; column += kLanes) {
-    const float* values = v + column / kPanel * v_panel_floats + column % kPanel;
+    const float* values = v + column / kPanel * v_panel + column % kPanel;
     Vector sum = hn::Mul(factor, hn::Load(d, o + column));
     for (std::size_t word = 0; word < kKeepWords; ++word)
       for (std::uint64_t bits = keep[word]; bits != 0; bits &= bits - 1) {
         const std::size_t i = word * 64 + static_cast<std::size_t>(std::countr_zero(bits));
-        sum = hn::MulAdd(hn::Load(d, values + i * kPanel), hn::Set(d, p[i]), sum);
+        sum = hn::MulAdd(hn::LoadU(d, values + i * v_step), hn::Set(d, p[i]), sum);
       }
     hn::Store(sum, d, o + column);
   }

@@ -19,6 +19,9 @@ std::int64_t live_columns(const BlockMask& mask, std::size_t row) {
   return columns;
 }
 
+/// A task below this part of a thread's work is short.
+constexpr std::int64_t kShortPart = 32;
+
 }  // namespace
 
 Task estimate_task(const Plan& plan, std::int64_t unit, std::int64_t task, Workspace& workspace) {
@@ -45,6 +48,19 @@ Task estimate_task(const Plan& plan, std::int64_t unit, std::int64_t task, Works
     result.columns += std::min(columns, band_columns);
   }
   return result;
+}
+
+bool has_long_task(std::span<const Task> tasks, int threads) {
+  std::int64_t longest = 0, total = 0;
+  for (const Task& task : tasks) {
+    longest = std::max(longest, task.columns);
+    total += task.columns;
+  }
+  return longest > total / (kShortPart * threads);
+}
+
+void last_rows_first(std::span<Task> tasks) {
+  std::sort(tasks.begin(), tasks.end(), [](const Task& a, const Task& b) { return std::tuple(a.unit, b.task) < std::tuple(b.unit, a.task); });
 }
 
 void longest_first(std::span<Task> tasks) {

@@ -15,6 +15,12 @@ struct Task {
 /// The band is asked for at the task's middle group alone, which stands for the others. Uses the workspace's first group.
 Task estimate_task(const Plan& plan, std::int64_t unit, std::int64_t task, Workspace& workspace);
 
+/// Whether some task is a large part of a thread's work, so that the order decides how long the last thread is waited for.
+bool has_long_task(std::span<const Task> tasks, int threads);
+
+/// Units in order, and of each unit the last rows first: neighbours need the same keys, while these are near.
+void last_rows_first(std::span<Task> tasks);
+
 /// Units in order, and of each unit the tasks that visit most columns first; of equal ones the last rows, which masks like causal make longer.
 void longest_first(std::span<Task> tasks);
 

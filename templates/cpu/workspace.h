@@ -77,7 +77,7 @@ struct Workspace {
   std::vector<TileColumns> columns_;  ///< one for all groups, or one each where the plan is direct: as with S
 };
 
-/// A tile of K and V in the kernels' layout: K [panel][head_dim][16], V [value panel][column][16], zeros beyond the end.
+/// A tile of K and V in the kernels' layout: K [panel][head_dim][16], zeros beyond the end; V [value panel][column][16], or where it lies (v_in_place).
 struct PackedTile {
   const float* k = nullptr;
   const float* v = nullptr;

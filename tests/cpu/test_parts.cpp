@@ -139,6 +139,37 @@ TEST_CASE("rows do not depend on how many come with them") {
   CHECK(std::equal(few.lse.begin(), few.lse.end() - 1, many.lse.begin() + kFirst));
 }
 
+TEST_CASE("V is multiplied where it lies or packed, with the same bits") {
+  for (const char* name : {"causal", "document", "alibi"})
+    for (const std::int64_t heads : {std::int64_t{2}, std::int64_t{16}}) {  // shared tiles; a worker's own
+      const Shape shape{1, heads, heads, 150, 1100, 24, 48};
+      const Problem lying(shape, variant(name), {DType::F32, Layout::Dense});
+      Problem packed(shape, variant(name), {DType::F32, Layout::Padded});
+      REQUIRE(cpu::make_plan(lying.arguments()).v_in_place);
+      REQUIRE_FALSE(cpu::make_plan(packed.arguments()).v_in_place);
+      for (std::int64_t h = 0; h < heads; ++h) {
+        for (std::int64_t row = 0; row < 150; ++row)
+          for (std::int64_t i = 0; i < 24; ++i) packed.q.set(0, h, row, i, lying.q.get(0, h, row, i));
+        for (std::int64_t column = 0; column < 1100; ++column) {
+          for (std::int64_t i = 0; i < 24; ++i) packed.k.set(0, h, column, i, lying.k.get(0, h, column, i));
+          for (std::int64_t i = 0; i < 48; ++i) packed.v.set(0, h, column, i, lying.v.get(0, h, column, i));
+        }
+      }
+      for (const std::string& target : cpu::kernel_targets()) {
+        const Result one = lying.run({target, 2, nullptr}), other = packed.run({target, 2, nullptr});
+        CHECK(one.out == other.out);
+        CHECK(one.lse == other.lse);
+      }
+    }
+}
+
+TEST_CASE("a tile that several workers need is packed once, whoever comes first") {
+  // More workers than processors, one unit, tiles enough: workers meet at tiles that another one is packing.
+  const Problem problem({1, 1, 1, 700, 3000, 16, 16}, variant("causal"), {});
+  const Result expected = problem.run();
+  for (int round = 0; round < 20; ++round) REQUIRE(same_bits(problem.run({"", 5, nullptr}), expected));
+}
+
 TEST_CASE("two blocks' runs of columns are cut where the blocks part") {
   std::mt19937 random(7);
   int found = 0;

@@ -76,6 +76,22 @@ TEST_CASE("tasks come unit by unit, each once, those that visit most columns fir
   CHECK(tasks[3].columns < kLength);
 }
 
+TEST_CASE("tasks come row by row unless one of them is long") {
+  std::vector<cpu::Task> tasks;
+  for (std::int64_t unit = 0; unit < 2; ++unit)
+    for (std::int64_t task = 0; task < 64; ++task) tasks.push_back({unit, task, 100 + task % 3});
+  CHECK_FALSE(cpu::has_long_task(tasks, 2));
+  CHECK(cpu::has_long_task(tasks, 8));  // sixteen tasks a thread are few
+  std::swap(tasks[3], tasks[100]);
+  cpu::last_rows_first(tasks);
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    CHECK(tasks[i].unit == static_cast<std::int64_t>(i / 64));
+    CHECK(tasks[i].task == static_cast<std::int64_t>(63 - i % 64));
+  }
+  tasks[5].columns = 1000;
+  CHECK(cpu::has_long_task(tasks, 2));
+}
+
 TEST_CASE("a tile is live for a group where the block mask leaves it a column, and nowhere else") {
   // Tiles of 128 columns.
   const Problem problem({1, 2, 1, kLength, kLength, 256, 256}, variant("document"), {});
