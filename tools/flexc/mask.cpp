@@ -110,7 +110,8 @@ class MaskVerb final : public Verb {
     text += fmt::format("{:<9}{}, {}\n", "built in", duration_text(report_.build_s), byte_text(mask_.bytes()));
     if (tiles > 0) {
       const Terminal terminal = describe_terminal();
-      text += "\n" + terminal_picture(mask_, 0, 0, terminal.columns, terminal.colour, terminal.unicode);
+      text += '\n';
+      text += terminal_picture(mask_, 0, 0, terminal.columns, terminal.colour, terminal.unicode);
     }
     print_result(text);
   }

@@ -21,7 +21,8 @@ const char* flexc_fake_calls();
 const char* flexc_fake_violations();
 FlexcFakeHeld flexc_fake_held();
 void flexc_fake_capability(int major, int minor);
-/// Runs launches on the host model: an entry as templates/model/simulator.h has it, whose argument is {flexc_hopper_arguments, const void* params}.
+/// Runs launches on the host model: an entry as templates/model/simulator.h has it, whose argument is {flexc_hopper_arguments, const void* params};
+/// of the plain kernel {flexc_simt_arguments, const void* params}.
 void flexc_fake_kernel(void (*entry)(void* machine, void* arguments));
 /// The same for the kernel of this name. One of a single argument is given that; others are called as flexc_fake_kernel's. The plain kernel (flexc_attention_simt)
 /// runs only by an entry of its own.
