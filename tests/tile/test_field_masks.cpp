@@ -89,7 +89,12 @@ TEST_CASE("striped shards of the field's masks are found in the same ways, and p
       const MaskShape shape{.batch = 1, .heads = 2, .q_len = kLength / kRanks, .kv_len = kLength / kRanks, .q_offset = rank_q, .kv_offset = rank_kv, .q_total = kLength, .kv_total = kLength,
                             .q_step = kRanks, .kv_step = kRanks, .block_q = 32, .block_kv = 32};
       const Built proved = build(mask, text, MaskShape::Refine::None, shape), exact = build(mask, text, MaskShape::Refine::Exact, shape);
-      std::printf("%s %s %s %lld\n", mask.name, whole.report.method.c_str(), proved.report.method.c_str(), (long long)(proved.mask.counts().partial - exact.mask.counts().partial));
+      CHECK(proved.report.method == whole.report.method);
+      // Of every fourth position few remainders occur, which ranges do not say: tiles of these two stay partial.
+      const bool takes_remainders = std::string(mask.entry) == "natten_tiled" || std::string(mask.entry) == "dilated_window";
+      if (!takes_remainders) CHECK(proved.mask.runs == exact.mask.runs);
+      const BlockMask::Counts found = proved.mask.counts(), truth = exact.mask.counts();
+      CHECK(static_cast<double>(found.partial - truth.partial) <= 0.2 * static_cast<double>(found.empty + found.partial + found.full));
     }
   }
 }
