@@ -7,14 +7,14 @@ import numpy as np
 Attention = collections.namedtuple("Attention", "out lse max_scores largest")
 
 
-def attention(q, k, v, *, scale=None, score=None, mask=None, sink=None, q_offset=0, kv_offset=0):
+def attention(q, k, v, *, scale=None, score=None, mask=None, sink=None, q_offset=0, kv_offset=0, q_step=1, kv_step=1):
     """q [B,H,Q,D], k [B or 1,HKV,KV,D], v [B or 1,HKV,KV,DV]; `score(s, b, h, q, k)` and `mask(b, h, q, k)` take arrays."""
     q, k, v = (np.asarray(x, np.float64) for x in (q, k, v))
     batch, heads, rows, depth = q.shape
     columns = k.shape[2]
     k, v = (np.repeat(np.broadcast_to(x, (batch, *x.shape[1:])), heads // x.shape[1], axis=1) for x in (k, v))
     scale = 1 / np.sqrt(depth) if scale is None else scale
-    b, h, qi, ki = np.ogrid[:batch, :heads, q_offset:q_offset + rows, kv_offset:kv_offset + columns]
+    b, h, qi, ki = np.ogrid[:batch, :heads, q_offset:q_offset + q_step * rows:q_step, kv_offset:kv_offset + kv_step * columns:kv_step]
     with np.errstate(all="ignore"):
         s = scale * np.einsum("bhqd,bhkd->bhqk", q, k)
         if score is not None:

@@ -194,6 +194,7 @@ class BenchVerb final : public Verb {
     // A call that takes long shows its own progress; where there is no terminal nothing is called.
     if (draw) arguments.progress = [&](double share) { draw((static_cast<double>(finished) + share) / calls); };
     const DeviceCall call(kernel, arguments);
+    report_.kernel = std::string(kernel.kernel_of(call.arguments()));
     const auto timed = [&] {
       const auto start = std::chrono::steady_clock::now();
       take(kernel.run(call.arguments()));

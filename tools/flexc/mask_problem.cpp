@@ -35,8 +35,13 @@ void MaskProblem::check() {
   positions.set(shape);
   shape.block_q = block.q, shape.block_kv = block.kv;
   std::int64_t ignored = 0;
-  if (!positions.q.fits(shape.q_len, &ignored) || !positions.kv.fits(shape.kv_len, &ignored))
-    usage_error("--shape: a length, its offset and its step do not fit in 64 bits together");
+  const auto check_fits = [&](std::string_view side, const PositionMap& map, std::int64_t length) {
+    if (map.fits(length, &ignored)) return;
+    if (map.step == 1) usage_error("--shape: a length and its offset do not fit in 64 bits together");
+    usage_error(fmt::format("--{}-step {}: {} positions from {} on do not fit in 64 bits", side, map.step, length, map.offset));
+  };
+  check_fits("q", positions.q, shape.q_len);
+  check_fits("kv", positions.kv, shape.kv_len);
   for (const auto& [extent, name] : {std::pair(shape.batch, "B"), std::pair(shape.heads, "H"), std::pair(shape.kv_heads, "HKV")})
     if (extent < 1) input_error(fmt::format("--shape {}: {} is {}; it must be at least 1", text, name, extent));
 }
