@@ -136,6 +136,7 @@ def mask_mod(b, h, q_idx, kv_idx):
   const Variant wide = *Variant::parse(kText);
   Tensor bias(f32, {64});
   fill_normal(bias.view(), 2, "bias");
+  Engine engine(without_disk());
   struct Case {
     std::int64_t q_offset, q_step, kv_offset, kv_step;
   };
@@ -145,7 +146,6 @@ def mask_mod(b, h, q_idx, kv_idx):
     AnyCall on_model(f32, 32, 32, 70, 100), on_cpu(f32, 32, 32, 70, 100);
     for (auto [call, device] : {std::pair(&on_model, Device::model()), {&on_cpu, Device::cpu()}}) {
       call->q_offset = each.q_offset, call->q_step = each.q_step, call->kv_offset = each.kv_offset, call->kv_step = each.kv_step;
-      Engine engine(without_disk());
       const auto kernel = engine.compile(wide, call->options(device));
       REQUIRE(kernel.has_value());
       RunArguments arguments = call->on_host();
