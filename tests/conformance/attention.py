@@ -24,6 +24,9 @@ def attention(q, k, v, *, scale=None, score=None, mask=None, sink=None, q_offset
         s = np.where(keep, s, -np.inf)
         top = s.max(axis=-1, initial=-np.inf)
         floor = np.where(np.isfinite(top), top, 0)
+        if sink is not None:
+            sink = np.asarray(sink, np.float64)[None, :, None]
+            floor = np.maximum(floor, sink)  # the sink is one of the exponentials: far above all scores it must not overflow
         weights = np.where(keep, np.exp(s - floor[..., None]), 0)
         total = weights.sum(-1)
         values = np.where(np.any(keep, axis=-2)[..., None], v, np.where(np.isfinite(v), v, 0))
@@ -36,7 +39,6 @@ def attention(q, k, v, *, scale=None, score=None, mask=None, sink=None, q_offset
                 kept = keep[at]
                 out[at] = weights[at][kept] @ v[at[0], at[1]][kept]
         if sink is not None:
-            sink = np.asarray(sink, np.float64)[None, :, None]
             total_with_sink = total + np.exp(sink - floor)
         else:
             total_with_sink = total

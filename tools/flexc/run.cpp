@@ -75,6 +75,7 @@ class RunVerb final : public Verb {
     scale_.add_to(*app);
     add_text(*app, "--sink", sink_, "F", "f32 [H]: a logit that joins each row's denominator");
     positions_.add_to(*app);
+    block_.add_to(*app);
     execution_.add_to(*app, "Round q, k, v to this type; default: as stored, f32 for --random");
     add_text(*app, "--refine", refine_text_, "off|none|default|exact", "How far to refine the block mask; off: use none");
     add_text(*app, "--split", split_text_, "auto|N", "Cut the keys into N parts by position (auto: as the shape suggests); the oracle cuts nothing");
