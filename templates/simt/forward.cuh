@@ -70,11 +70,12 @@ struct PositionMaps {
 
 /// Position -> the first key of this call that is not before it, cut to [0, kv_len]. The difference is taken without a sign: offsets may be negative, and a
 /// band's end the largest number.
-template <class Position, class Unsigned>
-FLEXC_DEVICE i32 key_of(Position position, Position offset, Unsigned step, i32 kv_len) {
+template <class Position>
+FLEXC_DEVICE i32 key_of(Position position, Position offset, i64 step, i32 kv_len) {
+  using Unsigned = typename UnsignedOf<sizeof(Position)>::Type;
   if (position <= offset) return 0;
   Unsigned before = static_cast<Unsigned>(position) - static_cast<Unsigned>(offset) - 1;
-  if (step != 1) before /= step;
+  if (step != 1) before /= static_cast<Unsigned>(step);
   return before >= static_cast<Unsigned>(kv_len) ? kv_len : static_cast<i32>(before) + 1;
 }
 
@@ -87,11 +88,8 @@ FLEXC_DEVICE ColumnLimits keys_of_row(const PositionMaps& positions, i32 kv_len,
     using Position = typename Hooks::Position;
     const auto band = Hooks::band(params, row);
     const Position offset = static_cast<Position>(positions.kv_offset);
-    const auto key = [&](Position position) {
-      if constexpr (sizeof(Position) == 8) return key_of<Position, u64>(position, offset, static_cast<u64>(positions.kv_step), kv_len);
-      return key_of<Position, u32>(position, offset, static_cast<u32>(positions.kv_step), kv_len);
-    };
-    return {key(band.lo0), key(band.hi0), key(band.lo1), key(band.hi1)};
+    const auto key = [&](Position position) { return key_of<Position>(position, offset, positions.kv_step, kv_len); };
+    return {kBandBegins<Hooks> ? key(band.lo0) : 0, key(band.hi0), key(band.lo1), key(band.hi1)};
   }
 }
 
@@ -113,7 +111,8 @@ FLEXC_DEVICE VisitedTiles visited_tiles(const flexc_hopper_arguments& arguments,
     i32 lo0 = arguments.kv_len, hi0 = 0, lo1 = arguments.kv_len, hi1 = 0;
     for (u32 row = lane_index(); row < Config::kM; row += 32) {
       const i32 own = first_row + static_cast<i32>(row) < arguments.q_len ? first_row + static_cast<i32>(row) : arguments.q_len - 1;
-      const ColumnLimits keys = keys_of_row<Hooks>(positions, arguments.kv_len, params, Hooks::q_side(params, head, static_cast<typename Hooks::Position>(positions.row(own))));
+      const ColumnLimits keys =
+          first_interval_first(keys_of_row<Hooks>(positions, arguments.kv_len, params, Hooks::q_side(params, head, static_cast<typename Hooks::Position>(positions.row(own)))));
       if (keys.lo0 < keys.hi0) lo0 = keys.lo0 < lo0 ? keys.lo0 : lo0, hi0 = keys.hi0 > hi0 ? keys.hi0 : hi0;
       if (keys.lo1 < keys.hi1) lo1 = keys.lo1 < lo1 ? keys.lo1 : lo1, hi1 = keys.hi1 > hi1 ? keys.hi1 : hi1;
     }
