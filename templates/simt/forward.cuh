@@ -64,8 +64,10 @@ struct KeyTable {
 /// Positions that mods see, of rows and of keys.
 struct PositionMaps {
   i64 q_offset, kv_offset, q_step, kv_step;
-  FLEXC_DEVICE i64 row(i64 row) const { return q_offset + q_step * row; }
-  FLEXC_DEVICE i64 key(i64 key) const { return kv_offset + kv_step * key; }
+  FLEXC_DEVICE i64 row(i64 row) const { return at(q_offset, q_step, row); }
+  FLEXC_DEVICE i64 key(i64 key) const { return at(kv_offset, kv_step, key); }
+  // The product alone may leave 64 bits, and the sum of a key behind the last.
+  FLEXC_DEVICE static i64 at(i64 offset, i64 step, i64 i) { return static_cast<i64>(static_cast<u64>(offset) + static_cast<u64>(step) * static_cast<u64>(i)); }
 };
 
 /// Position -> the first key of this call that is not before it, cut to [0, kv_len]. The difference is taken without a sign: offsets may be negative, and a
