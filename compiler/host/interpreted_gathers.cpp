@@ -16,6 +16,7 @@ GatherCheck interpreted_gathers(std::shared_ptr<const dsl::NormalForm> form) {
     call.q = arguments.q, call.k = arguments.k, call.v = arguments.v, call.out = scratch.view();
     call.scale = shape.scale;
     call.q_offset = arguments.q_offset, call.kv_offset = arguments.kv_offset;
+    call.q_step = arguments.q_step, call.kv_step = arguments.kv_step;
     call.checked = true;
     call.threads = arguments.threads > 0 ? arguments.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
     return dsl::evaluate_attention(*form, environment, call);

@@ -32,10 +32,10 @@ constexpr std::uint32_t kBlocks = 2;  // CTAs: persistent ones share the work, s
 std::unexpected<Error> failed(ErrorKind kind, std::string message) { return std::unexpected(Error{kind, std::move(message)}); }
 
 /// What this side needs beside the kernel's own text, which is the emitted unit as NVRTC gets it, less the products' PTX.
-std::string entry_text(const char* kernel) {
+std::string entry_text(runtime::KernelKind kernel) {
   return fmt::format(R"(
 struct FlexcModelCall {{
-  flexc_hopper_arguments arguments;
+  {} arguments;
   const void* params;
 }};
 
@@ -46,11 +46,12 @@ extern "C" void flexc_model_thread(flexc::model::Machine* machine, void* call) {
   {}(static_cast<const FlexcModelCall*>(call)->arguments, *static_cast<const flexc::mods::Hooks::Params*>(static_cast<const FlexcModelCall*>(call)->params));
 }}
 )",
-                     kernel);
+                     kernel == runtime::KernelKind::Simt ? "flexc_simt_arguments" : "flexc_hopper_arguments", runtime::entry_of(kernel));
 }
 
+template <class Arguments>
 struct ModelCall {
-  flexc_hopper_arguments arguments;
+  Arguments arguments;
   const void* params;
 };
 
@@ -151,7 +152,7 @@ class ModelKernel final : public Kernel {
     if (!loaded) return std::unexpected(loaded.error());
     const runtime::HopperMember& member = (*loaded)->member;
     const bool is_hopper = member.kernel == runtime::KernelKind::Hopper;
-    if (auto status = check_hopper_scale(kDevice, member, shape); !status) return status;
+    if (auto status = check_hopper_call(kDevice, member, shape); !status) return status;
     if (auto status = check_hopper_outputs(kDevice, member, arguments); !status) return status;
     if (shape.q_len == 0) return {};
     RunArguments narrowed = arguments;
@@ -190,12 +191,20 @@ class ModelKernel final : public Kernel {
     return masks_.build(shape, captures, report);
   }
 
+  std::string_view kernel_of(const RunArguments& arguments) const override {
+    const auto bound = bind_hopper_call(kDevice, *form_, options_, arguments, MemoryKind::Host);
+    if (!bound) return {};
+    if (!takes_hopper(*bound)) return "simt";
+    return may_fall_back_ || check_hopper_call(kDevice, hopper_->narrow().member, bound->shape) ? "hopper" : "";
+  }
+
  private:
   /// The member that takes this call: the Hopper kernel's where it can, else the plain one's.
   Result<const LoadedMember*> choose(const RunArguments& arguments, const HopperCall& call) const {
-    if (hopper_ && (!may_fall_back_ || check_hopper_scale(kDevice, hopper_->narrow().member, call.shape))) return choose(arguments, call, *hopper_);
-    return choose_simt(arguments, call);
+    return takes_hopper(call) ? choose(arguments, call, *hopper_) : choose_simt(arguments, call);
   }
+  /// Where the plain kernel may not serve, it is asked all the same, and says why not.
+  bool takes_hopper(const HopperCall& call) const { return hopper_ && (!may_fall_back_ || check_hopper_call(kDevice, hopper_->narrow().member, call.shape)); }
   Result<const LoadedMember*> choose_simt(const RunArguments& arguments, const HopperCall& call) const {
     const auto simt = simt_->get();
     if (!simt) return std::unexpected(simt.error());
@@ -235,8 +244,11 @@ class ModelKernel final : public Kernel {
   Result<void> launch_one(const LoadedMember& loaded, const model::LaunchOptions& options, const flexc_hopper_arguments& arguments, const HopperCall& call) const {
     const auto params = hopper_params(loaded.member, *form_, call);
     if (!params) return std::unexpected(params.error());
-    ModelCall kernel{arguments, params->data()};
-    return simulate(options, loaded.member.threads, loaded.member.dynamic_smem_bytes, reinterpret_cast<model::KernelEntry>(loaded.object->symbol("flexc_model_thread")), &kernel);
+    const auto enter = [&](auto kernel) {
+      return simulate(options, loaded.member.threads, loaded.member.dynamic_smem_bytes, reinterpret_cast<model::KernelEntry>(loaded.object->symbol("flexc_model_thread")), &kernel);
+    };
+    if (loaded.member.kernel == runtime::KernelKind::Simt) return enter(ModelCall<flexc_simt_arguments>{simt_arguments(arguments, call.shape), params->data()});
+    return enter(ModelCall<flexc_hopper_arguments>{arguments, params->data()});
   }
 
   static Result<void> simulate(model::LaunchOptions options, unsigned threads, unsigned shared_bytes, model::KernelEntry entry, void* argument) {
@@ -287,7 +299,7 @@ std::vector<SourceFile> model_sources() {
 
 Result<std::shared_ptr<const LoadedObject>> compile_for_model(const compiler::cuda::HopperSource& source, const std::string& keep) {
   std::vector<SourceFile> files = model_sources();
-  files.push_back({"kernel.cpp", source.host_text + entry_text(runtime::entry_of(source.member.kernel))});
+  files.push_back({"kernel.cpp", source.host_text + entry_text(source.member.kernel)});
   auto object = compile_and_load(files, "kernel.cpp", keep);
   if (!object) return std::unexpected(object.error());
   for (const char* name : {"flexc_model_param_bytes", "flexc_model_thread"})

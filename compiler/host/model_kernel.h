@@ -12,7 +12,7 @@
 
 namespace flexc {
 
-/// A member's unit, compiled for the model. `flexc_model_thread` in it is a model::KernelEntry whose argument is {flexc_hopper_arguments, const void* params}.
+/// A member's unit, compiled for the model. `flexc_model_thread` in it is a model::KernelEntry whose argument is {flexc_hopper_arguments or flexc_simt_arguments, const void* params}.
 /// `keep` as compile_and_load has it.
 Result<std::shared_ptr<const LoadedObject>> compile_for_model(const compiler::cuda::HopperSource& source, const std::string& keep = {});
 

@@ -47,6 +47,7 @@ class OracleKernel final : public Kernel {
     call.lse = arguments.lse, call.max_scores = arguments.max_scores, call.sink = arguments.sink;
     call.scale = shape->scale;
     call.q_offset = arguments.q_offset, call.kv_offset = arguments.kv_offset;
+    call.q_step = arguments.q_step, call.kv_step = arguments.kv_step;
     call.checked = arguments.checked;
     call.threads = arguments.threads ? arguments.threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
     call.progress = arguments.progress;

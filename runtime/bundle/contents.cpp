@@ -271,7 +271,8 @@ class ContentsParser {
 std::string launch_interface() {
   std::string texts;
   for (const DeviceTemplate& file : device_templates())
-    if (file.name == "templates/hopper/launch.h" || file.name == "templates/hopper/combine.h" || file.name == "templates/hopper/copy.h") texts += file.text;
+    if (file.name == "templates/hopper/launch.h" || file.name == "templates/hopper/combine.h" || file.name == "templates/hopper/copy.h" ||
+        file.name == "templates/simt/arguments.h") texts += file.text;
   const Digest digest = sha256(std::as_bytes(std::span(texts)));
   std::string digits;
   for (const std::uint8_t byte : std::span(digest).first(8)) digits += fmt::format("{:02x}", byte);

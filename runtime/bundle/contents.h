@@ -73,7 +73,7 @@ struct BundleContents {
   std::vector<std::uint64_t> blob_bytes;  ///< sizes; blobs follow each other without gaps
 };
 
-/// 16 digits that change with the headers that say what a launch and a cubin agree on (templates/hopper/launch.h, combine.h, copy.h): cubins of others are
+/// 16 digits that change with the headers that say what a launch and a cubin agree on (templates/hopper/launch.h, combine.h, copy.h, templates/simt/arguments.h): cubins of others are
 /// refused.
 std::string launch_interface();
 

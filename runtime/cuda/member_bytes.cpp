@@ -4,7 +4,7 @@
 
 #include "runtime/cuda/cubin.h"
 #include "runtime/io/byte_numbers.h"
-#include "templates/hopper/launch.h"
+#include "templates/simt/arguments.h"
 
 namespace flexc::runtime {
 namespace {
@@ -90,7 +90,8 @@ Result<DescribedMember> deserialize_member(std::span<const std::byte> bytes) {
 Result<void> check_parameters(std::span<const std::byte> cubin, const HopperMember& member) {
   const auto parameters = kernel_parameter_bytes(cubin);
   if (!parameters) return std::unexpected(Error{ErrorKind::Input, parameters.error().message});
-  if (*parameters != std::vector<unsigned>{sizeof(flexc_hopper_arguments), member.param_words * static_cast<unsigned>(sizeof(std::uint64_t))})
+  const unsigned arguments = member.kernel == KernelKind::Simt ? sizeof(flexc_simt_arguments) : sizeof(flexc_hopper_arguments);
+  if (*parameters != std::vector<unsigned>{arguments, member.param_words * static_cast<unsigned>(sizeof(std::uint64_t))})
     return std::unexpected(Error{ErrorKind::Input, "the machine code takes other arguments than its description says"});
   return {};
 }

@@ -49,7 +49,13 @@ flexc::Result<flexc::Captures> captures_of(const flexc_binding* bindings, std::s
 /// The sides of one tile; C's 0 is 128.
 std::int32_t block_or_default(std::int32_t block) { return block == 0 ? 128 : block; }
 
-flexc::Result<flexc_mask*> build_mask(const flexc_kernel* kernel, const flexc_mask_shape* shape, const flexc_binding* bindings, std::size_t count) {
+/// C's 0, and no steps at all, are 1.
+void set_steps(const flexc_steps* steps, std::int64_t& q_step, std::int64_t& kv_step) {
+  const auto step = [](std::int64_t given) { return given == 0 ? 1 : given; };
+  if (steps != nullptr) q_step = step(steps->q_step), kv_step = step(steps->kv_step);
+}
+
+flexc::Result<flexc_mask*> build_mask(const flexc_kernel* kernel, const flexc_mask_shape* shape, const flexc_steps* steps, const flexc_binding* bindings, std::size_t count) {
   if (kernel == nullptr || shape == nullptr) return usage("flexc_kernel_block_mask: the kernel or the shape is null");
   using Refine = flexc::MaskShape::Refine;
   if (shape->refine < 0 || shape->refine > 2) return usage("flexc_kernel_block_mask: refine is 0, 1 or 2");
@@ -59,6 +65,7 @@ flexc::Result<flexc_mask*> build_mask(const flexc_kernel* kernel, const flexc_ma
   wanted.batch = shape->batch == 0 ? 1 : shape->batch, wanted.heads = shape->heads == 0 ? 1 : shape->heads, wanted.kv_heads = shape->kv_heads;
   wanted.q_len = shape->q_len, wanted.kv_len = shape->kv_len;
   wanted.q_offset = shape->q_offset, wanted.kv_offset = shape->kv_offset, wanted.q_total = shape->q_total, wanted.kv_total = shape->kv_total;
+  set_steps(steps, wanted.q_step, wanted.kv_step);
   wanted.block_q = block_or_default(shape->block_q), wanted.block_kv = block_or_default(shape->block_kv);
   wanted.refine = shape->refine == 2 ? Refine::Exact : shape->refine == 1 ? Refine::None : Refine::Default;
   auto mask = kernel->kernel->block_mask(wanted, *captures);
@@ -92,10 +99,11 @@ flexc::Result<flexc::RunArguments> arguments_of(const flexc_kernel* kernel, cons
   return arguments;
 }
 
-flexc::Result<const flexc_kernel*> run_call(const flexc_kernel* kernel, const flexc_call* call) {
+flexc::Result<const flexc_kernel*> run_call(const flexc_kernel* kernel, const flexc_call* call, const flexc_steps* steps) {
   if (kernel == nullptr || call == nullptr) return usage("flexc_run: the kernel or the call is null");
-  const auto arguments = arguments_of(kernel, call);
+  auto arguments = arguments_of(kernel, call);
   if (!arguments) return std::unexpected(arguments.error());
+  set_steps(steps, arguments->q_step, arguments->kv_step);
   if (auto status = kernel->kernel->run(*arguments, call->stream); !status) return std::unexpected(std::move(status.error()));
   return kernel;
 }
@@ -168,7 +176,11 @@ void flexc_kernel_destroy(flexc_kernel* kernel) { delete kernel; }
 flexc_device flexc_kernel_device(const flexc_kernel* kernel) { return kernel == nullptr ? FLEXC_AUTO : static_cast<flexc_device>(kernel->kernel->device().kind); }
 
 flexc_mask* flexc_kernel_block_mask(const flexc_kernel* kernel, const flexc_mask_shape* shape, const flexc_binding* bindings, size_t binding_count, flexc_error** error) {
-  return guarded<flexc_mask>(error, [&] { return build_mask(kernel, shape, bindings, binding_count); });
+  return flexc_kernel_block_mask_stepped(kernel, shape, nullptr, bindings, binding_count, error);
+}
+flexc_mask* flexc_kernel_block_mask_stepped(const flexc_kernel* kernel, const flexc_mask_shape* shape, const flexc_steps* steps, const flexc_binding* bindings, size_t binding_count,
+                                            flexc_error** error) {
+  return guarded<flexc_mask>(error, [&] { return build_mask(kernel, shape, steps, bindings, binding_count); });
 }
 void flexc_mask_destroy(flexc_mask* mask) { delete mask; }
 
@@ -182,8 +194,9 @@ size_t flexc_kernel_workspace_bytes(const flexc_kernel* kernel, const flexc_call
   return bytes;
 }
 
-int flexc_run(const flexc_kernel* kernel, const flexc_call* call, flexc_error** error) {
-  return guarded<const flexc_kernel>(error, [&] { return run_call(kernel, call); }) != nullptr ? 1 : 0;
+int flexc_run(const flexc_kernel* kernel, const flexc_call* call, flexc_error** error) { return flexc_run_stepped(kernel, call, nullptr, error); }
+int flexc_run_stepped(const flexc_kernel* kernel, const flexc_call* call, const flexc_steps* steps, flexc_error** error) {
+  return guarded<const flexc_kernel>(error, [&] { return run_call(kernel, call, steps); }) != nullptr ? 1 : 0;
 }
 
 }  // extern "C"

@@ -105,6 +105,8 @@ Result<void> check_mask(const BlockMask& mask, const RunArguments& arguments, co
                                    mask.q_len, mask.kv_len, shape.batch, shape.heads, shape.q_len, shape.kv_len));
   if (mask.q_offset != arguments.q_offset || mask.kv_offset != arguments.kv_offset)
     return input_error(fmt::format("the block mask starts at position ({}, {}), the call at ({}, {})", mask.q_offset, mask.kv_offset, arguments.q_offset, arguments.kv_offset));
+  if (mask.q_positions().of_length(mask.q_len) != shape.q_positions || mask.kv_positions().of_length(mask.kv_len) != shape.kv_positions)
+    return input_error(fmt::format("the block mask is for the steps {} and {} from one position to the next, the call has {} and {}", mask.q_step, mask.kv_step, arguments.q_step, arguments.kv_step));
   if (mask.block_q < 1 || mask.block_kv < 1 || mask.row_begin.size() != static_cast<std::size_t>(mask.rows()) + 1 || mask.row_begin.back() != mask.runs.size())
     return input_error("the block mask is damaged: its rows do not match its runs");
   if (mask.row_begin.front() != 0 || !has_sound_rows(mask)) return input_error("the block mask is damaged: the runs of a row are not in order, or lie outside of it");
@@ -113,9 +115,13 @@ Result<void> check_mask(const BlockMask& mask, const RunArguments& arguments, co
 
 }  // namespace
 
-Result<std::int64_t> total_length(std::string_view what, std::int64_t offset, std::int64_t length, std::int64_t total) {
+Result<std::int64_t> total_length(std::string_view what, const PositionMap& positions, std::int64_t length, std::int64_t total) {
+  const auto& [offset, step] = positions;
+  if (step < 1) return input_error(fmt::format("{}_step is {}; the step from one position to the next must be at least 1", what, step));
   std::int64_t end = 0;
-  if (__builtin_add_overflow(offset, length, &end)) return input_error(fmt::format("{}: the offset {} and the length {} do not fit in 64 bits together", what, offset, length));
+  if (!positions.fits(length, &end))
+    return input_error(step == 1 ? fmt::format("{}: the offset {} and the length {} do not fit in 64 bits together", what, offset, length)
+                                 : fmt::format("{0}: {1} positions from {0}_offset {2} on, with {0}_step {3}, do not fit in 64 bits", what, length, offset, step));
   if (total < 0) return input_error(fmt::format("{}: the total length {} is negative", what, total));
   return total ? total : std::max<std::int64_t>(end, 0);
 }
@@ -148,10 +154,12 @@ Result<CallShape> check_arguments(const RunArguments& arguments, const CompileOp
   if (!std::isfinite(shape.scale)) return input_error(fmt::format("the scale is {}; it must be finite", shape.scale));
   if (arguments.threads < 0) return input_error(fmt::format("threads is {}; it must be at least 1, or 0 for all cores", arguments.threads));
   if (arguments.split < 0) return input_error(fmt::format("split is {}; it must be at least 1, or 0 for automatic", arguments.split));
-  const auto q_total = total_length("q", arguments.q_offset, shape.q_len, arguments.q_total);
+  const PositionMap q_positions{arguments.q_offset, arguments.q_step}, kv_positions{arguments.kv_offset, arguments.kv_step};
+  const auto q_total = total_length("q", q_positions, shape.q_len, arguments.q_total);
   if (!q_total) return std::unexpected(q_total.error());
-  const auto kv_total = total_length("kv", arguments.kv_offset, shape.kv_len, arguments.kv_total);
+  const auto kv_total = total_length("kv", kv_positions, shape.kv_len, arguments.kv_total);
   if (!kv_total) return std::unexpected(kv_total.error());
+  shape.q_positions = q_positions.of_length(shape.q_len), shape.kv_positions = kv_positions.of_length(shape.kv_len);
   shape.problem = {shape.batch, shape.heads, shape.kv_heads, *q_total, *kv_total};
   if (arguments.mask) {
     if (status = check_mask(*arguments.mask, arguments, shape); !status) return std::unexpected(status.error());

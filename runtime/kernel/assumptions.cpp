@@ -9,8 +9,11 @@ using runtime::kNarrowLimit;
 
 bool is_size(std::int64_t size) { return size >= 0 && size < kNarrowLimit; }
 
-/// Positions offset … offset + length - 1, all in [0, kNarrowLimit). A call without rows or columns is held to it too.
-bool are_positions(std::int64_t offset, std::int64_t length) { return offset >= 0 && length >= 0 && offset <= kNarrowLimit && length <= kNarrowLimit - offset; }
+/// All of `length` positions in [0, kNarrowLimit). The offset of a call without rows or columns is held to it too.
+bool are_positions(const PositionMap& positions, std::int64_t length) {
+  std::int64_t end = 0;
+  return positions.offset >= 0 && length >= 0 && positions.fits(length, &end) && end <= kNarrowLimit;
+}
 
 /// Sizes, and the distance in elements between the first and the farthest element, which bounds every offset.
 bool is_small(const TensorView& capture) {
@@ -32,7 +35,7 @@ bool is_small(const TensorView& capture) {
 bool within(const runtime::Manifest& manifest, const RunArguments& arguments, const CallShape& shape, const runtime::Signature& signature,
             const runtime::Environment& environment, std::span<const std::int64_t> fresh) {
   const auto assumes = [&](runtime::Assumption assumption) { return (manifest.assumptions & assumption) != 0; };
-  if (assumes(runtime::kAssumesPositions) && !(are_positions(arguments.q_offset, shape.q_len) && are_positions(arguments.kv_offset, shape.kv_len))) return false;
+  if (assumes(runtime::kAssumesPositions) && !(are_positions(shape.q_positions, shape.q_len) && are_positions(shape.kv_positions, shape.kv_len))) return false;
   if (assumes(runtime::kAssumesSymbols)) {
     const runtime::Problem& problem = shape.problem;
     for (const std::int64_t size : {problem.batch, problem.heads, problem.kv_heads, problem.q_total, problem.kv_total})

@@ -77,6 +77,12 @@ Result<void> explain(const tile::Program& program, const tile::Launch& launch, c
   return {};
 }
 
+/// Of a length up to 1 the step is 1, so that equal masks are equal.
+void set_positions(BlockMask& frame, const PositionMap& q, const PositionMap& kv) {
+  frame.q_offset = q.offset, frame.kv_offset = kv.offset;
+  frame.q_step = q.of_length(frame.q_len).step, frame.kv_step = kv.of_length(frame.kv_len).step;
+}
+
 /// Where a call's captures are: one place for all, which binding then insists on.
 MemoryKind memory_of(const Captures& captures) {
   const bool in_cuda = std::ranges::any_of(captures.tensors(), [](const auto& entry) { return entry.second.memory == MemoryKind::Cuda; });
@@ -111,9 +117,10 @@ Result<const MaskBuilder::Compiled*> MaskBuilder::compiled() const {
 
 Result<BlockMask> MaskBuilder::build(const MaskShape& shape, const Captures& captures, MaskReport* report, const TileDeviceSource& device) const {
   if (auto status = check_mask_shape(shape); !status) return std::unexpected(status.error());
-  const auto q_total = total_length("q", shape.q_offset, shape.q_len, shape.q_total);
+  const PositionMap q_positions{shape.q_offset, shape.q_step}, kv_positions{shape.kv_offset, shape.kv_step};
+  const auto q_total = total_length("q", q_positions, shape.q_len, shape.q_total);
   if (!q_total) return std::unexpected(q_total.error());
-  const auto kv_total = total_length("kv", shape.kv_offset, shape.kv_len, shape.kv_total);
+  const auto kv_total = total_length("kv", kv_positions, shape.kv_len, shape.kv_total);
   if (!kv_total) return std::unexpected(kv_total.error());
   const std::int64_t kv_heads = shape.kv_heads ? shape.kv_heads : shape.heads;
   const MemoryKind memory = device ? memory_of(captures) : MemoryKind::Host;
@@ -133,7 +140,7 @@ Result<BlockMask> MaskBuilder::build(const MaskShape& shape, const Captures& cap
   BlockMask frame;
   frame.batches = shape.batch, frame.heads = shape.heads;
   frame.q_len = shape.q_len, frame.kv_len = shape.kv_len;
-  frame.q_offset = shape.q_offset, frame.kv_offset = shape.kv_offset;
+  set_positions(frame, q_positions, kv_positions);
   frame.block_q = shape.block_q, frame.block_kv = shape.block_kv;
   const tile::ClassifyOptions options{.refine = refine_of(shape.refine)};
   const bool cached = cache_ && shape.cached && !is_remote;
@@ -170,7 +177,7 @@ Result<void> MaskBuilder::verify(const RunArguments& arguments, const runtime::E
   BlockMask frame;
   frame.batches = environment.problem.batch, frame.heads = environment.problem.heads;
   frame.q_len = arguments.mask->q_len, frame.kv_len = arguments.mask->kv_len;
-  frame.q_offset = arguments.q_offset, frame.kv_offset = arguments.kv_offset;
+  set_positions(frame, {arguments.q_offset, arguments.q_step}, {arguments.kv_offset, arguments.kv_step});
   return runtime::verify_mask(*arguments.mask, (*compiled)->identity, (*compiled)->program, launch, frame);
 }
 

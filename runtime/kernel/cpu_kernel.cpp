@@ -113,7 +113,8 @@ class CpuKernel final : public Kernel, public CpuFamily {
     call.k = {arguments.k.data, strides_of(arguments.k)};
     call.v = {arguments.v.data, strides_of(arguments.v)};
     call.scale = shape->scale;
-    call.q_offset = arguments.q_offset, call.kv_offset = arguments.kv_offset;
+    call.q_offset = shape->q_positions.offset, call.kv_offset = shape->kv_positions.offset;
+    call.q_step = shape->q_positions.step, call.kv_step = shape->kv_positions.step;
     call.q_total = shape->problem.q_total, call.kv_total = shape->problem.kv_total;
     call.lse = row_output(arguments.lse);
     call.max_scores = row_output(arguments.max_scores);
@@ -124,7 +125,11 @@ class CpuKernel final : public Kernel, public CpuFamily {
     // Sums of an affine row are exact while positions are below 2^48 (docs/contracts.md); beyond, its general form serves.
     flexc_row_module general = **module;
     const auto is_far = [](std::int64_t position) { return position <= -kAffineLimit || position >= kAffineLimit; };
-    const bool far = is_far(call.q_total) || is_far(call.kv_total) || is_far(call.q_offset) || is_far(call.kv_offset);
+    const auto reach_far = [&](const PositionMap& positions, std::int64_t length) {
+      std::int64_t end = 0;
+      return !positions.fits(length, &end) || is_far(positions.offset) || is_far(end);
+    };
+    const bool far = is_far(call.q_total) || is_far(call.kv_total) || reach_far(shape->q_positions, call.q_len) || reach_far(shape->kv_positions, call.kv_len);
     if (far && general.score_class == FLEXC_SCORE_AFFINE) general.score_class = FLEXC_SCORE_GENERAL;
     call.module = &general;
     call.captures = bindings.captures.data();

@@ -1,6 +1,7 @@
 #include "runtime/kernel/gpu_kernel.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <utility>
 
@@ -111,6 +112,13 @@ class GpuKernel final : public Kernel {
     });
   }
 
+  std::string_view kernel_of(const RunArguments& arguments) const override {
+    const auto bound = bind_hopper_call(kDevice, *signature_, options_, arguments, MemoryKind::Cuda);
+    if (!bound) return {};
+    if (hopper_takes(*bound)) return "hopper";
+    return may_fall_back_ ? "simt" : "";
+  }
+
   std::size_t workspace_bytes(const RunArguments& arguments) const override {
     return hopper_ ? static_cast<std::size_t>(most_hopper_workspace(arguments)) : 0;
   }
@@ -119,7 +127,7 @@ class GpuKernel final : public Kernel {
   /// One of the kernels of a call, in the order of its stream.
   struct PlannedLaunch {
     const LoadedMember* loaded;
-    flexc_hopper_arguments arguments;
+    flexc_simt_arguments arguments;  ///< of the Hopper kernel, the first part alone
     unsigned blocks;
   };
 
@@ -143,7 +151,7 @@ class GpuKernel final : public Kernel {
   /// Whether the Hopper kernel takes this call; an error says why not.
   Result<void> hopper_takes(const HopperCall& call) const {
     if (!hopper_) return failed(ErrorKind::Input, fmt::format("{}: there is no Hopper kernel for it", kDevice));
-    return check_hopper_scale(kDevice, hopper_->narrow().code->member, call.shape);
+    return check_hopper_call(kDevice, hopper_->narrow().code->member, call.shape);
   }
 
   /// A checked call, before it runs: gathers by the interpreter, on copies in host memory, and the block mask. Waits for the stream.
@@ -193,7 +201,7 @@ class GpuKernel final : public Kernel {
     auto plan = plan_hopper_call(loaded.code->member, call.shape, arguments, forward_tensor(arguments.q), forward_tensor(arguments.k), forward_tensor(arguments.v), forward_tensor(arguments.out), 0);
     set_rows(arguments, plan.arguments);
     constexpr std::uint64_t kMostBlocks = (std::uint64_t{1} << 31) - 1;
-    PlannedLaunch planned{&loaded, plan.arguments, static_cast<unsigned>(std::min(simt_blocks(plan.arguments, loaded.code->member), kMostBlocks))};
+    PlannedLaunch planned{&loaded, simt_arguments(plan.arguments, call.shape), static_cast<unsigned>(std::min(simt_blocks(plan.arguments, loaded.code->member), kMostBlocks))};
     return launch_one(planned, call, stream);
   }
 
@@ -201,6 +209,7 @@ class GpuKernel final : public Kernel {
     const runtime::HopperMember& member = planned.loaded->code->member;
     auto params = hopper_params(member, *signature_, call);
     if (!params) return std::unexpected(params.error());
+    static_assert(offsetof(flexc_simt_arguments, call) == 0, "the driver copies as much as the kernel takes");
     void* pointers[] = {&planned.arguments, params->data()};
     runtime::CudaLaunch launch;
     launch.blocks = planned.blocks;
@@ -241,7 +250,7 @@ class GpuKernel final : public Kernel {
     const unsigned most = static_cast<unsigned>(std::max(driver_.multiprocessors(), 1));
     for (flexc_copy_arguments& copy : call.copies_in)
       if (auto status = help(helpers->copy, copy_blocks(copy), &copy); !status) return status;
-    PlannedLaunch attention{&hopper, forward, std::min(forward.items, most)};
+    PlannedLaunch attention{&hopper, simt_arguments(forward, bound.shape), std::min(forward.items, most)};
     if (auto status = launch_one(attention, bound, stream); !status) return status;
     if (call.has_parts()) {
       flexc_combine_arguments combine = call.combine();
@@ -250,8 +259,8 @@ class GpuKernel final : public Kernel {
     if (call.copy_out)
       if (auto status = help(helpers->copy, copy_blocks(*call.copy_out), &*call.copy_out); !status) return status;
     // What was marked as not finite is computed again; where nothing is marked, this ends at once.
-    PlannedLaunch careful{&simt, call.careful(), 0};
-    careful.blocks = static_cast<unsigned>(std::min<std::uint64_t>(simt_blocks(careful.arguments, simt.code->member), most));
+    PlannedLaunch careful{&simt, simt_arguments(call.careful(), bound.shape), 0};
+    careful.blocks = static_cast<unsigned>(std::min<std::uint64_t>(simt_blocks(careful.arguments.call, simt.code->member), most));
     return launch_one(careful, bound, stream);
   }
 

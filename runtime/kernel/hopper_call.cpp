@@ -66,10 +66,18 @@ Result<HopperCall> bind_hopper_call(std::string_view device, const runtime::Sign
   return HopperCall{*shape, std::move(*environment), std::move(*fresh)};
 }
 
-Result<void> check_hopper_scale(std::string_view device, const runtime::HopperMember& member, const CallShape& shape) {
+Result<void> check_hopper_call(std::string_view device, const runtime::HopperMember& member, const CallShape& shape) {
+  if (member.kernel == runtime::KernelKind::Simt) return {};
+  if (shape.q_positions.step != 1 || shape.kv_positions.step != 1)
+    return failed(ErrorKind::Input, fmt::format("{}: the Hopper kernel takes positions in steps of 1, not q_step {} and kv_step {}; the plain kernel (FLEXC_CUDA_KERNEL=simt) and device cpu take any", device,
+                                                shape.q_positions.step, shape.kv_positions.step));
   const auto scale = static_cast<float>(shape.scale);
-  if (member.kernel == runtime::KernelKind::Simt || member.score_class == runtime::ScoreClass::General || (scale > 0 && std::isfinite(scale))) return {};
+  if (member.score_class == runtime::ScoreClass::General || (scale > 0 && std::isfinite(scale))) return {};
   return failed(ErrorKind::Input, fmt::format("{}: the Hopper kernel takes a positive, finite scale for this variant; use device cpu", device));
+}
+
+flexc_simt_arguments simt_arguments(const flexc_hopper_arguments& launch, const CallShape& shape) {
+  return {.call = launch, .q_step = shape.q_positions.step, .kv_step = shape.kv_positions.step};
 }
 
 Result<void> check_hopper_outputs(std::string_view device, const runtime::HopperMember& member, const RunArguments& arguments) {

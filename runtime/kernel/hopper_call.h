@@ -10,6 +10,7 @@
 #include "runtime/cuda/mask_metadata.h"
 #include "runtime/kernel/arguments.h"
 #include "runtime/kernel/assumptions.h"
+#include "templates/simt/arguments.h"
 
 namespace flexc {
 
@@ -38,8 +39,11 @@ std::int64_t split_of(const RunArguments& arguments, const CallShape& shape);
 /// Every check that needs no kernel. Tensors and captures are in `memory`.
 Result<HopperCall> bind_hopper_call(std::string_view device, const runtime::Signature& signature, const CompileOptions& options, const RunArguments& arguments, MemoryKind memory);
 
-/// Whether the member can fold this scale into its exponents; the plain kernel need not.
-Result<void> check_hopper_scale(std::string_view device, const runtime::HopperMember& member, const CallShape& shape);
+/// Input for a call that is the plain kernel's: a scale that the member cannot fold into its exponents, and positions with other steps than 1.
+Result<void> check_hopper_call(std::string_view device, const runtime::HopperMember& member, const CallShape& shape);
+
+/// What the plain kernel is given of a plan, or of a launch that marked rows for it.
+flexc_simt_arguments simt_arguments(const flexc_hopper_arguments& launch, const CallShape& shape);
 
 /// Input for an output that the member does not have: max_scores with the lazy maximum.
 Result<void> check_hopper_outputs(std::string_view device, const runtime::HopperMember& member, const RunArguments& arguments);

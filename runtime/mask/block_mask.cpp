@@ -75,6 +75,8 @@ BlockMask BlockMask::transposed() const {
   out.kv_len = q_len;
   out.q_offset = kv_offset;
   out.kv_offset = q_offset;
+  out.q_step = kv_step;
+  out.kv_step = q_step;
   out.block_q = block_kv;
   out.block_kv = block_q;
   out.row_begin.assign(1, 0);

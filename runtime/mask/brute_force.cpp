@@ -16,7 +16,7 @@ BlockMask brute_force_block_mask(const BlockMask& shape, const MaskPredicate& pr
           const std::int64_t q1 = std::min<std::int64_t>(q0 + shape.block_q, shape.q_len), k1 = std::min<std::int64_t>(k0 + shape.block_kv, shape.kv_len);
           std::int64_t kept = 0;
           for (std::int64_t q = q0; q < q1; ++q)
-            for (std::int64_t k = k0; k < k1; ++k) kept += predicate(b, h, shape.q_offset + q, shape.kv_offset + k) ? 1 : 0;
+            for (std::int64_t k = k0; k < k1; ++k) kept += predicate(b, h, shape.q_positions().at(q), shape.kv_positions().at(k)) ? 1 : 0;
           const TileKind kind = kept == 0 ? TileKind::Empty : kept == (q1 - q0) * (k1 - k0) ? TileKind::Full : TileKind::Partial;
           map.push_back(static_cast<std::uint8_t>(kind));
           kept_in_all += kept;

@@ -10,11 +10,11 @@ static_assert(std::endian::native == std::endian::little, "fields are copied as 
 
 /// All numbers of a payload before its rows and runs.
 struct Header {
-  std::int64_t batches, heads, q_len, kv_len, q_offset, kv_offset, block_q, block_kv;
+  std::int64_t batches, heads, q_len, kv_len, q_offset, kv_offset, q_step, kv_step, block_q, block_kv;
   std::int64_t kept_pairs, evaluations, pair_evaluations;
   std::uint64_t method, budget_exhausted, rows, runs;
 };
-static_assert(sizeof(Header) == 15 * 8);
+static_assert(sizeof(Header) == 17 * 8);
 
 /// A run: first, count, kind.
 constexpr std::size_t kRunBytes = 9;
@@ -58,8 +58,8 @@ std::vector<std::byte> mask_bytes(const BuiltMask& built) {
   const auto& [mask, report] = built;
   std::vector<std::byte> bytes(sizeof(Header) + mask.row_begin.size() * sizeof(std::uint64_t) + mask.runs.size() * kRunBytes);
   std::byte* to = bytes.data();
-  put(to, Header{mask.batches, mask.heads, mask.q_len, mask.kv_len, mask.q_offset, mask.kv_offset, mask.block_q, mask.block_kv, report.kept_pairs,
-                 report.effort.evaluations, report.effort.pair_evaluations, static_cast<std::uint64_t>(report.method), report.budget_exhausted ? 1u : 0u,
+  put(to, Header{mask.batches, mask.heads, mask.q_len, mask.kv_len, mask.q_offset, mask.kv_offset, mask.q_step, mask.kv_step, mask.block_q, mask.block_kv,
+                 report.kept_pairs, report.effort.evaluations, report.effort.pair_evaluations, static_cast<std::uint64_t>(report.method), report.budget_exhausted ? 1u : 0u,
                  mask.row_begin.size(), mask.runs.size()});
   for (const std::uint64_t begin : mask.row_begin) put(to, begin);
   for (const TileRun& run : mask.runs) {
@@ -82,7 +82,7 @@ std::optional<BuiltMask> mask_of_bytes(std::span<const std::byte> bytes, const B
   if (!stored(header.batches, frame.batches) || !stored(header.heads, frame.heads)) return std::nullopt;
   mask.batches = header.batches, mask.heads = header.heads;
   if (header.q_len != frame.q_len || header.kv_len != frame.kv_len || header.q_offset != frame.q_offset || header.kv_offset != frame.kv_offset ||
-      header.block_q != frame.block_q || header.block_kv != frame.block_kv)
+      header.q_step != frame.q_step || header.kv_step != frame.kv_step || header.block_q != frame.block_q || header.block_kv != frame.block_kv)
     return std::nullopt;
   // Counts are compared with the bytes that there are before anything is allocated for them.
   if (header.rows != static_cast<std::uint64_t>(mask.rows()) + 1 || bytes.size() / sizeof(std::uint64_t) < header.rows) return std::nullopt;

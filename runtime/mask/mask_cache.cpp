@@ -13,7 +13,7 @@ namespace flexc::runtime {
 namespace {
 
 /// Raised by every change to what a key or a payload holds.
-constexpr int kMaskSchema = 1;
+constexpr int kMaskSchema = 2;
 
 /// Which build finds masks: the file that this function lies in.
 const std::string& own_build() {

@@ -160,7 +160,7 @@ std::string MaskIdentity::captures_text(const tile::Launch& launch, const BlockM
 std::string MaskIdentity::text(const tile::Launch& launch, const BlockMask& frame) const {
   std::string text;
   if (!sabotaged(Sabotage::IdentityForgetsLengths))
-    text += fmt::format("lengths: {} {}\noffsets: {} {}\n", frame.q_len, frame.kv_len, frame.q_offset, frame.kv_offset);
+    text += fmt::format("lengths: {} {}\noffsets: {} {}\nsteps: {} {}\n", frame.q_len, frame.kv_len, frame.q_offset, frame.kv_offset, frame.q_step, frame.kv_step);
   std::uint8_t planes = 0;
   for (std::size_t i = 0; i < live_.size(); ++i) {
     if (!live_[i]) continue;

@@ -8,6 +8,7 @@
 #include "runtime/tile/bands.h"
 #include "runtime/tile/descent.h"
 #include "runtime/tile/diagonals.h"
+#include "runtime/tile/positions.h"
 
 namespace flexc::tile {
 namespace {
@@ -244,6 +245,11 @@ std::string_view name_of(Method method) {
 }
 
 Result<BlockMask> classify(const Program& program, const Launch& launch, const BlockMask& shape, const ClassifyOptions& options, ClassifyReport* report) try {
+  if (has_steps(shape)) {
+    auto mask = classify(at_rows(program, shape.q_positions(), shape.kv_positions()), launch, in_rows(shape), options, report);
+    if (mask) mask->q_offset = shape.q_offset, mask->kv_offset = shape.kv_offset, mask->q_step = shape.q_step, mask->kv_step = shape.kv_step;
+    return mask;
+  }
   if (launch.remote != nullptr)
     if (auto status = check_alignment(program, launch); !status) return std::unexpected(std::move(status.error()));
   Binding binding(program, launch);

@@ -31,7 +31,7 @@ struct ClassifyReport {
   bool budget_exhausted = false;
 };
 
-/// `shape` gives lengths, offsets and blocks, and the call's batches and heads; a dimension that the program does not read is stored
+/// `shape` gives lengths, positions and blocks, and the call's batches and heads; a dimension that the program does not read is stored
 /// once. The launch must have passed check_launch.
 Result<BlockMask> classify(const Program& program, const Launch& launch, const BlockMask& shape, const ClassifyOptions& options = {}, ClassifyReport* report = nullptr);
 

@@ -6,20 +6,14 @@
 #include "runtime/tile/ranges.h"
 
 namespace flexc::tile {
-namespace {
-
-__extension__ using Wide = __int128;
-
-constexpr std::size_t kMaxTerms = 16;
-constexpr Int kLargest = Int{1} << 61;  ///< sums below it neither wrap nor overflow when two are subtracted
 
 /// An integer as constant + Σ coefficient · register. Coefficients and sums that leave 64 bits are refused (`exact` false).
-struct Linear {
+struct LinearSum {
   Int constant = 0;
   std::vector<LinearCompare::Term> terms;
   bool exact = true;
 
-  void add(const Linear& other, Int factor) {
+  void add(const LinearSum& other, Int factor) {
     Int scaled = 0;
     if (!other.exact || __builtin_mul_overflow(other.constant, factor, &scaled) || __builtin_add_overflow(constant, scaled, &constant)) exact = false;
     for (const auto& [at, coefficient] : other.terms) {
@@ -29,9 +23,18 @@ struct Linear {
       else if (__builtin_add_overflow(known->coefficient, scaled, &known->coefficient)) exact = false;
     }
     std::erase_if(terms, [](const LinearCompare::Term& term) { return term.coefficient == 0; });
+    constexpr std::size_t kMaxTerms = 16;
     if (terms.size() > kMaxTerms) exact = false;
   }
 };
+
+namespace {
+
+using Linear = LinearSum;
+
+__extension__ using Wide = __int128;
+
+constexpr Int kLargest = Int{1} << 61;  ///< sums below it neither wrap nor overflow when two are subtracted
 
 Linear single(Register at) {
   Linear form;
@@ -114,8 +117,7 @@ Plane::Plane(Binding& binding, Int b, Int h, const Region& whole) : binding_(&bi
   plan_signatures();
   if (binding.launch.remote != nullptr) find_ranges<DeviceMachine>();
   else find_ranges<RangeMachine>();
-  relate_comparisons();
-  split_magnitudes();
+  split_magnitudes(relate_comparisons());
   drop_dead_steps();
 }
 
@@ -201,7 +203,7 @@ void Plane::plan_signatures() {
 }
 
 /// Comparisons of sums become comparisons of their difference with 0, where neither sum can wrap: what both sides have cancels.
-void Plane::relate_comparisons() {
+std::vector<LinearSum> Plane::relate_comparisons() {
   std::vector<Linear> forms(types_.size());
   const auto form_of = [&](Register at) {
     if (depends_[at] != 0) return forms[at].terms.empty() && forms[at].constant == 0 ? single(at) : forms[at];
@@ -242,10 +244,11 @@ void Plane::relate_comparisons() {
     // A sum that is no sum of its operands' values (it wraps somewhere) stays a value of its own.
     if (is_small(form, *this)) forms[step.to] = form;
   }
+  return forms;
 }
 
 /// |x| <= r is x <= r and −x <= r, |x| >= r is x >= r or −x >= r: so a band of |q − kv| is read off like any other.
-void Plane::split_magnitudes() {
+void Plane::split_magnitudes(const std::vector<LinearSum>& sums) {
   std::vector<Step> steps;
   const auto step_of = [&](Register at) -> const Step* {
     const auto found = std::ranges::find(steps, at, &Step::to);
@@ -265,18 +268,8 @@ void Plane::split_magnitudes() {
     // coefficient·|x| + constant <= 0 (or >= 0 where reversed)
     const Int r = at_most ? (coefficient > 0 ? -compare.constant : compare.constant) - strict : (coefficient > 0 ? -compare.constant : compare.constant) + strict;
     if (at_most ? r < 0 : r <= 0) { keep(); continue; }
-    Linear x = single(magnitude->a);
-    if (const Step* inner = step_of(magnitude->a); inner && inner->kind == Step::Kind::Operation && (inner->op == Opcode::Sub || inner->op == Opcode::Add)) {
-      Linear sum;
-      const auto operand = [&](Register r_at) {
-        Linear constant;
-        constant.constant = integers_[r_at];
-        return depends_[r_at] != 0 ? single(r_at) : constant;
-      };
-      sum.add(operand(inner->a), 1);
-      sum.add(operand(inner->b), inner->op == Opcode::Add ? 1 : -1);
-      if (is_small(sum, *this)) x = sum;
-    }
+    const Linear& sum = sums[magnitude->a];
+    const Linear x = sum.terms.empty() ? single(magnitude->a) : sum;
     if (!is_small(x, *this) || r > kLargest) { keep(); continue; }
     Step parts[2];
     for (int side = 0; side < 2; ++side) {

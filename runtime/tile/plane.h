@@ -31,6 +31,8 @@ struct LinearCompare {
   std::vector<Term> terms;
 };
 
+struct LinearSum;  // in plane.cpp
+
 /// How a gather is bounded. A summary is here, or where the capture is.
 struct GatherPlan {
   enum class Kind { Zero, Line, Grid, Unknown } kind = Kind::Unknown;
@@ -108,8 +110,9 @@ class Plane {
   void plan_signatures();
   template <class Machine>
   void find_ranges();
-  void relate_comparisons();
-  void split_magnitudes();
+  /// Sums of positions and other registers, by register; empty ones are only themselves.
+  std::vector<LinearSum> relate_comparisons();
+  void split_magnitudes(const std::vector<LinearSum>& sums);
   void drop_dead_steps();
 
   Binding* binding_;

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "runtime/tile/descent.h"
+#include "runtime/tile/positions.h"
 
 namespace flexc::tile {
 namespace {
@@ -116,6 +117,16 @@ class Search {
 }  // namespace
 
 UndecidedTiles undecided_tiles(const Program& program, const Launch& launch, const BlockMask& found, const BlockMask& exact, Int most) {
+  if (has_steps(found)) {
+    const PositionMap q = found.q_positions(), kv = found.kv_positions();
+    UndecidedTiles open = undecided_tiles(at_rows(program, q, kv), launch, in_rows(found), in_rows(exact), most);
+    for (Culprit& culprit : open.culprits) {
+      culprit.at = culprit.at < kPositionRegisters ? program.result : culprit.at - kPositionRegisters;
+      const Region rows = culprit.example;
+      culprit.example = {q.at(rows.q0), q.at(rows.q1 - 1) + 1, kv.at(rows.k0), kv.at(rows.k1 - 1) + 1};
+    }
+    return open;
+  }
   UndecidedTiles result;
   const Tiles tiles(found);
   const std::vector<std::uint8_t> called = found.dense(), truth = exact.dense();

@@ -10,7 +10,7 @@ namespace flexc::tile {
 struct Culprit {
   Register at = 0;
   Int tiles = 0;        ///< of those that were looked at
-  Region example;       ///< one of them
+  Region example;       ///< one of them: its positions, from the first to behind the last
   bool in_rows = false; ///< the operation decides each tile alone, but not for its whole block of rows at once
 };
 

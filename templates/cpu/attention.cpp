@@ -23,8 +23,9 @@ constexpr std::int64_t kAheadBytes = std::int64_t{512} << 10;
 std::unexpected<Error> misfit(const std::string& what) { return std::unexpected(Error{ErrorKind::Internal, "attention on the CPU: " + what}); }
 
 Result<void> check_mask(const AttentionArguments& call, const BlockMask& mask) {
-  if (mask.q_len != call.q_len || mask.kv_len != call.kv_len || mask.q_offset != call.q_offset || mask.kv_offset != call.kv_offset)
-    return misfit("the block mask is for other lengths or offsets");
+  if (mask.q_len != call.q_len || mask.kv_len != call.kv_len || mask.q_positions().of_length(mask.q_len) != call.q_positions().of_length(call.q_len) ||
+      mask.kv_positions().of_length(mask.kv_len) != call.kv_positions().of_length(call.kv_len))
+    return misfit("the block mask is for other lengths or positions");
   if ((mask.batches != 1 && mask.batches != call.batch) || (mask.heads != 1 && mask.heads != call.heads))
     return misfit("the block mask is for other batches or heads");
   if (mask.block_q < 1 || mask.block_kv < 1) return misfit("the block mask has empty blocks");
@@ -41,7 +42,8 @@ Result<void> check(const AttentionArguments& call) {
     return misfit("the heads of q must be a multiple of those of k and v");
   if (call.q_len < 0 || call.kv_len < 0 || call.split < 0 || call.head_dim < 1 || call.value_dim < 1) return misfit("a length or a width is out of range");
   std::int64_t end = 0;
-  if (__builtin_add_overflow(call.q_offset, call.q_len, &end) || __builtin_add_overflow(call.kv_offset, call.kv_len, &end))
+  if (call.q_step < 1 || call.kv_step < 1) return misfit("a step from one position to the next is below 1");
+  if (!call.q_positions().fits(call.q_len, &end) || !call.kv_positions().fits(call.kv_len, &end))
     return misfit("a position does not fit in 64 bits");
   if (call.q_len > 0 && (!call.q.data || !call.out.data || (call.kv_len > 0 && (!call.k.data || !call.v.data))))
     return misfit("q, k, v or out is missing");

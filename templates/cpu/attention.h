@@ -46,7 +46,10 @@ struct AttentionArguments {
 
   double scale = 0;                          ///< already resolved
   std::int64_t q_offset = 0, kv_offset = 0;  ///< positions of the first row and column
-  std::int64_t q_total = 0, kv_total = 0;    ///< Q and KV as the mods see them; 0: offset + length
+  std::int64_t q_step = 1, kv_step = 1;      ///< from one row's position to the next one's, at least 1
+  std::int64_t q_total = 0, kv_total = 0;    ///< Q and KV as the mods see them; 0: the last position + 1
+  PositionMap q_positions() const { return {q_offset, q_step}; }
+  PositionMap kv_positions() const { return {kv_offset, kv_step}; }
 
   RowOutput lse;                ///< natural logarithm, of the modified scores, with the sink
   RowOutput max_scores;         ///< the largest kept modified score, without the sink
@@ -58,7 +61,7 @@ struct AttentionArguments {
   const flexc_row_param* params = nullptr;
   const std::int64_t* fresh_dims = nullptr;
 
-  /// Which tiles may be skipped and which need no mask, for the same lengths and offsets; or null. It changes no bit of the result.
+  /// Which tiles may be skipped and which need no mask, for the same lengths and positions; or null. It changes no bit of the result.
   const BlockMask* mask = nullptr;
   /// Pieces that the keys are cut into, in whole tiles by position; 0: as many as the shape suggests.
   std::int64_t split = 0;

@@ -15,9 +15,8 @@ std::uint64_t bits_between(std::int64_t from, std::int64_t to) {
 
 }  // namespace
 
-RowColumns columns_of_band(const flexc_row_band& band, std::int64_t base, std::int64_t count) {
-  // base + count fits in 64 bits (a host refuses other calls), and so does every difference from there on.
-  const auto column_of = [&](std::int64_t position) { return std::clamp(position, base, base + count) - base; };
+RowColumns columns_of_band(const flexc_row_band& band, const PositionMap& positions, std::int64_t count) {
+  const auto column_of = [&](std::int64_t position) { return positions.rows_below(position, count); };
   ColumnRange a{column_of(band.lo0), column_of(band.hi0)}, b{column_of(band.lo1), column_of(band.hi1)};
   if (a.empty()) a = {};
   if (b.empty()) b = {};

@@ -1,6 +1,7 @@
 // Bands as columns: which columns of a call the rows of a group can keep, before any tile is looked at.
 #pragma once
 
+#include "flexc/positions.h"
 #include "templates/cpu/tile_columns.h"
 
 namespace flexc::cpu {
@@ -23,8 +24,8 @@ struct RowColumns {
   ColumnRange parts[2];
 };
 
-/// The band of a row as columns 0 to `count` - 1, of which the first one is at position `base` and each one a position further.
-RowColumns columns_of_band(const flexc_row_band& band, std::int64_t base, std::int64_t count);
+/// The band of a row as columns 0 to `count` - 1, which are at these positions.
+RowColumns columns_of_band(const flexc_row_band& band, const PositionMap& positions, std::int64_t count);
 
 /// The bands of a group's rows.
 struct GroupBand {

@@ -13,7 +13,7 @@ const std::byte* kv_side_table(const Plan& plan, Workspace& workspace, const Gro
     workspace.kv_side_h = group.place.h;
     workspace.kv_side_tile = tile;
     plan.module.kv_side(&plan.launch, plan.module.head_slots ? group.head : nullptr, group.place.b, group.place.h,
-                        plan.call.kv_offset + tile * plan.tile, 1, plan.tile_count(tile), workspace.kv_side, static_cast<std::size_t>(plan.tile));
+                        plan.call.kv_positions().at(tile * plan.tile), plan.call.kv_step, plan.tile_count(tile), workspace.kv_side, static_cast<std::size_t>(plan.tile));
   }
   return workspace.kv_side;
 }
@@ -29,7 +29,7 @@ struct Segment {
     levels.q_side = plan.module.q_side_slots ? group.q_side + slots_bytes(plan.module.q_side_slots) * row : nullptr;
     levels.kv_side = table ? table + first * 8 : nullptr;
     levels.kv_stride = table ? static_cast<std::size_t>(plan.tile) : 0;
-    place = {group.place.b, group.place.h, plan.call.q_offset + group.place.first + row, plan.call.kv_offset + tile * plan.tile + first, 1, count};
+    place = {group.place.b, group.place.h, plan.call.q_positions().at(group.place.first + row), plan.call.kv_positions().at(tile * plan.tile + first), plan.call.kv_step, count};
   }
 };
 
@@ -71,7 +71,7 @@ void enter_group(const Plan& plan, Group& group) {
   const void* const head = module.head_slots ? group.head : nullptr;
   if (module.head_slots) module.head_level(&plan.launch, place.b, place.h, group.head);
   for (int row = 0; row < place.rows; ++row) {
-    const std::int64_t q = plan.call.q_offset + place.first + row;
+    const std::int64_t q = plan.call.q_positions().at(place.first + row);
     void* const q_side = module.q_side_slots ? group.q_side + slots_bytes(module.q_side_slots) * row : nullptr;
     if (q_side) module.q_side(&plan.launch, head, place.b, place.h, q, q_side);
     RowColumns& columns = group.band.rows[row];
@@ -79,7 +79,7 @@ void enter_group(const Plan& plan, Group& group) {
     if (!module.band_row) continue;
     flexc_row_band band{};
     module.band_row(&plan.launch, head, q_side, place.b, place.h, q, &band);
-    columns = columns_of_band(band, plan.call.kv_offset, plan.call.kv_len);
+    columns = columns_of_band(band, plan.call.kv_positions(), plan.call.kv_len);
   }
   group.band.summarise(place.rows);
 }

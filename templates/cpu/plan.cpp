@@ -13,8 +13,10 @@ constexpr double kLeastFoldedScale = 0x1p-40, kMostFoldedScale = 0x1p40;
 Plan make_plan(const AttentionArguments& call) {
   Plan plan;
   plan.call = call;
-  if (plan.call.q_total == 0) plan.call.q_total = call.q_offset + call.q_len;
-  if (plan.call.kv_total == 0) plan.call.kv_total = call.kv_offset + call.kv_len;
+  std::int64_t q_end = 0, kv_end = 0;
+  call.q_positions().fits(call.q_len, &q_end), call.kv_positions().fits(call.kv_len, &kv_end);
+  if (plan.call.q_total == 0) plan.call.q_total = q_end;
+  if (plan.call.kv_total == 0) plan.call.kv_total = kv_end;
   if (call.module) plan.module = *call.module;
   plan.launch.problem = {call.batch, call.heads, call.kv_heads, plan.call.q_total, plan.call.kv_total};
   plan.launch.captures = call.captures;

@@ -6,6 +6,7 @@
 #pragma once
 #include "templates/hooks.cuh"
 #include "templates/hopper/schedule.cuh"
+#include "templates/simt/arguments.h"
 #include "templates/simt/tile.h"
 
 namespace flexc::device {
@@ -60,6 +61,40 @@ struct KeyTable {
   FLEXC_DEVICE void set(int word, int key, u32 bits) { shared_store(SITE(write_table), address + (static_cast<u32>(word) * Config::kN + static_cast<u32>(key)) * 4, bits); }
 };
 
+/// Positions that mods see, of rows and of keys.
+struct PositionMaps {
+  i64 q_offset, kv_offset, q_step, kv_step;
+  FLEXC_DEVICE i64 row(i64 row) const { return at(q_offset, q_step, row); }
+  FLEXC_DEVICE i64 key(i64 key) const { return at(kv_offset, kv_step, key); }
+  // The product alone may leave 64 bits, and the sum of a key behind the last.
+  FLEXC_DEVICE static i64 at(i64 offset, i64 step, i64 i) { return static_cast<i64>(static_cast<u64>(offset) + static_cast<u64>(step) * static_cast<u64>(i)); }
+};
+
+/// Position -> the first key of this call that is not before it, cut to [0, kv_len]. The difference is taken without a sign: offsets may be negative, and a
+/// band's end the largest number.
+template <class Position>
+FLEXC_DEVICE i32 key_of(Position position, Position offset, i64 step, i32 kv_len) {
+  using Unsigned = typename UnsignedOf<sizeof(Position)>::Type;
+  if (position <= offset) return 0;
+  Unsigned before = static_cast<Unsigned>(position) - static_cast<Unsigned>(offset) - 1;
+  if (step != 1) before /= static_cast<Unsigned>(step);
+  return before >= static_cast<Unsigned>(kv_len) ? kv_len : static_cast<i32>(before) + 1;
+}
+
+/// The keys that a row can keep: [lo0, hi0) and [lo1, hi1).
+template <class Hooks>
+FLEXC_DEVICE ColumnLimits keys_of_row(const PositionMaps& positions, i32 kv_len, const typename Hooks::Params& params, const typename Hooks::Row& row) {
+  if constexpr (!Hooks::kHasBand) {
+    return {0, kv_len, 0, 0};
+  } else {
+    using Position = typename Hooks::Position;
+    const auto band = Hooks::band(params, row);
+    const Position offset = static_cast<Position>(positions.kv_offset);
+    const auto key = [&](Position position) { return key_of<Position>(position, offset, positions.kv_step, kv_len); };
+    return {kBandBegins<Hooks> ? key(band.lo0) : 0, key(band.hi0), key(band.lo1), key(band.hi1)};
+  }
+}
+
 /// The tiles of keys that a block of rows visits: `count` in all, from first0 on, and from the count0-th on from first1 on. They ascend.
 struct VisitedTiles {
   i32 count, count0, first0, first1;
@@ -68,7 +103,8 @@ struct VisitedTiles {
 
 /// By each warp for itself: what none of the rows keeps is not visited.
 template <class Config, class Hooks>
-FLEXC_DEVICE VisitedTiles visited_tiles(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, const typename Hooks::Head& head, i32 first_row) {
+FLEXC_DEVICE VisitedTiles visited_tiles(const flexc_hopper_arguments& arguments, const PositionMaps& positions, const typename Hooks::Params& params,
+                                        const typename Hooks::Head& head, i32 first_row) {
   constexpr i32 kN = Config::kN;
   if constexpr (!Hooks::kHasBand) {
     const i32 count = (arguments.kv_len + kN - 1) / kN;
@@ -77,7 +113,8 @@ FLEXC_DEVICE VisitedTiles visited_tiles(const flexc_hopper_arguments& arguments,
     i32 lo0 = arguments.kv_len, hi0 = 0, lo1 = arguments.kv_len, hi1 = 0;
     for (u32 row = lane_index(); row < Config::kM; row += 32) {
       const i32 own = first_row + static_cast<i32>(row) < arguments.q_len ? first_row + static_cast<i32>(row) : arguments.q_len - 1;
-      const ColumnLimits keys = first_interval_first(limits_of_row<Hooks>(arguments, params, Hooks::q_side(params, head, static_cast<typename Hooks::Position>(arguments.q_offset + own))));
+      const ColumnLimits keys =
+          first_interval_first(keys_of_row<Hooks>(positions, arguments.kv_len, params, Hooks::q_side(params, head, static_cast<typename Hooks::Position>(positions.row(own)))));
       if (keys.lo0 < keys.hi0) lo0 = keys.lo0 < lo0 ? keys.lo0 : lo0, hi0 = keys.hi0 > hi0 ? keys.hi0 : hi0;
       if (keys.lo1 < keys.hi1) lo1 = keys.lo1 < lo1 ? keys.lo1 : lo1, hi1 = keys.hi1 > hi1 ? keys.hi1 : hi1;
     }
@@ -122,6 +159,7 @@ template <class Config, class Hooks>
 struct RowBlock {
   using Position = typename Hooks::Position;
   const flexc_hopper_arguments& arguments;
+  const PositionMaps& positions;
   const typename Hooks::Params& params;
   u32 shared;  // where the CTA's memory begins
   i32 batch, head, first_row;
@@ -177,7 +215,7 @@ struct RowBlock {
     if constexpr (Config::kSlots > 0) {
       KeyTable<Config> words = table();
       if (thread_index() < Config::kN)
-        Hooks::kv_side(params, of_head, static_cast<Position>(arguments.kv_offset + tile * static_cast<i64>(Config::kN) + thread_index()), words, static_cast<int>(thread_index()));
+        Hooks::kv_side(params, of_head, static_cast<Position>(positions.key(tile * static_cast<i64>(Config::kN) + thread_index())), words, static_cast<int>(thread_index()));
     }
   }
 
@@ -198,7 +236,7 @@ struct RowBlock {
     FLEXC_NO_UNROLL
     for (u32 key = lane; key < Config::kN; key += Config::kLanes) {
       const i32 column = base + static_cast<i32>(key);
-      const Position kv = static_cast<Position>(arguments.kv_offset + column);
+      const Position kv = static_cast<Position>(positions.key(column));
       bool kept = (column >= keys.lo0 && column < keys.hi0) || (column >= keys.lo1 && column < keys.hi1);
       if constexpr (Hooks::kHasMask) kept = kept && Hooks::keep(params, side, kv, table(), static_cast<int>(key));
       const float product = float_of(shared_load(SITE(read_score), from + key * 4));
@@ -299,9 +337,9 @@ struct RowBlock {
     const i32 kv_head = static_cast<i32>(divide(static_cast<u32>(head), arguments.divide_by_heads_per_kv));
     // Rows beyond the end repeat the last one; they are not stored.
     const i32 own = first_row + static_cast<i32>(thread_index() / Config::kLanes);
-    const auto side = Hooks::q_side(params, of_head, static_cast<Position>(arguments.q_offset + (own < arguments.q_len ? own : arguments.q_len - 1)));
-    const ColumnLimits keys = limits_of_row<Hooks>(arguments, params, side);
-    const VisitedTiles tiles = visited_tiles<Config, Hooks>(arguments, params, of_head, first_row);
+    const auto side = Hooks::q_side(params, of_head, static_cast<Position>(positions.row(own < arguments.q_len ? own : arguments.q_len - 1)));
+    const ColumnLimits keys = keys_of_row<Hooks>(positions, arguments.kv_len, params, side);
+    const VisitedTiles tiles = visited_tiles<Config, Hooks>(arguments, positions, params, of_head, first_row);
     RunningRow row;
     Four output[Config::kRows][Config::kFours] = {};
     FLEXC_NO_UNROLL
@@ -324,7 +362,9 @@ struct RowBlock {
 /// The kernel's body. An item is arguments.item_rows query rows of one head: whole blocks. Where only_marked is set, those alone are computed that the Hopper
 /// kernel, launched before on the same stream, has marked in the workspace (launch.h): what it stored of them is written again.
 template <class Config, class Hooks>
-FLEXC_DEVICE void simt_forward(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params) {
+FLEXC_DEVICE void simt_forward(const flexc_simt_arguments& launch, const typename Hooks::Params& params) {
+  const flexc_hopper_arguments& arguments = launch.call;
+  const PositionMaps positions{arguments.q_offset, arguments.kv_offset, launch.q_step, launch.kv_step};
   const bool only_marked = arguments.only_marked != 0;
   if (only_marked && arguments.workspace[kFlexcWorkNonFinite] == 0) return;
   const u32 blocks = static_cast<u32>(arguments.item_rows) / Config::kM;
@@ -335,7 +375,7 @@ FLEXC_DEVICE void simt_forward(const flexc_hopper_arguments& arguments, const ty
     if (only_marked && arguments.workspace[kFlexcWorkspaceHeader + item] == 0) continue;
     const Coordinates at = coordinates_of(arguments, item);
     const i32 first_row = at.q_block * arguments.item_rows + static_cast<i32>(block * Config::kM);
-    if (first_row < arguments.q_len) RowBlock<Config, Hooks>{arguments, params, shared_base(), at.batch, at.head, first_row}.run();
+    if (first_row < arguments.q_len) RowBlock<Config, Hooks>{arguments, positions, params, shared_base(), at.batch, at.head, first_row}.run();
   }
 }
 

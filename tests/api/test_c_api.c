@@ -65,6 +65,27 @@ static void whole_call(flexc_engine* engine, flexc_device device) {
   reference(q, k, v, slopes, expected);
   for (int i = 0; i < kHeads * kLength * kDim; ++i) CHECK(fabs(out[i] - expected[i]) <= 2e-5 + 1e-4 * fabs(expected[i]));
 
+  /* Positions two apart: with half the slopes it is the same call, and a mask of neighbours is not its. */
+  const float half_slopes[kHeads] = {0.25f, 0.125f};
+  const flexc_binding halved[] = {{.name = "slopes", .tensor = {half_slopes, FLEXC_F32, 1, heads, NULL}}, {.name = "reach", .integer = 50}};
+  const flexc_steps steps = {.q_step = 2, .kv_step = 2}, wrong_steps = {.q_step = -2}, no_steps = {0};
+  call.bindings = halved;
+  CHECK(flexc_run_stepped(kernel, &call, &steps, &error) == 0 && strstr(flexc_error_message(error), "steps") != NULL);
+  flexc_error_destroy(error);
+  flexc_mask* stepped_mask = flexc_kernel_block_mask_stepped(kernel, &mask_shape, &steps, halved, 2, &error);
+  CHECK(stepped_mask != NULL);
+  call.mask = stepped_mask;
+  memset(out, 0, sizeof out);
+  CHECK(flexc_run_stepped(kernel, &call, &steps, &error) == 1);
+  for (int i = 0; i < kHeads * kLength * kDim; ++i) CHECK(fabs(out[i] - expected[i]) <= 2e-5 + 1e-4 * fabs(expected[i]));
+  flexc_mask_destroy(stepped_mask);
+  call.mask = NULL, call.bindings = bindings;
+  CHECK(flexc_run_stepped(kernel, &call, &wrong_steps, &error) == 0 && strstr(flexc_error_message(error), "q_step is -2") != NULL);
+  flexc_error_destroy(error);
+  memset(out, 0, sizeof out);
+  CHECK(flexc_run_stepped(kernel, &call, &no_steps, &error) == 1);
+  for (int i = 0; i < kHeads * kLength * kDim; ++i) CHECK(fabs(out[i] - expected[i]) <= 2e-5 + 1e-4 * fabs(expected[i]));
+
   call.binding_count = 1;
   call.bindings = NULL;
   CHECK(flexc_run(kernel, &call, &error) == 0 && flexc_error_get_kind(error) == FLEXC_ERROR_USAGE);

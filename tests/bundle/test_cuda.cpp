@@ -90,24 +90,24 @@ struct Folder {
 };
 
 /// A kernel's call on "the GPU", there and back. The first error ends it.
-Result<void> run_on_gpu(const Kernel& kernel, HostCall& host, std::int64_t q_offset) {
+Result<void> run_on_gpu(const Kernel& kernel, HostCall& host, std::int64_t q_offset, std::int64_t step = 1) {
   const auto memory = CudaMemory::open();
   if (!memory) return std::unexpected(memory.error());
   auto call = GpuCall::copy(*memory, host);
   if (!call) return std::unexpected(call.error());
-  call->arguments.q_offset = q_offset;
+  call->arguments.q_offset = q_offset, call->arguments.q_step = call->arguments.kv_step = step;
   if (auto status = kernel.run(call->arguments); !status) return status;
   if (auto status = memory->copy_back(call->out, host.out.view()); !status) return status;
   return memory->copy_back(call->lse, host.lse.view());
 }
 
 /// Everything that a host does, from the bundle to the answer.
-Result<void> whole_program(const std::string& bytes, HostCall& host, std::int64_t q_offset) {
+Result<void> whole_program(const std::string& bytes, HostCall& host, std::int64_t q_offset, std::int64_t step = 1) {
   auto bundle = Engine().load_bundle(bytes_of(bytes));
   if (!bundle) return std::unexpected(bundle.error());
   const auto kernel = bundle->kernel("window", {.dtype = bf16, .head_dim = 64, .device = Device::cuda()});
   if (!kernel) return std::unexpected(kernel.error());
-  return run_on_gpu(**kernel, host, q_offset);
+  return run_on_gpu(**kernel, host, q_offset, step);
 }
 
 /// The same with the compiler's kernel.
@@ -129,13 +129,14 @@ bool has_first_tile(const Bundle& bundle, runtime::Member which) {
 }
 
 /// The same call by the compiler's kernel on the host model.
-void run_model(HostCall& host, std::int64_t q_offset) {
+void run_model(HostCall& host, std::int64_t q_offset, std::int64_t step = 1) {
   const auto kernel = Engine({.disk_cache = false}).compile(variant_of(kWindow), {.dtype = bf16, .head_dim = 64, .device = Device::model()});
   REQUIRE(kernel.has_value());
   RunArguments arguments{.q = host.q.view(), .k = host.k.view(), .v = host.v.view(), .out = host.out.view(), .lse = host.lse.view()};
   arguments.captures.set("slopes", host.slopes.view());
   arguments.captures.set_param("period", 7);
   arguments.q_offset = q_offset, arguments.kv_offset = 3;
+  arguments.q_step = arguments.kv_step = step;
   const auto status = (*kernel)->run(arguments);
   INFO((status ? "" : status.error().message));
   REQUIRE(status.has_value());
@@ -191,6 +192,19 @@ TEST_CASE("a cubin out of a bundle, launched through the stand-in driver on the 
     CHECK(folder.read("out") == raw(expected.out));
     CHECK(folder.read("lse") == raw(expected.lse));
   }
+  // Calls in steps are the plain kernel's, which the bundle has too.
+  HostCall expected, here, neighbours;
+  run_model(expected, 40, 2);
+  run_model(neighbours, 40);
+  fake().reset();
+  const auto status = whole_program(compiled().bytes, here, 40, 2);
+  INFO((status ? "" : status.error().message) << fake().violations());
+  REQUIRE(status.has_value());
+  CHECK(count_of(fake().calls(), "cuLaunchKernel") == 1);
+  CHECK(fake().violations() == "");
+  CHECK(raw(here.out) == raw(expected.out));
+  CHECK(raw(here.lse) == raw(expected.lse));
+  CHECK(raw(here.lse) != raw(neighbours.lse));
 }
 
 TEST_CASE("from C: tensors in the GPU's memory, a stream and a workspace of the caller's") {

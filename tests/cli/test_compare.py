@@ -64,7 +64,7 @@ def positive(command, stand_in):
         else:
             check(variant in sdpa.get("unavailable", ""), f"{variant}: sdpa is {sdpa}")
     # What a peer has no form of is said, and flexc's own figures stand.
-    for arguments, words in ((["--score", "score * 2"], "no form"), (["causal", "--q-offset", "3"], "offsets")):
+    for arguments, words in ((["--score", "score * 2"], "no form"), (["causal", "--q-offset", "3"], "offsets"), (["causal", "--kv-step", "3"], "steps")):
         peers = command.peers(*arguments, *SHAPE, python=python)
         check(words in peers["flex_attention"].get("unavailable", ""), f"{arguments}: {peers}")
     done = command.bench("causal", *SHAPE, python=python, json_output=False)

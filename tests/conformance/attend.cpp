@@ -2,6 +2,7 @@
 //
 // Request, one line of JSON, then the tensors' bytes one after another:
 //   {"text": VARIANT, "consts": {NAME: TEXT}, "params": {NAME: NUMBER}, "dtype": "bf16", "device": "cpu", "scale": X or null, "q_offset": N, "kv_offset": N,
+//    "q_step": N, "kv_step": N,
 //    "threads": N, "pt": true (the oracle in rounded mode too), "max_scores": true (asked for; zeros otherwise),
 //    "tensors": [{"name": "q", "capture": false, "dtype": "bf16", "bytes": N, "offset": N, "shape": [..], "strides": [..], "sparse": false}, ..]}
 // A tensor is `shape` and `strides` from element `offset` of its bytes; a sparse one comes row-major and is laid out with `strides` in a
@@ -91,14 +92,20 @@ Tensor rounded_oracle(const Variant& variant, const RunArguments& arguments, DTy
   const auto& form = variant.impl().form;
   if (!form) throw std::runtime_error("the variant has undeclared captures");
   const auto& q = arguments.q.shape;
-  const auto total = [](std::int64_t offset, std::int64_t length) { return std::max<std::int64_t>(0, offset + length); };
-  const auto environment = bind(*form, arguments.captures, {q[0], q[1], arguments.k.shape[1], total(arguments.q_offset, q[2]), total(arguments.kv_offset, arguments.k.shape[2])});
+  const auto total = [](const PositionMap& positions, std::int64_t length) {
+    std::int64_t end = 0;
+    positions.fits(length, &end);  // the kernel has run with them
+    return std::max<std::int64_t>(0, end);
+  };
+  const PositionMap q_positions{arguments.q_offset, arguments.q_step}, kv_positions{arguments.kv_offset, arguments.kv_step};
+  const auto environment = bind(*form, arguments.captures, {q[0], q[1], arguments.k.shape[1], total(q_positions, q[2]), total(kv_positions, arguments.k.shape[2])});
   if (!environment) throw std::runtime_error(environment.error().message);
   Tensor out(f32, arguments.out.shape);
   dsl::AttentionCall call;
   call.q = arguments.q, call.k = arguments.k, call.v = arguments.v, call.sink = arguments.sink, call.out = out.view();
   call.scale = arguments.scale.value_or(1 / std::sqrt(static_cast<double>(q[3])));
   call.q_offset = arguments.q_offset, call.kv_offset = arguments.kv_offset;
+  call.q_step = arguments.q_step, call.kv_step = arguments.kv_step;
   call.mode = dsl::OracleMode::Rounded;
   call.rounded_dtype = dtype;
   if (const auto status = dsl::evaluate_attention(*form, *environment, call); !status) throw std::runtime_error(status.error().message);
@@ -160,6 +167,7 @@ class Attend {
     if (!request.at("scale").is_null()) arguments.scale = request.at("scale").get<double>();
     arguments.q_offset = request.at("q_offset").get<std::int64_t>();
     arguments.kv_offset = request.at("kv_offset").get<std::int64_t>();
+    arguments.q_step = request.at("q_step").get<std::int64_t>(), arguments.kv_step = request.at("kv_step").get<std::int64_t>();
     arguments.threads = request.at("threads").get<int>();
     if (const auto status = (*kernel)->run(arguments); !status) throw std::runtime_error(status.error().message);
     if (request.at("pt").get<bool>()) pt = rounded_oracle(*variant, arguments, dtype);

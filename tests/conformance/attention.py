@@ -7,14 +7,14 @@ import numpy as np
 Attention = collections.namedtuple("Attention", "out lse max_scores largest")
 
 
-def attention(q, k, v, *, scale=None, score=None, mask=None, sink=None, q_offset=0, kv_offset=0):
+def attention(q, k, v, *, scale=None, score=None, mask=None, sink=None, q_offset=0, kv_offset=0, q_step=1, kv_step=1):
     """q [B,H,Q,D], k [B or 1,HKV,KV,D], v [B or 1,HKV,KV,DV]; `score(s, b, h, q, k)` and `mask(b, h, q, k)` take arrays."""
     q, k, v = (np.asarray(x, np.float64) for x in (q, k, v))
     batch, heads, rows, depth = q.shape
     columns = k.shape[2]
     k, v = (np.repeat(np.broadcast_to(x, (batch, *x.shape[1:])), heads // x.shape[1], axis=1) for x in (k, v))
     scale = 1 / np.sqrt(depth) if scale is None else scale
-    b, h, qi, ki = np.ogrid[:batch, :heads, q_offset:q_offset + rows, kv_offset:kv_offset + columns]
+    b, h, qi, ki = np.ogrid[:batch, :heads, q_offset:q_offset + q_step * rows:q_step, kv_offset:kv_offset + kv_step * columns:kv_step]
     with np.errstate(all="ignore"):
         s = scale * np.einsum("bhqd,bhkd->bhqk", q, k)
         if score is not None:
@@ -24,6 +24,9 @@ def attention(q, k, v, *, scale=None, score=None, mask=None, sink=None, q_offset
         s = np.where(keep, s, -np.inf)
         top = s.max(axis=-1, initial=-np.inf)
         floor = np.where(np.isfinite(top), top, 0)
+        if sink is not None:
+            sink = np.asarray(sink, np.float64)[None, :, None]
+            floor = np.maximum(floor, sink)  # the sink is one of the exponentials: far above all scores it must not overflow
         weights = np.where(keep, np.exp(s - floor[..., None]), 0)
         total = weights.sum(-1)
         values = np.where(np.any(keep, axis=-2)[..., None], v, np.where(np.isfinite(v), v, 0))
@@ -36,7 +39,6 @@ def attention(q, k, v, *, scale=None, score=None, mask=None, sink=None, q_offset
                 kept = keep[at]
                 out[at] = weights[at][kept] @ v[at[0], at[1]][kept]
         if sink is not None:
-            sink = np.asarray(sink, np.float64)[None, :, None]
             total_with_sink = total + np.exp(sink - floor)
         else:
             total_with_sink = total

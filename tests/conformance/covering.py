@@ -15,7 +15,7 @@ HEADS = {"as many K heads": (2, 2), "GQA 4:1": (8, 2), "GQA 3:1": (6, 2), "MQA":
 BATCHES = ("K and V of their own batch", "K and V of batch 1")
 LAYOUTS = {"row-major": "plain", "transposed views": "transposed", "offset views": "offset", "padded views, NaN between": "padded", "overlapping views": "overlapping",
            "KV beyond 2^31 elements": "far"}
-EXTRAS = {"nothing besides": {}, "offsets": dict(q_offset=30, kv_offset=7), "sink": dict(sink=True), "scale 2.8/sqrt(D)": dict(scale=2.8), "scale -1.2/sqrt(D)": dict(scale=-1.2),
+EXTRAS = {"nothing besides": {}, "offsets": dict(q_offset=30, kv_offset=7), "steps": dict(q_offset=5, kv_offset=2, q_step=3, kv_step=2), "sink": dict(sink=True), "scale 2.8/sqrt(D)": dict(scale=2.8), "scale -1.2/sqrt(D)": dict(scale=-1.2),
           "scale 0": dict(scale=0.0), "NaN and inf in what is removed": dict(poison=True), "fully masked rows": dict(masked_rows=True)}
 FACTORS = {"length": [*LENGTHS, MANY], "dims": [*DIMS], "heads": [*HEADS], "batch": [*BATCHES], "layout": [*LAYOUTS], "extra": [*EXTRAS]}
 EDGES = [level for levels in FACTORS.values() for level in levels]
@@ -39,7 +39,7 @@ def allowed(run, factor, level):
         return (run["length"] != MANY and not large) or level == DEFAULTS[factor]
     if factor == "layout":
         return level == DEFAULTS["layout"] or columns >= 3
-    return level in (DEFAULTS["extra"], "sink", *(level for level in EXTRAS if level.startswith("scale")), "offsets") or (rows >= 3 and columns >= 4)
+    return level in (DEFAULTS["extra"], "sink", *(level for level in EXTRAS if level.startswith("scale")), "offsets", "steps") or (rows >= 3 and columns >= 4)
 
 
 def covering_runs(seed):

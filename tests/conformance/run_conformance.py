@@ -43,6 +43,8 @@ EDGES = {
     "no rows": dict(shape=(1, 2, 2, 0, 16, 16, 16)),
     "no columns": dict(shape=(1, 2, 2, 16, 0, 16, 16)),
     "offsets": dict(shape=(1, 2, 2, 20, 50, 16, 16), q_offset=30, kv_offset=7),
+    "steps": dict(shape=(1, 2, 2, 20, 50, 16, 16), q_offset=5, kv_offset=2, q_step=4, kv_step=2),
+    "a step of the keys": dict(shape=(1, 2, 2, 40, 23, 16, 16), kv_offset=1, kv_step=3),
     "sink": dict(shape=(1, 4, 2, 40, 40, 16, 16), sink=True),
     "scale": dict(shape=(1, 2, 2, 40, 40, 16, 16), scale=0.7),
     "negative scale": dict(shape=(1, 2, 2, 40, 40, 16, 16), scale=-0.3),
@@ -85,7 +87,8 @@ def make_case(variant, edge, seed):
     q = rng.standard_normal((batch, heads, rows, depth)).astype(np.float32)
     k = rng.standard_normal((kv_batch, kv_heads, columns, depth)).astype(np.float32)
     v = rng.standard_normal((kv_batch, kv_heads, columns, value_depth)).astype(np.float32)
-    n = dict(B=batch, H=heads, HKV=kv_heads, Q=edge.get("q_offset", 0) + rows, KV=edge.get("kv_offset", 0) + columns)
+    total = lambda side, length: edge.get(f"{side}_offset", 0) + edge.get(f"{side}_step", 1) * (length - 1) + 1 if length else edge.get(f"{side}_offset", 0)
+    n = dict(B=batch, H=heads, HKV=kv_heads, Q=total("q", rows), KV=total("kv", columns))
     captures = variant.captures(n, rng)
     poison = edge.get("poison")
     if poison == "removed":
@@ -106,7 +109,7 @@ def reference(variant, case, edge):
     if removed and not variant.mask:
         mask = lambda b, h, q, k: (k < 50) & (q >= 0)
     return attention(case.q, case.k, case.v, scale=edge.get("scale"), score=score, mask=mask, sink=case.sink, q_offset=edge.get("q_offset", 0),
-                     kv_offset=edge.get("kv_offset", 0))
+                     kv_offset=edge.get("kv_offset", 0), q_step=edge.get("q_step", 1), kv_step=edge.get("kv_step", 1))
 
 
 def remove_tail(text):
@@ -138,7 +141,7 @@ def run_case(flexc, name, variant, edge_name, edge, wrong=None):
         if case.sink is not None:
             np.save(folder / "sink.npy", case.sink)
             command += ["--sink", "sink.npy"]
-        for key in ("scale", "q_offset", "kv_offset"):
+        for key in ("scale", "q_offset", "kv_offset", "q_step", "kv_step"):
             if key in edge:
                 command += [f"--{key.replace('_', '-')}={edge[key]}"]
         done = subprocess.run(command, cwd=folder, capture_output=True, text=True, errors="replace", timeout=300)

@@ -85,9 +85,11 @@ def make_case(variant, run, seed, dtype):
     kv_batch = 1 if run["batch"] == BATCHES[1] else batch
     extra, layout = EXTRAS[run["extra"]], LAYOUTS[run["layout"]]
     rng = np.random.default_rng(seed)
-    q_offset, kv_offset = extra.get("q_offset", 0), extra.get("kv_offset", 0)
-    n = dict(B=batch, H=heads, HKV=kv_heads, Q=q_offset + rows, KV=kv_offset + columns)
-    case = types.SimpleNamespace(n=n, extra=extra, layout=layout, q_offset=q_offset, kv_offset=kv_offset, scale=extra["scale"] / np.sqrt(depth) if "scale" in extra else None, lines={}, text=variant.text)
+    positions = {name: extra.get(name, default) for name, default in (("q_offset", 0), ("kv_offset", 0), ("q_step", 1), ("kv_step", 1))}
+    kv_offset = positions["kv_offset"]
+    end = lambda side, length: positions[f"{side}_offset"] + (positions[f"{side}_step"] * (length - 1) + 1 if length else 0)
+    n = dict(B=batch, H=heads, HKV=kv_heads, Q=end("q", rows), KV=end("kv", columns))
+    case = types.SimpleNamespace(n=n, extra=extra, layout=layout, positions=positions, scale=extra["scale"] / np.sqrt(depth) if "scale" in extra else None, lines={}, text=variant.text)
     case.captures = variant.captures(n, rng)
     case.q = rounded(rng.standard_normal((batch, heads, rows, depth)), dtype)
     cut = max(1, columns * 3 // 4)  # the first column that poison removes
@@ -119,7 +121,7 @@ def reference(variant, case):
     mask = None
     if variant.mask or case.text != variant.text:
         mask = lambda b, h, q, k: (variant.mask(c, b, h, q, k) if variant.mask else True) & case.keep(q, k)
-    return attention(case.q, case.k, case.v, scale=case.scale, score=score, mask=mask, sink=case.sink, q_offset=case.q_offset, kv_offset=case.kv_offset)
+    return attention(case.q, case.k, case.v, scale=case.scale, score=score, mask=mask, sink=case.sink, **case.positions)
 
 
 def placed_inputs(case, dtype):
@@ -145,7 +147,7 @@ def placed_inputs(case, dtype):
 def outputs_of(driver, variant, case, dtype, device):
     """out, lse, max_scores and pt (None in f32) as f32 arrays."""
     request = {"text": case.text, "consts": {k: str(v) for k, v in getattr(variant, "consts", {}).items()}, "params": getattr(variant, "params", {}), "dtype": dtype,
-               "device": device, "scale": case.scale, "q_offset": case.q_offset, "kv_offset": case.kv_offset, "threads": 1, "pt": dtype != "f32", "max_scores": not LAZY}
+               "device": device, "scale": case.scale, **case.positions, "threads": 1, "pt": dtype != "f32", "max_scores": not LAZY}
     out, lse, most, pt = driver.call(request, placed_inputs(case, dtype))
     rows = case.q.shape[:3]
     shape = (*rows, case.v.shape[3])

@@ -24,15 +24,18 @@ bool holds(const flexc_row_band& band, std::int64_t position) {
 
 TEST_CASE("columns of a band: in order, apart, and what the positions say") {
   const std::vector<std::int64_t> ends = {Limits::min(), Limits::min() + 1, -5, 0, 3, 4, 9, 14, 20, 21, Limits::max() - 1, Limits::max()};
-  for (const std::int64_t base : {std::int64_t{0}, std::int64_t{4}, std::int64_t{-7}, Limits::max() - 20, Limits::min()}) {
+  constexpr std::int64_t kFar = Limits::max() / 20;  // so that 20 columns reach from one end of 64 bits to the middle
+  const std::pair<std::int64_t, std::int64_t> maps[] = {{0, 1}, {4, 1}, {-7, 1}, {Limits::max() - 20, 1}, {Limits::min(), 1}, {0, 3}, {1, 5}, {-7, 2}, {Limits::max() - 60, 3}, {Limits::min(), kFar}, {-kFar, kFar}};
+  for (const auto& [base, step] : maps) {
+    CAPTURE(base, step);
     std::int64_t wrong = 0;
     for (const std::int64_t lo0 : ends)
       for (const std::int64_t hi0 : ends)
         for (const std::int64_t lo1 : ends)
           for (const std::int64_t hi1 : ends) {
             const flexc_row_band band{lo0, hi0, lo1, hi1};
-            const cpu::RowColumns row = cpu::columns_of_band(band, base, 20);
-            for (std::int64_t i = 0; i < 20; ++i) wrong += holds(row, i) != holds(band, base + i);
+            const cpu::RowColumns row = cpu::columns_of_band(band, {base, step}, 20);
+            for (std::int64_t i = 0; i < 20; ++i) wrong += holds(row, i) != holds(band, base + step * i);
             const auto& [first, second] = row.parts;
             wrong += first.empty() && !second.empty();
             wrong += !second.empty() && second.first <= first.end;
@@ -53,7 +56,7 @@ TEST_CASE("panels and bits of a group's bands are as its columns are") {
     const std::int64_t around[] = {below(kColumns), below(kColumns)}, width[] = {below(300), below(300)};
     for (int row = 0; row < rows; ++row) {
       const std::int64_t shift = round % 3 == 0 ? below(200) : row;
-      band.rows[row] = cpu::columns_of_band({around[0] + shift, around[0] + width[0] + shift, around[1] - shift, around[1] - shift + width[1]}, 0, kColumns);
+      band.rows[row] = cpu::columns_of_band({around[0] + shift, around[0] + width[0] + shift, around[1] - shift, around[1] - shift + width[1]}, {}, kColumns);
     }
     band.summarise(rows);
     std::int64_t wrong = 0;

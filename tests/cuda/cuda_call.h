@@ -38,7 +38,7 @@ inline std::shared_ptr<const LoadedObject> unit_of(const Variant& variant, runti
 struct AnyCall {
   Tensor q, k, v, out, lse, max_scores;
   double scale = 0;  // 0: the default
-  std::int64_t q_offset = 0, kv_offset = 0;
+  std::int64_t q_offset = 0, kv_offset = 0, q_step = 1, kv_step = 1;
 
   AnyCall(DType dtype, std::int64_t head_dim, std::int64_t value_dim, std::int64_t q_len = 150, std::int64_t kv_len = 200)
       : q(dtype, {2, 4, q_len, head_dim}), k(dtype, {2, 2, kv_len, head_dim}), v(dtype, {1, 2, kv_len, value_dim}), out(dtype, {2, 4, q_len, value_dim}), lse(f32, {2, 4, q_len}),
@@ -67,6 +67,7 @@ struct AnyCall {
   void finish(RunArguments& arguments) const {
     if (scale != 0) arguments.scale = scale;
     arguments.q_offset = q_offset, arguments.kv_offset = kv_offset;
+    arguments.q_step = q_step, arguments.kv_step = kv_step;
   }
 
   /// On the CPU or the host model.

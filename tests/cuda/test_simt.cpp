@@ -94,6 +94,82 @@ TEST_CASE("the plain kernel by itself needs no workspace") {
   fake().reset();
 }
 
+TEST_CASE("positions in steps run on the plain kernel, alone: the host model's bits, the CPU's values; the Hopper kernel refuses them") {
+  if (!has_nvrtc()) return;
+  AnyCall on_gpu(bf16, 64, 64, 70, 100), on_model = on_gpu, on_cpu(bf16, 64, 64, 70, 100);
+  on_model.out = Tensor(bf16, on_gpu.out.view().shape), on_model.lse = Tensor(f32, on_gpu.lse.view().shape), on_model.max_scores = Tensor(f32, on_gpu.max_scores.view().shape);
+  for (AnyCall* call : {&on_gpu, &on_model, &on_cpu}) call->q_offset = 40, call->kv_offset = 3, call->q_step = 3, call->kv_step = 2;
+  const auto object = unit_of(variant(), runtime::KernelKind::Simt, bf16, 64, 64);
+  fake().reset();
+  fake().entry(runtime::kSimtKernel, object->symbol("flexc_model_thread"));
+  const auto status = on_gpu.run_on_gpu(variant());
+  INFO((status ? "" : status.error().message) << fake().violations());
+  REQUIRE(status.has_value());
+  CHECK(fake().violations() == "");
+  CHECK(count_of(fake().calls(), "cuLaunchKernel") == 1);
+  REQUIRE(on_model.run(variant(), Device::model()).has_value());
+  CHECK(same_bits(on_gpu.out, on_model.out));
+  CHECK(same_bits(on_gpu.lse, on_model.lse));
+  REQUIRE(on_cpu.run(variant(), Device::cpu()).has_value());
+  CHECK(differences(on_gpu, on_gpu.out, on_cpu, on_cpu.out, 0.04) == "");
+  CHECK(differences(on_gpu, on_gpu.lse, on_cpu, on_cpu.lse, 1e-3) == "");
+  // Without its steps it is another call.
+  AnyCall unstepped(bf16, 64, 64, 70, 100);
+  unstepped.q_offset = 40, unstepped.kv_offset = 3;
+  REQUIRE(unstepped.run(variant(), Device::cpu()).has_value());
+  CHECK(differences(on_gpu, on_gpu.lse, unstepped, unstepped.lse, 1e-3) != "");
+  fake().reset();
+
+  Engine engine(without_disk());
+  const auto kernel = engine.compile(variant(), on_model.options(Device::model()));
+  REQUIRE(kernel.has_value());
+  CHECK((*kernel)->kernel_of(on_model.on_host()) == "simt");
+  CHECK((*kernel)->kernel_of(unstepped.on_host()) == "hopper");
+  RunArguments decode = on_model.on_host();  // one row has no step
+  decode.q.shape[2] = decode.out.shape[2] = decode.lse.shape[2] = decode.max_scores.shape[2] = 1, decode.kv_step = 1;
+  CHECK((*kernel)->kernel_of(decode) == "hopper");
+  const Chosen hopper("hopper");
+  for (const Device device : {Device::cuda(), Device::model()}) {
+    const auto refused = device.kind == Device::Kind::Cuda ? on_gpu.run_on_gpu(variant()) : on_model.run(variant(), device);
+    REQUIRE_FALSE(refused.has_value());
+    CHECK(refused.error().kind == ErrorKind::Input);
+    CHECK_THAT(refused.error().message, Contains("steps of 1") && Contains("q_step 3"));
+  }
+  fake().reset();
+}
+
+TEST_CASE("positions in steps beyond 2^30 run on the plain kernel's wide member, with tables, masks and two intervals") {
+  constexpr const char* kText = R"(
+tensor bias: f32[n]
+def score_mod(score, b, h, q_idx, kv_idx):
+    return score + bias[kv_idx % 64] + 0.1 * ((q_idx - kv_idx) % 7)
+def mask_mod(b, h, q_idx, kv_idx):
+    return (((q_idx >= kv_idx) & (q_idx - kv_idx < 9000000000)) | (kv_idx < 5)) & (kv_idx % 5 != 1)
+)";
+  const Variant wide = *Variant::parse(kText);
+  Tensor bias(f32, {64});
+  fill_normal(bias.view(), 2, "bias");
+  Engine engine(without_disk());
+  struct Case {
+    std::int64_t q_offset, q_step, kv_offset, kv_step;
+  };
+  // Beyond, below with the same text's narrow member, and negative.
+  for (const Case& each : {Case{0, std::int64_t{1} << 28, 1, std::int64_t{1} << 27}, Case{2, 5, 1, 4}, Case{-5000, 400, -(std::int64_t{1} << 40), std::int64_t{1} << 35}}) {
+    CAPTURE(each.q_offset, each.q_step, each.kv_offset, each.kv_step);
+    AnyCall on_model(f32, 32, 32, 70, 100), on_cpu(f32, 32, 32, 70, 100);
+    for (auto [call, device] : {std::pair(&on_model, Device::model()), {&on_cpu, Device::cpu()}}) {
+      call->q_offset = each.q_offset, call->q_step = each.q_step, call->kv_offset = each.kv_offset, call->kv_step = each.kv_step;
+      const auto kernel = engine.compile(wide, call->options(device));
+      REQUIRE(kernel.has_value());
+      RunArguments arguments = call->on_host();
+      arguments.captures.set("bias", bias.view());
+      REQUIRE((*kernel)->run(arguments).has_value());
+    }
+    CHECK(differences(on_model, on_model.out, on_cpu, on_cpu.out, 1e-4) == "");
+    CHECK(differences(on_model, on_model.lse, on_cpu, on_cpu.lse, 1e-4) == "");
+  }
+}
+
 TEST_CASE("where the plain kernel may not serve, what the Hopper kernel lacks is an error") {
   if (!has_nvrtc()) return;
   const Chosen hopper("hopper");

@@ -158,6 +158,10 @@ TEST_CASE("lengths, offsets, blocks, params and refinement changed: the mask is 
     check();
     random.shape.kv_offset += 3;
     check();
+    random.shape.q_step += 1;
+    check();
+    random.shape.kv_step += 2;
+    check();
     random.shape.block_q += 1;
     check();
     options.refine = Refine::None;
@@ -294,6 +298,9 @@ TEST_CASE("bytes of masks: they survive, and nothing that is no mask is read as 
     for (std::size_t size = 0; size < bytes.size(); size += 1 + size / 7) CHECK_FALSE(mask_of_bytes(std::span(bytes).first(size), random.shape).has_value());
     BlockMask other = random.shape;
     other.q_len += 1;
+    CHECK_FALSE(mask_of_bytes(bytes, other).has_value());
+    other = random.shape;
+    other.kv_step += 1;
     CHECK_FALSE(mask_of_bytes(bytes, other).has_value());
     for (int flip = 0; flip < 200; ++flip) {
       std::vector<std::byte> damaged = bytes;

@@ -61,7 +61,7 @@ struct AttentionCase {
     call.lse = {lse.data(), f64, {s.batch, s.heads, s.q_len}};
     call.max_scores = {top.data(), f64, {s.batch, s.heads, s.q_len}};
     if (!sink.empty()) call.sink = {sink.data(), f32, {s.heads}};
-    environment.problem = {s.batch, s.heads, s.kv_heads, call.q_offset + s.q_len, call.kv_offset + s.kv_len};
+    environment.problem = {s.batch, s.heads, s.kv_heads, call.q_offset + call.q_step * (s.q_len - 1) + 1, call.kv_offset + call.kv_step * (s.kv_len - 1) + 1};
     return evaluate_attention(form, environment, call);
   }
 
@@ -81,7 +81,7 @@ struct AttentionCase {
           long double total = sink.empty() ? 0.0L : std::exp(static_cast<long double>(sink[static_cast<std::size_t>(h)])), top_score = -std::numeric_limits<long double>::infinity();
           std::vector<long double> sums(static_cast<std::size_t>(sizes.value_dim), 0.0L);
           for (std::int64_t column = 0; column < sizes.kv_len; ++column) {
-            const std::int64_t q_idx = call.q_offset + row, kv_idx = call.kv_offset + column;
+            const std::int64_t q_idx = call.q_offset + call.q_step * row, kv_idx = call.kv_offset + call.kv_step * column;
             if (!mask(b, h, q_idx, kv_idx)) continue;
             long double s = 0;
             for (std::int64_t i = 0; i < sizes.head_dim; ++i) s += static_cast<long double>(q_at(b, h, row, i)) * static_cast<long double>(k_at(b, h / group, column, i));

@@ -63,6 +63,14 @@ TEST_CASE("attention by definition, many shapes", "[attention]") {
     check_against_definition(
         windowed, [](auto, auto, std::int64_t q, std::int64_t kv) { return q - kv >= 0 && q - kv <= 3; },
         [](long double s, auto, std::int64_t h, std::int64_t q, std::int64_t kv) { return s + static_cast<long double>(h + 1) * 0.125L * static_cast<long double>(kv - q); });
+    AttentionCase striped(shape, 2);
+    add_window_mask(striped.form, 9);
+    add_alibi_score(striped.form);
+    striped.call.q_offset = 2, striped.call.q_step = 3;
+    striped.call.kv_offset = 1, striped.call.kv_step = 2;
+    check_against_definition(
+        striped, [](auto, auto, std::int64_t q, std::int64_t kv) { return q - kv >= 0 && q - kv <= 9; },
+        [](long double s, auto, std::int64_t h, std::int64_t q, std::int64_t kv) { return s + static_cast<long double>(h + 1) * 0.125L * static_cast<long double>(kv - q); });
   }
 }
 

@@ -10,7 +10,7 @@ struct SimtMember {
   using Config = flexc::device::SimtTile<kElement, kDV, static_cast<unsigned>(Hooks::kColumnWords)>;
   static void enter(flexc::model::Machine* machine, void* arguments) {
     flexc::model::machine = machine;
-    const flexc_hopper_arguments copy = static_cast<const KernelArguments*>(arguments)->arguments;  // as a kernel gets them: by value
+    const flexc_simt_arguments copy{static_cast<const KernelArguments*>(arguments)->arguments, 1, 1};  // as a kernel gets them: by value
     flexc::device::simt_forward<Config, Hooks>(copy, typename Hooks::Params{});
   }
   static ForwardKernel kernel(const char* name) {

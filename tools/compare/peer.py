@@ -59,8 +59,8 @@ def prepare(torch, np, folder, peer):
     """A function of no arguments that computes the call, and what it took to get it."""
     with open(os.path.join(folder, "call.json")) as file:
         call = json.load(file)
-    if call["q_offset"] or call["kv_offset"] or call["consts"]:
-        raise NoForm("it has no form of offsets and replaced consts")
+    if call["q_offset"] or call["kv_offset"] or call["q_step"] != 1 or call["kv_step"] != 1 or call["consts"]:
+        raise NoForm("it has no form of offsets, steps and replaced consts")
     load = lambda name: torch.from_numpy(np.load(os.path.join(folder, name)))
     dtype = {"f32": torch.float32, "f16": torch.float16, "bf16": torch.bfloat16}[call["dtype"]]
     q, k, v = (load(call["inputs"][name]).to(dtype) for name in "qkv")

@@ -42,8 +42,7 @@ class BenchVerb final : public Verb {
     random_.add_to(*app, "Shape of q, k and v, which are drawn (and a gallery entry's captures)");
     bindings_.add_to(*app);
     scale_.add_to(*app);
-    add_text(*app, "--q-offset", q_offset_text_, "N", "Position of the first query (default 0)");
-    add_text(*app, "--kv-offset", kv_offset_text_, "N", "Position of the first key (default 0)");
+    positions_.add_to(*app);
     execution_.add_to(*app, "Type of q, k and v (default f32)");
     add_text(*app, "--repeat", repeat_text_, "N", fmt::format("Timed calls, after a warm-up (default {})", kDefaultRepeats));
     add_text(*app, "--save", save_, "DIR", "Write q, k, v and the captures as files, and call.json, which says what they belong to");
@@ -110,8 +109,7 @@ class BenchVerb final : public Verb {
     random_.check();
     scale_.check();
     execution_.check();
-    if (q_offset_text_) q_offset_ = parse_integer("--q-offset", *q_offset_text_);
-    if (kv_offset_text_) kv_offset_ = parse_integer("--kv-offset", *kv_offset_text_);
+    positions_.check();
     if (repeat_text_) {
       repeats_ = parse_integer("--repeat", *repeat_text_);
       if (repeats_ < 1 || repeats_ > kMostRepeats) usage_error(fmt::format("--repeat {}: must lie between 1 and {}", repeats_, grouped(kMostRepeats)));
@@ -122,13 +120,9 @@ class BenchVerb final : public Verb {
 
   std::int64_t extent(std::size_t i) const { return random_.extents[i]; }
   DType dtype() const { return execution_.dtype.value_or(f32); }
-  static std::int64_t total(std::int64_t offset, std::int64_t length) {
-    std::int64_t end = 0;
-    return __builtin_add_overflow(offset, length, &end) || end < 0 ? length : end;
-  }
 
   BoundCaptures bind(const LoadedVariant& variant) const {
-    const GalleryProblem problem{extent(0), extent(1), extent(2), total(q_offset_, extent(3)), total(kv_offset_, extent(4)), variant_.consts};
+    const GalleryProblem problem{extent(0), extent(1), extent(2), PositionOptions::total(positions_.q, extent(3)), PositionOptions::total(positions_.kv, extent(4)), variant_.consts};
     return bind_captures(variant, bindings_, &problem, random_.seed.value);
   }
 
@@ -162,7 +156,7 @@ class BenchVerb final : public Verb {
   MaskShape mask_shape() const {
     MaskShape shape;
     shape.batch = extent(0), shape.heads = extent(1), shape.kv_heads = extent(2), shape.q_len = extent(3), shape.kv_len = extent(4);
-    shape.q_offset = q_offset_, shape.kv_offset = kv_offset_;
+    positions_.set(shape);
     return shape;
   }
 
@@ -181,8 +175,7 @@ class BenchVerb final : public Verb {
     Tensor out(inputs.dtype, {q[0], q[1], q[2], inputs.v.view().shape[3]});
     RunArguments arguments{.q = inputs.q.view(), .k = inputs.k.view(), .v = inputs.v.view(), .out = out.view(), .captures = bound.captures};
     arguments.scale = scale_.value;
-    arguments.q_offset = q_offset_;
-    arguments.kv_offset = kv_offset_;
+    positions_.set(arguments);
     arguments.threads = execution_.threads;
     const bool on_cpu = kernel.device().kind == Device::Kind::Cpu;
     // PyTorch's FlexAttention has its block mask too.
@@ -201,6 +194,7 @@ class BenchVerb final : public Verb {
     // A call that takes long shows its own progress; where there is no terminal nothing is called.
     if (draw) arguments.progress = [&](double share) { draw((static_cast<double>(finished) + share) / calls); };
     const DeviceCall call(kernel, arguments);
+    report_.kernel = std::string(kernel.kernel_of(call.arguments()));
     const auto timed = [&] {
       const auto start = std::chrono::steady_clock::now();
       take(kernel.run(call.arguments()));
@@ -267,8 +261,10 @@ class BenchVerb final : public Verb {
     for (const auto& [name, tensor] : bound.captures.tensors()) tensors.push_back({name, tensor, true});
     nlohmann::ordered_json call = {{"variant", variant.name}, {"dtype", name_of(dtype())}, {"shape", shape_json()}, {"seed", random_.seed.value}};
     if (scale_.value) call["scale"] = *scale_.value;
-    call["q_offset"] = q_offset_;
-    call["kv_offset"] = kv_offset_;
+    call["q_offset"] = positions_.q.offset;
+    call["kv_offset"] = positions_.kv.offset;
+    call["q_step"] = positions_.q.step;
+    call["kv_step"] = positions_.kv.step;
     call["params"] = nlohmann::ordered_json::object();
     for (const auto& [name, value] : bindings_.params) {
       if (value.is_real) call["params"][name] = value.real;
@@ -292,10 +288,11 @@ class BenchVerb final : public Verb {
   RandomOptions random_;
   BindingOptions bindings_;
   ScaleOption scale_;
+  PositionOptions positions_;
   ExecutionOptions execution_;
-  std::optional<std::string> q_offset_text_, kv_offset_text_, repeat_text_, save_, compare_;
+  std::optional<std::string> repeat_text_, save_, compare_;
   bool json_ = false, pin_ = false;
-  std::int64_t q_offset_ = 0, kv_offset_ = 0, repeats_ = kDefaultRepeats;
+  std::int64_t repeats_ = kDefaultRepeats;
   BenchReport report_;
 };
 

@@ -59,6 +59,7 @@ nlohmann::ordered_json to_json(const BenchReport& report) {
   json["compile_s"] = nullptr;
   if (report.compile_s) json["compile_s"] = *report.compile_s;
   add_spread(json, report.seconds);
+  json["kernel"] = report.kernel;
   json["repeat"] = report.seconds.size();
   json["threads"] = report.threads;
   json["pinned"] = report.pinned;
@@ -98,7 +99,7 @@ std::string to_table(const BenchReport& report) {
   std::string extents;
   for (std::size_t i = 0; i < shape.size(); ++i) extents += fmt::format("{}{} {}", i == 0 ? "" : ", ", kExtents[i], shape[i]);
   std::string text = line("variant", report.variant);
-  text += line("device", fmt::format("{}, {}, {} thread{}{}", name_of(report.device), name_of(report.dtype), report.threads, report.threads == 1 ? "" : "s", report.pinned ? ", pinned" : ""));
+  text += line("device", fmt::format("{}{}, {}, {} thread{}{}", name_of(report.device), report.kernel == "simt" ? " (plain kernel)" : "", name_of(report.dtype), report.threads, report.threads == 1 ? "" : "s", report.pinned ? ", pinned" : ""));
   text += line("shape", extents);
   text += line("kept", fmt::format("{} pairs{}", grouped(report.kept_pairs), pairs > 0 ? fmt::format(", {:.4g} %", 100 * static_cast<double>(report.kept_pairs) / pairs) : ""));
   if (report.saved) text += line("inputs", *report.saved);

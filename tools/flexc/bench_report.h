@@ -41,6 +41,7 @@ struct PeerReport {
 struct BenchReport {
   std::string variant;
   Device device = Device::cpu();
+  std::string kernel;  ///< as Kernel::kernel_of names it
   DType dtype = f32;
   std::array<std::int64_t, 7> shape{};  ///< B, H, HKV, Q, KV, D, DV
   int threads = 1;

@@ -1,5 +1,6 @@
 // flexc explain: what the compiler found out about a variant, what it could not prove about its mask, and what its CUDA kernel costs by its machine code.
 #include <algorithm>
+#include <tuple>
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -116,10 +117,17 @@ class ExplainVerb final : public Verb {
     return "metadata, by descent: coarse regions first, finer ones where undecided";
   }
 
+  /// Whether calls of this shape are in steps, which on CUDA the plain kernel takes.
+  bool in_steps() const {
+    const auto& [shape, positions] = std::tie(problem_.shape, problem_.positions);
+    return positions.q.of_length(shape.q_len).step != 1 || positions.kv.of_length(shape.kv_len).step != 1;
+  }
+
   void print_json(const LoadedVariant& variant, const std::vector<std::string>& missing) const {
     nlohmann::ordered_json json = {{"variant", variant.name},
                                    {"score", {{"class", facts_.score_class}, {"launch_values", facts_.launch_values}, {"column_words", facts_.column_values}}},
                                    {"mask", {{"kernel", kernel_way()}, {"tiles", nullptr}}}};
+    if (in_steps()) json["positions"] = {{"q_step", problem_.positions.q.step}, {"kv_step", problem_.positions.kv.step}, {"cuda_kernel", "simt"}};
     json["work"] = work_json(work_);
     if (code_) json["kernel"] = code_json(*code_);
     if (!missing.empty()) json["mask"]["missing_captures"] = missing;
@@ -148,6 +156,7 @@ class ExplainVerb final : public Verb {
     if (facts_.launch_values + facts_.column_values > 0)
       text += line("hoisted", fmt::format("{} values once a call, {} words a key once a tile", facts_.launch_values, facts_.column_values));
     text += work_text(work_);
+    if (in_steps()) text += line("positions", fmt::format("steps of {} and {}: on CUDA such calls are the plain kernel's, the Hopper kernel takes steps of 1", problem_.positions.q.step, problem_.positions.kv.step));
     text += line("mask", kernel_text());
     if (!missing.empty()) text += line("tiles", fmt::format("not looked at: captures are missing (--capture {}=F)", fmt::join(missing, "=F --capture ")));
     if (proof_) text += tiles();

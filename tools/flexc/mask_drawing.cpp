@@ -5,6 +5,8 @@
 #include <cmath>
 #include <fmt/format.h>
 
+#include "tools/flexc/picture.h"
+
 namespace flexc::cli {
 namespace {
 
@@ -65,11 +67,12 @@ MaskDrawing::MaskDrawing(const BlockMask& mask, std::string_view title) : mask_(
     grids_.push_back(tile_grid(mask, plane / mask.heads, plane % mask.heads, side / 2, side / 2));
   counts_ = mask.counts();
 
-  left_ = kLine + 18 + widest_label(mask.q_offset, mask.q_len) + kTick + 4;
+  left_ = kLine + 18 + widest_label(mask.q_offset, axis_span(mask.q_positions(), mask.q_len)) + kTick + 4;
   above_ = planes > 1 ? kLine + 8 : 0;
   below_ = kTick + 4 + kLine + 10 + kLine;
   notes_.push_back(fmt::format("q {}, kv {}", mask.q_len, mask.kv_len));
   notes_.push_back(fmt::format("block {} x {}", mask.block_q, mask.block_kv));
+  if (mask.q_step != 1 || mask.kv_step != 1) notes_.push_back(fmt::format("steps q {}, kv {}", mask.q_step, mask.kv_step));
   if (planes > 1) notes_.push_back(fmt::format("batches {}, heads {}", mask.batches, mask.heads));
   if (shown < planes) notes_.push_back(fmt::format("shown: the first {}", shown));
   if (!grids_.empty() && grids_[0].group > 1) {
@@ -129,13 +132,14 @@ void MaskDrawing::draw_panel(Canvas& canvas, const TileGrid& grid, std::int64_t 
 
 void MaskDrawing::draw_axes(Canvas& canvas, int x, int y) const {
   const int bottom = y + plot_height_ + 1, label_y = bottom + kTick + 4;
-  for (std::int64_t at : ticks(mask_.kv_offset, mask_.kv_len, plot_width_, widest_label(mask_.kv_offset, mask_.kv_len) + kAdvance)) {
-    const int tick_x = std::min(x + place(at - mask_.kv_offset, mask_.kv_len, plot_width_), x + plot_width_ - 1);
+  const std::int64_t q_span = axis_span(mask_.q_positions(), mask_.q_len), kv_span = axis_span(mask_.kv_positions(), mask_.kv_len);
+  for (std::int64_t at : ticks(mask_.kv_offset, kv_span, plot_width_, widest_label(mask_.kv_offset, kv_span) + kAdvance)) {
+    const int tick_x = std::min(x + place(at - mask_.kv_offset, kv_span, plot_width_), x + plot_width_ - 1);
     canvas.rectangle(tick_x, bottom, 1, kTick, kFrame);
     canvas.text(tick_x, label_y, std::to_string(at), Canvas::Anchor::Middle, kTextScale, kFaint);
   }
-  for (std::int64_t at : ticks(mask_.q_offset, mask_.q_len, plot_height_, 3 * kLine)) {
-    const int tick_y = std::min(y + place(at - mask_.q_offset, mask_.q_len, plot_height_), y + plot_height_ - 1);
+  for (std::int64_t at : ticks(mask_.q_offset, q_span, plot_height_, 3 * kLine)) {
+    const int tick_y = std::min(y + place(at - mask_.q_offset, q_span, plot_height_), y + plot_height_ - 1);
     canvas.rectangle(x - 1 - kTick, tick_y, kTick, 1, kFrame);
     canvas.text(x - kTick - 6, tick_y - kLine / 2, std::to_string(at), Canvas::Anchor::End, kTextScale, kFaint);
   }

@@ -15,6 +15,7 @@ struct MaskProblem {
   VariantOptions variant;
   BindingOptions bindings;
   PositionOptions positions;
+  BlockOption block;
   SeedOption seed;
   std::optional<std::string> shape_text;
   MaskShape shape;  ///< after check()

@@ -144,19 +144,36 @@ void BindingOptions::check() {
 void PositionOptions::add_to(CLI::App& app) {
   add_text(app, "--q-offset", q_offset_text, "N", "Position of the first query (default 0)");
   add_text(app, "--kv-offset", kv_offset_text, "N", "Position of the first key (default 0)");
-  add_text(app, "--block", block_text, "BQ,BKV", "Tile of the block mask (default 128,128)");
+  add_text(app, "--q-step", q_step_text, "N", "From one query's position to the next one's (default 1): N for every N-th of a sequence");
+  add_text(app, "--kv-step", kv_step_text, "N", "From one key's position to the next one's (default 1)");
 }
 
 void PositionOptions::check() {
-  if (q_offset_text) q_offset = parse_integer("--q-offset", *q_offset_text);
-  if (kv_offset_text) kv_offset = parse_integer("--kv-offset", *kv_offset_text);
-  if (!block_text) return;
+  if (q_offset_text) q.offset = parse_integer("--q-offset", *q_offset_text);
+  if (kv_offset_text) kv.offset = parse_integer("--kv-offset", *kv_offset_text);
+  const auto step = [](std::string_view option, const std::optional<std::string>& text, std::int64_t& value) {
+    if (text) value = parse_integer(option, *text);
+    if (value < 1) usage_error(fmt::format("{} {}: must be at least 1", option, value));
+  };
+  step("--q-step", q_step_text, q.step);
+  step("--kv-step", kv_step_text, kv.step);
+}
+
+std::int64_t PositionOptions::total(const PositionMap& positions, std::int64_t length) {
+  std::int64_t end = 0;
+  return !positions.fits(length, &end) || end < 0 ? length : end;
+}
+
+void BlockOption::add_to(CLI::App& app) { add_text(app, "--block", text, "BQ,BKV", "Tile of the block mask (default 128,128)"); }
+
+void BlockOption::check() {
+  if (!text) return;
   constexpr std::int64_t kMaxBlock = 1 << 30;
-  const std::vector<std::int64_t> block = parse_integers("--block", *block_text, "BQ,BKV", 2, 2);
+  const std::vector<std::int64_t> block = parse_integers("--block", *text, "BQ,BKV", 2, 2);
   for (const std::int64_t side : block)
-    if (side < 1 || side > kMaxBlock) usage_error(fmt::format("--block {}: each side must lie between 1 and {}", *block_text, kMaxBlock));
-  block_q = static_cast<std::int32_t>(block[0]);
-  block_kv = static_cast<std::int32_t>(block[1]);
+    if (side < 1 || side > kMaxBlock) usage_error(fmt::format("--block {}: each side must lie between 1 and {}", *text, kMaxBlock));
+  q = static_cast<std::int32_t>(block[0]);
+  kv = static_cast<std::int32_t>(block[1]);
 }
 
 void check_choice(std::string_view option, std::string_view text, std::string_view choices) {

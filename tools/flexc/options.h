@@ -42,11 +42,27 @@ struct BindingOptions {
   void check();
 };
 
-/// --q-offset, --kv-offset, --block.
+/// --q-offset, --kv-offset, --q-step, --kv-step.
 struct PositionOptions {
-  std::optional<std::string> q_offset_text, kv_offset_text, block_text;
-  std::int64_t q_offset = 0, kv_offset = 0;
-  std::int32_t block_q = 128, block_kv = 128;
+  std::optional<std::string> q_offset_text, kv_offset_text, q_step_text, kv_step_text;
+  PositionMap q, kv;
+
+  void add_to(CLI::App& app);
+  void check();
+  /// Q or KV as the mods see it, of so many rows or keys; what overflows is refused by the kernel.
+  static std::int64_t total(const PositionMap& positions, std::int64_t length);
+  /// Into a MaskShape or RunArguments.
+  template <class Call>
+  void set(Call& call) const {
+    call.q_offset = q.offset, call.kv_offset = kv.offset;
+    call.q_step = q.step, call.kv_step = kv.step;
+  }
+};
+
+/// --block.
+struct BlockOption {
+  std::optional<std::string> text;
+  std::int32_t q = 128, kv = 128;
 
   void add_to(CLI::App& app);
   void check();

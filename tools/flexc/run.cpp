@@ -75,6 +75,7 @@ class RunVerb final : public Verb {
     scale_.add_to(*app);
     add_text(*app, "--sink", sink_, "F", "f32 [H]: a logit that joins each row's denominator");
     positions_.add_to(*app);
+    block_.add_to(*app);
     execution_.add_to(*app, "Round q, k, v to this type; default: as stored, f32 for --random");
     add_text(*app, "--refine", refine_text_, "off|none|default|exact", "How far to refine the block mask; off: use none");
     add_text(*app, "--split", split_text_, "auto|N", "Cut the keys into N parts by position (auto: as the shape suggests); the oracle cuts nothing");
@@ -108,6 +109,7 @@ class RunVerb final : public Verb {
     variant_.check();
     bindings_.check();
     positions_.check();
+    block_.check();
     if (random_.text && (q_ || k_ || v_)) usage_error("--random and --q, --k, --v exclude each other");
     if (!random_.text && !q_ && !k_ && !v_) usage_error("no inputs: give --q, --k and --v, or --random " + std::string(RandomOptions::kForm));
     if (!random_.text && !(q_ && k_ && v_)) usage_error(fmt::format("--{} is missing: --q, --k and --v go together", !q_ ? "q" : !k_ ? "k" : "v"));
@@ -137,13 +139,7 @@ class RunVerb final : public Verb {
   GalleryProblem problem_of(const AttentionInputs& inputs) const {
     const auto& q = inputs.q.view().shape;
     const auto& k = inputs.k.view().shape;
-    return {q[0], q[1], k[1], total(positions_.q_offset, q[2]), total(positions_.kv_offset, k[2]), variant_.consts};
-  }
-
-  /// Q or KV as the mods see it; what overflows is refused by the kernel.
-  static std::int64_t total(std::int64_t offset, std::int64_t length) {
-    std::int64_t end = 0;
-    return __builtin_add_overflow(offset, length, &end) || end < 0 ? length : end;
+    return {q[0], q[1], k[1], PositionOptions::total(positions_.q, q[2]), PositionOptions::total(positions_.kv, k[2]), variant_.consts};
   }
 
   std::shared_ptr<const Kernel> compile(const LoadedVariant& variant, const AttentionInputs& inputs, const BoundCaptures& bound) const {
@@ -157,12 +153,9 @@ class RunVerb final : public Verb {
     return cli::compile(variant.variant, options);
   }
 
-  /// What the Hopper kernel copies first; other kernels read tensors of two bytes an element, and of any, where they are.
-  static std::vector<std::string_view> repacked_by(const Kernel& kernel, const RunArguments& arguments) {
-    constexpr std::int64_t kMostHeadDim = 256;
-    const bool is_hopper = (kernel.device().kind == Device::Kind::Cuda || kernel.device().kind == Device::Kind::Model) && arguments.q.dtype != f32 &&
-                           arguments.q.shape[3] <= kMostHeadDim && arguments.v.shape[3] <= kMostHeadDim;
-    return is_hopper ? repacked_tensors(arguments) : std::vector<std::string_view>{};
+  /// What the Hopper kernel copies first; other kernels read tensors where they are.
+  static std::vector<std::string_view> repacked_by(std::string_view kernel, const RunArguments& arguments) {
+    return kernel == "hopper" ? repacked_tensors(arguments) : std::vector<std::string_view>{};
   }
 
   void attend(const Kernel& kernel, const LoadedVariant& variant, const AttentionInputs& inputs, BoundCaptures& bound) {
@@ -177,8 +170,7 @@ class RunVerb final : public Verb {
 
     RunArguments arguments{.q = inputs.q.view(), .k = inputs.k.view(), .v = inputs.v.view(), .out = out.view(), .lse = lse.view(), .max_scores = max_scores.view(), .sink = sink.view(), .captures = bound.captures};
     arguments.scale = scale_.value;
-    arguments.q_offset = positions_.q_offset;
-    arguments.kv_offset = positions_.kv_offset;
+    positions_.set(arguments);
     arguments.checked = checked_;
     arguments.threads = execution_.threads;
     arguments.split = split_;
@@ -195,7 +187,8 @@ class RunVerb final : public Verb {
       const DeviceCall call(kernel, arguments);
       const auto start = std::chrono::steady_clock::now();
       take(kernel.run(call.arguments()));
-      repacked_ = repacked_by(kernel, call.arguments());
+      kernel_ = kernel.kernel_of(call.arguments());
+      repacked_ = repacked_by(kernel_, call.arguments());
       call.wait();
       seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
       call.fetch();
@@ -209,8 +202,8 @@ class RunVerb final : public Verb {
     const auto& k = inputs.k.view().shape;
     MaskShape shape;
     shape.batch = q[0], shape.heads = q[1], shape.q_len = q[2], shape.kv_len = k[2], shape.kv_heads = k[1];
-    shape.q_offset = positions_.q_offset, shape.kv_offset = positions_.kv_offset;
-    shape.block_q = positions_.block_q, shape.block_kv = positions_.block_kv;
+    positions_.set(shape);
+    shape.block_q = block_.q, shape.block_kv = block_.kv;
     shape.refine = *refine_;
     return shape;
   }
@@ -232,7 +225,7 @@ class RunVerb final : public Verb {
     if (refine_) mask = take(kernel.block_mask(mask_shape(inputs), bound.captures, &report));
     const std::string_view device = name_of(kernel.device());
     if (json_) {
-      nlohmann::ordered_json json = {{"variant", variant.name}, {"device", device}, {"dtype", name_of(inputs.dtype)}};
+      nlohmann::ordered_json json = {{"variant", variant.name}, {"device", device}, {"kernel", kernel_}, {"dtype", name_of(inputs.dtype)}};
       json["shape"] = {{"B", q[0]}, {"H", q[1]}, {"HKV", k[1]}, {"Q", q[2]}, {"KV", k[2]}, {"D", q[3]}, {"DV", inputs.v.view().shape[3]}};
       json["run_s"] = seconds;
       json["kept"] = nullptr;
@@ -249,7 +242,8 @@ class RunVerb final : public Verb {
       print_result(json.dump() + "\n");
       return;
     }
-    std::string text = fmt::format("{:<11}{}\n{:<11}{}, {}, {}\n", "variant", variant.name, "device", device, name_of(inputs.dtype), duration_text(seconds));
+    // The plain kernel is named where it stands in for the Hopper kernel.
+    std::string text = fmt::format("{:<11}{}\n{:<11}{}{}, {}, {}\n", "variant", variant.name, "device", device, kernel_ == "simt" ? " (plain kernel)" : "", name_of(inputs.dtype), duration_text(seconds));
     text += fmt::format("{:<11}q {}, k {}, v {}\n", "shape", shape_text(q), shape_text(k), shape_text(inputs.v.view().shape));
     if (mask) {
       if (const auto kept = kept_share(*mask, report)) text += fmt::format("{:<11}{:.4g} % of the pairs\n", "kept", *kept * 100);
@@ -264,12 +258,14 @@ class RunVerb final : public Verb {
   VariantOptions variant_;
   BindingOptions bindings_;
   PositionOptions positions_;
+  BlockOption block_;
   RandomOptions random_;
   ScaleOption scale_;
   ExecutionOptions execution_;
   std::optional<std::string> q_, k_, v_, sink_, refine_text_, split_text_;
   std::optional<std::string> out_, lse_, max_scores_;
   std::vector<std::string_view> repacked_;
+  std::string_view kernel_;
   bool checked_ = false, json_ = false;
   std::int64_t split_ = 0;
   std::optional<MaskShape::Refine> refine_ = MaskShape::Refine::Default;  ///< nothing: off

@@ -48,7 +48,7 @@ std::string terminal_picture(const BlockMask& mask, std::int64_t b, std::int64_t
   if (mask.q_blocks() == 0 || mask.kv_blocks() == 0) return fmt::format("{}no tiles: q {}, kv {}\n", plane, mask.q_len, mask.kv_len);
 
   // Margin: the larger of the axes' label and the q positions.
-  const std::int64_t q_end = mask.q_offset + mask.q_len, kv_end = mask.kv_offset + mask.kv_len;
+  const std::int64_t q_end = mask.q_offset + axis_span(mask.q_positions(), mask.q_len), kv_end = mask.kv_offset + axis_span(mask.kv_positions(), mask.kv_len);
   const std::size_t margin = std::max({label_width, std::to_string(mask.q_offset).size(), std::to_string(q_end).size()}) + 1;
   constexpr std::int64_t kFewestColumns = 4;
   const std::int64_t room = std::max<std::int64_t>(kFewestColumns, max_columns - static_cast<std::int64_t>(margin));

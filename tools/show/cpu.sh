@@ -18,6 +18,7 @@ claim "random mods against wrong evaluators: each is noticed, and shrinks" "22 o
 claim "removing any single pass changes the output of some gallery entry or lit case; emission includes no header of syntax or normal form" "all" tests '^ir\.(passes|emission)'
 claim "integer ranges of random mods hold their values, narrow and wide; an expression said not to wrap does not" "0 outside" tests '^ir\.ranges'
 claim "narrow and wide members give the same bits; offsets, totals, params, fresh dims and strides at 2^30 and 2^31 pick the right one and equal the oracle" "equal" tests '^(api|ir\.row_object)$'
+claim "striped shards of every gallery entry over 1, 2, 3 and 5 ranks, merged by their lse, are the whole sequence's rows, on oracle and CPU; block masks of shards change no bit; steps that cannot be are refused" "equal" tests '^(api|c_api)$'
 claim "every operation knows where it was written, from import to the end of the pipeline" "all" tests '^ir\.locations'
 claim "random masks: band and residual together are the mask, at boundary pairs and extremes of 64 bits; a limit wrong by one is noticed" "0 differ" test_figure ir.bands 'band and residual'
 claim "output bitwise equal with the band, with keep bits in its place, and with brute-force block masks; 1 and 2 threads, both members" "equal" tests '^ir\.band_kernel$'

@@ -49,7 +49,7 @@ claim "the same with the lazy maximum" "0 failures" test_figure conformance.mode
 claim "the same: every variant, three runs each, bf16 and f16" "0 failures" test_figure conformance.model.nightly 'conformance pairs: '
 claim "the launch against a stand-in driver: call order, contexts, memory, maps, parameters; an error at each call is clean; with the kernel on the host model the bits are the model's" "0 leaks, 0 violations" tests '^cuda\.(launch|command_line)$'
 claim "--device cuda against the stand-in driver, kernels on the host model: the model's bits; NaN stands in the rows that keep it alone; without the careful path that is seen" "0 differ" test_figure cuda.not_finite "NaN stands|skipped"
-claim "the careful path on the model and through the stand-in driver, D 64 to 256, NaN and inf in removed and kept places, the lazy maximum's overflow; the plain kernel by itself: f32, D 320, DV 512, sm_80, strides" "0 differ" tests '^cuda\.simt$'
+claim "the careful path on the model and through the stand-in driver, D 64 to 256, NaN and inf in removed and kept places, the lazy maximum's overflow; the plain kernel by itself: positions in steps, f32, D 320, DV 512, sm_80, strides" "0 differ" tests '^cuda\.simt$'
 claim "the plain kernel on the model: every kind of mod, schedules, marked items; each barrier that is left out is noticed" "100 %" tests '^simt\.'
 claim "the conformance list through the plain kernel on the model, in f32 by the f32 bound" "0 failures" test_figure conformance.model.simt 'conformance pairs: '
 claim "the plain kernel through NVRTC for sm_80, f32, bf16 and f16: no spill, no stack" "0 spilled" tests '^cuda\.matrix\.simt$'

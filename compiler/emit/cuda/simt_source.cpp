@@ -46,7 +46,7 @@ Result<HopperSource> simt_source(const CudaHooks& hooks, device::Element element
   unit.text += fmt::format("static_assert(kSimtThreads == {} && Config::kSharedBytes == {}, \"the launch was laid out for this tile\");\n\n}}  // namespace flexc::device\n\n", member.threads,
                            member.dynamic_smem_bytes);
   unit.text += fmt::format(
-      "FLEXC_KERNEL({}) {}(FLEXC_ARGUMENT flexc_hopper_arguments arguments, FLEXC_ARGUMENT flexc::mods::Hooks::Params params) {{\n"
+      "FLEXC_KERNEL({}) {}(FLEXC_ARGUMENT flexc_simt_arguments arguments, FLEXC_ARGUMENT flexc::mods::Hooks::Params params) {{\n"
       "  flexc::device::simt_forward<flexc::device::Config, flexc::mods::Hooks>(arguments, params);\n}}\n",
       member.threads, runtime::entry_of(member.kernel));
   unit.host_text = unit.text;

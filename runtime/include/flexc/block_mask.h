@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "flexc/positions.h"
+
 namespace flexc {
 
 enum class TileKind : std::uint8_t { Empty = 0, Partial = 1, Full = 2 };
@@ -25,6 +27,7 @@ class BlockMask {
   std::int64_t batches = 1, heads = 1;      ///< stored extents: the call's, or 1
   std::int64_t q_len = 0, kv_len = 0;       ///< pairs covered
   std::int64_t q_offset = 0, kv_offset = 0; ///< position of the first row and column
+  std::int64_t q_step = 1, kv_step = 1;     ///< from one row and column to the next, at least 1
   std::int32_t block_q = 128, block_kv = 128;
   std::vector<std::uint64_t> row_begin;     ///< rows() + 1 offsets into runs
   std::vector<TileRun> runs;                ///< sorted by first within a row; neighbours of one kind are merged
@@ -32,6 +35,8 @@ class BlockMask {
   /// it with its own captures'. Zero: unknown; a checked run then looks at every tile.
   std::array<std::uint64_t, 2> origin = {};
 
+  PositionMap q_positions() const { return {q_offset, q_step}; }
+  PositionMap kv_positions() const { return {kv_offset, kv_step}; }
   std::int64_t q_blocks() const { return (q_len + block_q - 1) / block_q; }
   std::int64_t kv_blocks() const { return (kv_len + block_kv - 1) / block_kv; }
   std::int64_t rows() const { return batches * heads * q_blocks(); }

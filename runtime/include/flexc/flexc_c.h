@@ -136,6 +136,16 @@ typedef struct flexc_call {
   void* stream;           /* CUDA: a CUstream; NULL: the default stream */
   void* workspace;        /* CUDA: flexc_kernel_workspace_bytes() of the GPU's memory; NULL: allocated and freed in the order of the stream */
 } flexc_call;
+/* Rows and keys at other steps than 1, such as those of a striped shard: row i is at position q_offset + q_step * i, key j at kv_offset + kv_step * j, and
+ * q_total, kv_total default to the last position + 1. A struct of its own, so that flexc_call and flexc_mask_shape stay as programs know them. */
+typedef struct flexc_steps {
+  int64_t q_step, kv_step; /* at least 1; 0: 1 */
+} flexc_steps;
+/* As flexc_kernel_block_mask; steps NULL: 1. A mask serves calls of its own steps. */
+flexc_mask* flexc_kernel_block_mask_stepped(const flexc_kernel* kernel, const flexc_mask_shape* shape, const flexc_steps* steps, const flexc_binding* bindings, size_t binding_count,
+                                            flexc_error** error);
+/* As flexc_run; steps NULL: 1. */
+int flexc_run_stepped(const flexc_kernel* kernel, const flexc_call* call, const flexc_steps* steps, flexc_error** error);
 /* What flexc_call.workspace has to hold for a call of these shapes; 0 where none is needed. */
 size_t flexc_kernel_workspace_bytes(const flexc_kernel* kernel, const flexc_call* call);
 /* 1 if it ran. */

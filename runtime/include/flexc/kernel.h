@@ -14,6 +14,7 @@
 #include "flexc/block_mask.h"
 #include "flexc/dtype.h"
 #include "flexc/error.h"
+#include "flexc/positions.h"
 #include "flexc/tensor.h"
 
 namespace flexc {
@@ -50,12 +51,13 @@ class Captures {
   std::map<std::string, Scalar, std::less<>> params_;
 };
 
-/// Extents of a block mask. Positions are q_offset + row and kv_offset + column; q_total and kv_total are what Q and KV mean
-/// inside mods (0: offset + length).
+/// Extents of a block mask. Positions are q_offset + q_step·row and kv_offset + kv_step·column; q_total and kv_total are what Q and KV mean
+/// inside mods (0: the last position + 1).
 struct MaskShape {
   std::int64_t batch = 1, heads = 1, q_len = 0, kv_len = 0;
   std::int64_t kv_heads = 0;  ///< 0: as heads
   std::int64_t q_offset = 0, kv_offset = 0, q_total = 0, kv_total = 0;
+  std::int64_t q_step = 1, kv_step = 1;  ///< at least 1
   std::int32_t block_q = 128, block_kv = 128;
   /// Proof alone; with samples and bisection to four levels; down to single pairs (equals brute force).
   enum class Refine : std::uint8_t { None, Default, Exact } refine = Refine::Default;
@@ -95,7 +97,10 @@ struct RunArguments {
   Captures captures = {};
   const BlockMask* mask = nullptr;   ///< optional, from block_mask(); without it every tile is partial; changes no bit. On CUDA refused in a stream that is being captured
   std::optional<double> scale = {};  ///< default 1/√D; finite
+  /// Positions are q_offset + q_step·row and kv_offset + kv_step·column, with steps of at least 1 (flexc/positions.h); q_total and kv_total are what Q
+  /// and KV mean inside mods (0: the last position + 1, without rows the offset). On CUDA and on the host model other steps than 1 are the plain kernel's.
   std::int64_t q_offset = 0, kv_offset = 0, q_total = 0, kv_total = 0;
+  std::int64_t q_step = 1, kv_step = 1;
   bool checked = false;              ///< gathers out of range are an Error, and so is a mask that does not belong to the call
   int threads = 0;                   ///< 0: all cores; changes no bit
   /// Parts that the keys are cut into, by position (at most as many as the device has tiles); their results are merged in order. 0: as
@@ -107,6 +112,9 @@ struct RunArguments {
   void* workspace = nullptr;
 };
 
+/// "auto", "cpu", "cuda", "model" or "oracle".
+std::string_view name_of(Device device);
+
 /// A variant compiled for a dtype, head dims and a device. Immutable and thread-safe.
 class Kernel {
  public:
@@ -117,11 +125,11 @@ class Kernel {
   /// masks by a digest of what the mask_mod reads (docs/cache.md). On CUDA captures may be in the GPU's memory, where they stay (docs/contracts.md).
   virtual Result<BlockMask> block_mask(const MaskShape& shape, const Captures& captures, MaskReport* report = nullptr) const = 0;
   virtual Device device() const = 0;
+  /// Which kernel takes such a call: on CUDA and on the host model "hopper", or "simt" for the plain one (templates/simt), elsewhere the device's name. Empty
+  /// for a call that `run` refuses.
+  virtual std::string_view kernel_of(const RunArguments&) const { return name_of(device()); }
   /// What RunArguments::workspace has to hold for a call of these shapes; 0 where none is needed.
   virtual std::size_t workspace_bytes(const RunArguments&) const { return 0; }
 };
-
-/// "auto", "cpu", "cuda", "model" or "oracle".
-std::string_view name_of(Device device);
 
 }  // namespace flexc

@@ -55,7 +55,7 @@ def test_bench_saves_its_inputs(s):
     header = json.dumps({"w": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}).encode()
     (s.folder / "w.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes.fromhex("803f20c0"))  # 1 and -2.5
     taken = ["--capture", "k=keys.npy", "--capture", "w=w.safetensors:w", "--param", "cap=1.5"]
-    for variant, options, dtype in (("document", [], "f32"), ("alibi", ["--q-offset", "3", "--kv-offset", "1"], "bf16"), ("taken.flex", taken, "f16")):
+    for variant, options, dtype in (("document", [], "f32"), ("alibi", ["--q-offset", "3", "--kv-offset", "1", "--q-step", "2", "--kv-step", "3"], "bf16"), ("taken.flex", taken, "f16")):
         folder = f"inputs_{dtype}"
         where = [*RANDOM, "--seed", "9", "--dtype", dtype]
         s.expect(0, "bench", variant, *where, *options, "--repeat", "1", "--save", folder)

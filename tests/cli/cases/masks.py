@@ -28,6 +28,14 @@ def test_mask(s):
     report = json.loads(s.expect(0, "mask", "causal", "--shape", "1,1,64,128", "--q-offset", "64", "--block", "64,64", "--json").stdout)
     if report["blocks"] != {"empty": 0, "partial": 1, "full": 1}:
         raise Failure(f"offset: {report}")
+    # Every fourth position of 256: the tiles of all of them, 16 wide.
+    report = json.loads(s.expect(0, "mask", "causal", "--shape", "1,1,64,64", "--q-step", "4", "--kv-step", "4", "--kv-offset", "1", "--block", "16,16", "--refine", "exact", "--json").stdout)
+    if report["blocks"] != {"empty": 6, "partial": 4, "full": 6} or abs(report["kept"] - 64 * 63 / 2 / 64 ** 2) > 1e-12:
+        raise Failure(f"steps: {report}")
+    for step, kernel in (("3", {"q_step": 1, "kv_step": 3, "cuda_kernel": "simt"}), ("1", None)):
+        report = json.loads(s.expect(0, "explain", "causal", "--shape", "1,1,64,64", "--kv-step", step, "--json").stdout)
+        if report.get("positions") != kernel:
+            raise Failure(f"explain --kv-step {step}: {report}")
     s.expect(0, "mask", "causal", "--shape", "1,1,0,8")
     s.expect(1, "mask", "bound.flex", "--shape", "1,2,8,8", words=["'slopes'"])
 

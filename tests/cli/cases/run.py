@@ -44,6 +44,12 @@ def test_run(s):
         raise Failure("--param binds a scalar of a bare expression")
     s.expect(0, "run", "--score", "-score", *QKV)
     s.expect(0, "run", "causal", *QKV, "--q-offset", "-3", "--kv-offset", "+2")
+    # Equal steps double every distance: half the window, every other difference.
+    s.expect(0, "run", "--mask", "abs(q_idx - kv_idx) < 6", *QKV, "--q-step", "2", "--kv-step", "2", "--refine", "exact", "--out", "stepped.npy")
+    s.expect(0, "run", "--mask", "abs(q_idx - kv_idx) < 3", *QKV, "--out", "plain.npy")
+    if (s.folder / "stepped.npy").read_bytes() != (s.folder / "plain.npy").read_bytes():
+        raise Failure("--q-step and --kv-step reach the mods")
+    s.expect(1, "run", "causal", *QKV, "--q-step", "9223372036854775807", words=["q_step 9223372036854775807"])
 
 
 def test_dtypes(s):

@@ -20,6 +20,7 @@
 #include "templates/model/fixed_kernels.h"
 #include "templates/model/forward_plan.h"
 #include "templates/model/simulator.h"
+#include "templates/simt/arguments.h"
 #include "templates/simt/tile.h"
 
 namespace {
@@ -489,14 +490,15 @@ int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned gr
     constexpr unsigned kHelperBlocks = 2;  // each goes on to further rows
     return entry != nullptr ? run_model(entry, call.data(), entry == fixed ? std::min(grid_x, kHelperBlocks) : grid_x, block_x, smem) : 0;
   }
-  if (sizes.size() != 2 || sizes[0] != sizeof(flexc_hopper_arguments)) return refuse("cuLaunchKernel: the kernel takes other parameters");
+  const bool is_simt = launched->name == flexc::runtime::kSimtKernel;
+  if (sizes.size() != 2 || sizes[0] != (is_simt ? sizeof(flexc_simt_arguments) : sizeof(flexc_hopper_arguments))) return refuse("cuLaunchKernel: the kernel takes other parameters");
   // As the driver does it: as many bytes as the machine code says, whatever the pointers point at.
-  flexc_hopper_arguments copied;
+  flexc_simt_arguments copied{};
   std::memcpy(&copied, arguments[0], sizes[0]);
   std::vector<std::uint64_t> params(sizes[1] / 8);
   std::memcpy(params.data(), arguments[1], sizes[1]);
-  const bool is_simt = launched->name == flexc::runtime::kSimtKernel;
-  if (const int status = check_arguments(copied, grid_x, is_simt)) return status;
+  if (const int status = check_arguments(copied.call, grid_x, is_simt)) return status;
+  if (is_simt && (copied.q_step < 1 || copied.kv_step < 1)) return refuse("cuLaunchKernel: steps below 1");
   const auto known = driver().entries.find(launched->name);
   void* const entry = model != nullptr                   ? dlsym(model, "flexc_model_thread")
                       : known != driver().entries.end() ? reinterpret_cast<void*>(known->second)
@@ -505,8 +507,13 @@ int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned gr
   struct {
     flexc_hopper_arguments arguments;
     const void* params;
-  } call{copied, params.data()};
+  } call{copied.call, params.data()};
+  struct {
+    flexc_simt_arguments arguments;
+    const void* params;
+  } simt_call{copied, params.data()};
   constexpr unsigned kBlocks = 2;  // two show what sharing the work does
-  return entry != nullptr ? run_model(entry, &call, std::min(grid_x, kBlocks), block_x, smem) : 0;
+  void* const argument = is_simt ? static_cast<void*>(&simt_call) : &call;
+  return entry != nullptr ? run_model(entry, argument, std::min(grid_x, kBlocks), block_x, smem) : 0;
 }
 }

@@ -23,7 +23,8 @@ FlexcFakeHeld flexc_fake_held();
 void flexc_fake_capability(int major, int minor);
 /// Whether the work of flexc_fake_stream() is being captured into a graph. It runs all the same; a copy from the host's memory, which need not last, is wrong.
 void flexc_fake_capture(bool is_on);
-/// Runs launches on the host model: an entry as templates/model/simulator.h has it, whose argument is {flexc_hopper_arguments, const void* params}.
+/// Runs launches on the host model: an entry as templates/model/simulator.h has it, whose argument is {flexc_hopper_arguments, const void* params};
+/// of the plain kernel {flexc_simt_arguments, const void* params}.
 void flexc_fake_kernel(void (*entry)(void* machine, void* arguments));
 /// The same for the kernel of this name. One of a single argument is given that; others are called as flexc_fake_kernel's. The plain kernel (flexc_attention_simt)
 /// runs only by an entry of its own.

@@ -63,7 +63,7 @@ struct AttentionCall {
   TensorView q, k, v, out;
   TensorView lse, max_scores, sink;  ///< optional
   double scale = 0;                  ///< already resolved
-  std::int64_t q_offset = 0, kv_offset = 0;
+  std::int64_t q_offset = 0, kv_offset = 0, q_step = 1, kv_step = 1;  ///< positions are offset + step·i
   OracleMode mode = OracleMode::Exact;
   DType rounded_dtype = DType::F32;
   bool checked = false;  ///< gathers out of range are an error that names capture and index
