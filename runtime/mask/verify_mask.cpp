@@ -9,16 +9,6 @@ namespace {
 
 std::unexpected<Error> wrong(std::string message) { return std::unexpected(Error{ErrorKind::Input, std::move(message)}); }
 
-/// dense() walks rows and runs without looking.
-bool is_within_bounds(const BlockMask& mask) {
-  if (mask.row_begin.size() != static_cast<std::size_t>(mask.rows()) + 1 || mask.row_begin.back() != mask.runs.size()) return false;
-  for (std::size_t row = 0; row + 1 < mask.row_begin.size(); ++row)
-    if (mask.row_begin[row] > mask.row_begin[row + 1]) return false;
-  for (const TileRun& run : mask.runs)
-    if (std::int64_t{run.first} + run.count > mask.kv_blocks() || run.kind > TileKind::Full) return false;
-  return true;
-}
-
 }  // namespace
 
 Result<void> verify_mask(const BlockMask& mask, const MaskIdentity& identity, const tile::Program& program, const tile::Launch& launch, const BlockMask& frame) {
@@ -26,7 +16,6 @@ Result<void> verify_mask(const BlockMask& mask, const MaskIdentity& identity, co
     if (mask.origin == origin_of(identity.text(launch, frame))) return {};
     return wrong("the block mask was built from other captures, params or lengths than this call's, or by another mask_mod; build it anew with block_mask");
   }
-  if (!is_within_bounds(mask)) return wrong("the block mask is damaged: its rows or runs leave their bounds");
   BlockMask wanted = frame;
   wanted.block_q = mask.block_q, wanted.block_kv = mask.block_kv;
   const auto exact = tile::classify(program, launch, wanted, {.refine = tile::Refine::Exact});

@@ -25,9 +25,8 @@ FLEXC_DEVICE void store_partial(const flexc_hopper_arguments& arguments, const I
   const u64 place = static_cast<u64>(item.number) * arguments.partial_warps + warp_of_item;
   const u32 row = lane_index() / 4 + (lane_index() & 1) * 8;
   if ((lane_index() & 2) == 0) arguments.partial_rows[place * kFlexcWarpRows + row] = {reference, sum};
-  flexc_quad* const to = arguments.partial_outputs + place * (kFlexcWarpLanes * Config::kOutputs / 4) + lane_index();
-  FLEXC_UNROLL
-  for (u32 j = 0; j < Config::kOutputs / 4; ++j) to[j * kFlexcWarpLanes] = {{output[4 * j], output[4 * j + 1], output[4 * j + 2], output[4 * j + 3]}};
+  static_assert(kWarpQuadBytes == kFlexcWarpLanes * sizeof(flexc_quad), "the layout of what parts leave");
+  store_output<Config>(arguments.partial_outputs + place * (kFlexcWarpLanes * Config::kOutputs / 4) + lane_index(), output);
 }
 
 /// Finishes an item of one warpgroup. `group` is the warpgroup, `warp` the warp in it, `row` the thread's first row in the sequence.
@@ -41,7 +40,6 @@ FLEXC_DEVICE void store_item(const flexc_hopper_arguments& arguments, Barriers b
   sum += shuffle_xor(SITE(sum_second), sum, 2);
   const float largest = odd ? state.reference[1] : state.reference[0];
   const bool leader = warp == 0 && lane_index() == 0;
-  read_output<Config>(output);
   if (arguments.partial_outputs != nullptr) {
     store_partial<Config>(arguments, item, group * 4 + warp, largest, sum, output);
     if constexpr (!Config::kOutputHasRoom) {  // then one thread lets go of Q for its warpgroup
@@ -63,14 +61,11 @@ FLEXC_DEVICE void store_item(const flexc_hopper_arguments& arguments, Barriers b
   const float own_factor = empty ? -1.0f : end.factor;
   const float other_factor = shuffle_xor(SITE(share_factor), own_factor, 1);
   const float factor[2] = {odd ? other_factor : own_factor, odd ? own_factor : other_factor};
-  const u32 keep[2] = {factor[0] < 0.0f ? 0u : ~0u, factor[1] < 0.0f ? 0u : ~0u};
   u32 words[Config::kOutputs / 2];
+  pack_output<Config>(factor[0], factor[1], factor[0] < 0.0f ? 0u : ~0u, factor[1] < 0.0f ? 0u : ~0u, output, words);
   u32 nonfinite = 0;
   FLEXC_UNROLL
-  for (u32 j = 0; j < Config::kOutputs / 2; ++j) {
-    words[j] = pack_pair<Config::kElement>(output[2 * j] * factor[j % 2], output[2 * j + 1] * factor[j % 2]) & keep[j % 2];
-    nonfinite = add_nonfinite<Config::kElement>(nonfinite, words[j]);
-  }
+  for (const u32 word : words) nonfinite = add_nonfinite<Config::kElement>(nonfinite, word);
 
   const u32 to = kSharedBase + Config::kOutOffset;
   // With bytes of its own the output of the item before may still be on its way; without, the warpgroup's other warps may still read Q.

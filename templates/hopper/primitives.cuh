@@ -174,8 +174,7 @@ template <class Config>
 FLEXC_DEVICE void pv_gemm(Site, float (&output)[Config::kOutputs], const u32 (&packed)[Config::kPacked], u64 v);
 
 // The output accumulates in registers that the asm statements name themselves and the optimiser never sees: 64 values carried around a loop and through
-// two statements were a sixteenth of what a kernel takes to compile. `output` is the place that it is read into in the end; until read_output nothing is
-// in it. On the host model it is the accumulator all the time.
+// two statements were a sixteenth of what a kernel takes to compile. `output` is their place on the host model; on a GPU nothing is ever in it.
 
 /// Declares the registers. Once in a kernel, before all else that has to do with the output.
 template <class Config>
@@ -186,9 +185,14 @@ FLEXC_DEVICE void clear_output(float (&output)[Config::kOutputs]);
 /// Multiplies the elements of the thread's first row by `first`, those of the second by `second`.
 template <class Config>
 FLEXC_DEVICE void scale_output(float first, float second, float (&output)[Config::kOutputs]);
-/// After the wait for the last product: from here on `output` holds the elements.
+/// The output in its 16-bit type, after the wait for the last product: word i is elements 2i and 2i + 1 times their row's factor, packed as pack_pair does
+/// it, and cut to the row's `keep`.
 template <class Config>
-FLEXC_DEVICE void read_output(float (&output)[Config::kOutputs]);
+FLEXC_DEVICE void pack_output(float first, float second, u32 keep_first, u32 keep_second, const float (&output)[Config::kOutputs], u32 (&words)[Config::kOutputs / 2]);
+/// Writes the elements as they are, after that wait, to global memory: four at a time, the first at `to`, of which lanes have neighbouring ones, the next
+/// kWarpQuadBytes further on.
+template <class Config>
+FLEXC_DEVICE void store_output(void* to, const float (&output)[Config::kOutputs]);
 
 /// Moves the warpgroup's share of registers, up or down; all of its warps call it together. Up waits until the CTA's pool has them.
 template <u32 kRegisters>

@@ -145,11 +145,22 @@ struct ColumnLimits {
   i32 lo0, hi0, lo1, hi1;
 };
 
+template <unsigned kBytes>
+struct UnsignedOf {
+  using Type = u32;
+};
+template <>
+struct UnsignedOf<8> {
+  using Type = u64;
+};
+
+/// The difference is taken without a sign: offsets may be negative, and a band's end the largest number.
 template <class Position>
 FLEXC_DEVICE i32 column_of(Position position, Position offset, i32 kv_len) {
+  using Unsigned = typename UnsignedOf<sizeof(Position)>::Type;
   if (position <= offset) return 0;
-  const Position column = position - offset;  // no overflow: offset is not negative
-  return column >= kv_len ? kv_len : static_cast<i32>(column);
+  const Unsigned column = static_cast<Unsigned>(position) - static_cast<Unsigned>(offset);
+  return column >= static_cast<Unsigned>(kv_len) ? kv_len : static_cast<i32>(column);
 }
 
 template <class Hooks>
@@ -164,6 +175,12 @@ FLEXC_DEVICE ColumnLimits limits_of_row(const flexc_hopper_arguments& arguments,
     return {kBandBegins<Hooks> ? column_of<Position>(band.lo0, offset, arguments.kv_len) : 0, column_of<Position>(band.hi0, offset, arguments.kv_len),
             column_of<Position>(band.lo1, offset, arguments.kv_len), column_of<Position>(band.hi1, offset, arguments.kv_len)};
   }
+}
+
+/// The same columns, with an empty first interval only where both are. So the first ones of many rows together begin where the rows do: one row's second may lie
+/// before all the others' first, and its own first be empty, or outside of this call's keys.
+FLEXC_DEVICE ColumnLimits first_interval_first(const ColumnLimits& limits) {
+  return limits.lo0 < limits.hi0 ? limits : ColumnLimits{limits.lo1, limits.hi1, 0, 0};
 }
 
 /// The part of a range of tiles that lies in [begin, end).
@@ -201,7 +218,8 @@ FLEXC_DEVICE TileRanges tile_ranges(const flexc_hopper_arguments& arguments, con
       i32 row = at.q_block * static_cast<i32>(Config::kM) + static_cast<i32>(first + lane_index());
       row = row < arguments.q_len ? row : arguments.q_len - 1;
       const auto side = Hooks::q_side(params, head, static_cast<Position>(arguments.q_offset + row));
-      const ColumnLimits limits = limits_of_row<Hooks>(arguments, params, side);
+      ColumnLimits limits = limits_of_row<Hooks>(arguments, params, side);
+      if constexpr (kTwoIntervals<Hooks>) limits = first_interval_first(limits);
       if (limits.lo0 < limits.hi0) {
         least_lo0 = limits.lo0 < least_lo0 ? limits.lo0 : least_lo0;
         most_hi0 = limits.hi0 > most_hi0 ? limits.hi0 : most_hi0;

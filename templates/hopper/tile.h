@@ -11,6 +11,7 @@ namespace flexc::device {
 
 inline constexpr unsigned kPanelColumns = 64;  // of 2-byte elements
 inline constexpr unsigned kPanelRowBytes = 128;
+inline constexpr unsigned kWarpQuadBytes = 512;  // a warp's four f32 a lane
 inline constexpr unsigned kWarpgroupRows = 64;  // rows of a wgmma
 inline constexpr unsigned kWarpgroupThreads = 128;
 inline constexpr unsigned kGemmK = 16;            // the depth of one wgmma on 2-byte elements

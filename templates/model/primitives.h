@@ -188,8 +188,6 @@ template <class Config>
 inline void scale_output(float first, float second, float (&output)[Config::kOutputs]) {
   for (u32 i = 0; i < Config::kOutputs; ++i) output[i] *= i / 2 % 2 == 0 ? first : second;
 }
-template <class Config>
-inline void read_output(float (&)[Config::kOutputs]) {}
 
 template <u32 kRegisters>
 inline void raise_registers(Site site) {
@@ -281,6 +279,19 @@ inline u32 pack_pair(float low, float high) {
   } else {
     return static_cast<u32>(model::f32_to_f16(low)) | static_cast<u32>(model::f32_to_f16(high)) << 16;
   }
+}
+
+template <class Config>
+inline void pack_output(float first, float second, u32 keep_first, u32 keep_second, const float (&output)[Config::kOutputs], u32 (&words)[Config::kOutputs / 2]) {
+  for (u32 i = 0; i < Config::kOutputs / 2; ++i) {
+    const float factor = i % 2 == 0 ? first : second;
+    words[i] = pack_pair<Config::kElement>(output[2 * i] * factor, output[2 * i + 1] * factor) & (i % 2 == 0 ? keep_first : keep_second);
+  }
+}
+template <class Config>
+inline void store_output(void* to, const float (&output)[Config::kOutputs]) {
+  for (u32 i = 0; i < Config::kOutputs; ++i)
+    static_cast<float*>(to)[i / 4 * (kWarpQuadBytes / sizeof(float)) + i % 4] = detail::real(Site{"store_output"}, "st.global", output[i]);
 }
 
 template <Element kElement>

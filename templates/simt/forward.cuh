@@ -60,31 +60,6 @@ struct KeyTable {
   FLEXC_DEVICE void set(int word, int key, u32 bits) { shared_store(SITE(write_table), address + (static_cast<u32>(word) * Config::kN + static_cast<u32>(key)) * 4, bits); }
 };
 
-/// Position -> key of this call, cut to [0, kv_len]. The difference is taken without a sign: offsets may be negative, and a band's end the largest number.
-template <class Position, class Unsigned>
-FLEXC_DEVICE i32 key_of(Position position, Position offset, i32 kv_len) {
-  if (position <= offset) return 0;
-  const Unsigned key = static_cast<Unsigned>(position) - static_cast<Unsigned>(offset);
-  return key >= static_cast<Unsigned>(kv_len) ? kv_len : static_cast<i32>(key);
-}
-
-/// The keys that a row can keep: [lo0, hi0) and [lo1, hi1).
-template <class Hooks>
-FLEXC_DEVICE ColumnLimits keys_of_row(const flexc_hopper_arguments& arguments, const typename Hooks::Params& params, const typename Hooks::Row& row) {
-  if constexpr (!Hooks::kHasBand) {
-    return {0, arguments.kv_len, 0, 0};
-  } else {
-    using Position = typename Hooks::Position;
-    const auto band = Hooks::band(params, row);
-    const Position offset = static_cast<Position>(arguments.kv_offset);
-    const auto key = [&](Position position) {
-      if constexpr (sizeof(Position) == 8) return key_of<Position, u64>(position, offset, arguments.kv_len);
-      return key_of<Position, u32>(position, offset, arguments.kv_len);
-    };
-    return {key(band.lo0), key(band.hi0), key(band.lo1), key(band.hi1)};
-  }
-}
-
 /// The tiles of keys that a block of rows visits: `count` in all, from first0 on, and from the count0-th on from first1 on. They ascend.
 struct VisitedTiles {
   i32 count, count0, first0, first1;
@@ -102,7 +77,7 @@ FLEXC_DEVICE VisitedTiles visited_tiles(const flexc_hopper_arguments& arguments,
     i32 lo0 = arguments.kv_len, hi0 = 0, lo1 = arguments.kv_len, hi1 = 0;
     for (u32 row = lane_index(); row < Config::kM; row += 32) {
       const i32 own = first_row + static_cast<i32>(row) < arguments.q_len ? first_row + static_cast<i32>(row) : arguments.q_len - 1;
-      const ColumnLimits keys = keys_of_row<Hooks>(arguments, params, Hooks::q_side(params, head, static_cast<typename Hooks::Position>(arguments.q_offset + own)));
+      const ColumnLimits keys = first_interval_first(limits_of_row<Hooks>(arguments, params, Hooks::q_side(params, head, static_cast<typename Hooks::Position>(arguments.q_offset + own))));
       if (keys.lo0 < keys.hi0) lo0 = keys.lo0 < lo0 ? keys.lo0 : lo0, hi0 = keys.hi0 > hi0 ? keys.hi0 : hi0;
       if (keys.lo1 < keys.hi1) lo1 = keys.lo1 < lo1 ? keys.lo1 : lo1, hi1 = keys.hi1 > hi1 ? keys.hi1 : hi1;
     }
@@ -325,7 +300,7 @@ struct RowBlock {
     // Rows beyond the end repeat the last one; they are not stored.
     const i32 own = first_row + static_cast<i32>(thread_index() / Config::kLanes);
     const auto side = Hooks::q_side(params, of_head, static_cast<Position>(arguments.q_offset + (own < arguments.q_len ? own : arguments.q_len - 1)));
-    const ColumnLimits keys = keys_of_row<Hooks>(arguments, params, side);
+    const ColumnLimits keys = limits_of_row<Hooks>(arguments, params, side);
     const VisitedTiles tiles = visited_tiles<Config, Hooks>(arguments, params, of_head, first_row);
     RunningRow row;
     Four output[Config::kRows][Config::kFours] = {};

@@ -201,9 +201,30 @@ TEST_CASE("a checked run refuses a mask that does not belong to its captures", "
     REQUIRE_FALSE(none);
     CHECK(none.error().message.find("empty, but pairs in it are kept") != std::string::npos);
   }
-  SECTION("damaged") {
-    mask.origin = {};
-    mask.runs.back().count += 100;
-    CHECK_FALSE(run(true));
+  SECTION("damaged: refused, whoever looks") {
+    const auto refused = [&] {
+      const auto status = run(false);
+      return !status && status.error().kind == ErrorKind::Input && status.error().message.find("damaged") != std::string::npos && !run(true);
+    };
+    const auto spoil = [&](auto&& change) {
+      mask = *built;
+      change();
+      return refused();
+    };
+    const auto run_of_two = [&] {  // the first of a row of at least two
+      std::size_t row = 0;
+      while (mask.row_begin[row + 1] - mask.row_begin[row] < 2) ++row;
+      return mask.runs.begin() + static_cast<std::ptrdiff_t>(mask.row_begin[row]);
+    };
+    CHECK(spoil([&] { mask.runs.back().count += 100; }));
+    CHECK(spoil([&] { mask.runs.front().first = 0xffffffffu; }));
+    CHECK(spoil([&] { mask.runs.front().count = 0; }));
+    CHECK(spoil([&] { mask.runs.front().kind = static_cast<TileKind>(3); }));
+    CHECK(spoil([&] { std::swap(run_of_two()[0], run_of_two()[1]); }));
+    CHECK(spoil([&] { run_of_two()[1].first = run_of_two()[0].first; }));
+    CHECK(spoil([&] { mask.row_begin[1] = mask.runs.size() + 1000; }));
+    CHECK(spoil([&] { mask.row_begin[0] = 1; }));
+    CHECK(spoil([&] { mask.row_begin.pop_back(); }));
+    CHECK_FALSE(spoil([] {}));
   }
 }

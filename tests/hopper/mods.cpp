@@ -13,6 +13,7 @@ const std::vector<ForwardKernel>& forward_kernels() {
       Member<Element::kBf16, 192, 128, Relative<true>>::kernel("differences, in turn"),
       Member<Element::kBf16, 128, 64, TwoIntervals>::kernel("two intervals"),
       Member<Element::kBf16, 128, 176, TwoIntervals>::kernel("two intervals, two words a row"),
+      Member<Element::kBf16, 128, 64, SecondAlone>::kernel("second interval alone"),
       Member<Element::kBf16, 128, 64, Hollow>::kernel("empty rows"),
       Member<Element::kBf16, 128, 128, BandAndMask>::kernel("band and mask"),
       Member<Element::kBf16, 128, 64, Scattered>::kernel("scattered"),

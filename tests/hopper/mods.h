@@ -126,6 +126,17 @@ struct TwoIntervals : Plain {
   static bool kept(int, int, int q, int kv) { return kv < 50 || (kv >= q - 30 && kv <= q); }
 };
 
+// Of even rows the second interval alone has keys, before all that the others keep: their first one is empty, or lies before the first key.
+struct SecondAlone : Plain {
+  static constexpr bool kHasBand = true;
+  static constexpr int kBandIntervals = 2;
+  static flexc::mods::Band<Position> band(const Params&, const Row& row) {
+    if (row.q % 2 == 1) return {130, 140, 150, 160};
+    return row.q % 4 == 0 ? flexc::mods::Band<Position>{0, 0, 0, 10} : flexc::mods::Band<Position>{-40, -20, 3, 9};
+  }
+  static bool kept(int, int, int q, int kv) { return q % 2 == 1 ? (kv >= 130 && kv < 140) || (kv >= 150 && kv < 160) : q % 4 == 0 ? kv < 10 : kv >= 3 && kv < 9; }
+};
+
 // Rows 64 to 191 keep nothing, the others a window far ahead, which may lie beyond the keys.
 struct Hollow : Plain {
   static constexpr bool kHasBand = true;

@@ -43,7 +43,12 @@ def main():
         check([int(x) for x in re.findall(r"mov\.f32 output(\d+), 0f00000000;", text)] == outputs, f"{tile}: cleared")
         scaled = [tuple(map(int, x)) for x in re.findall(r"mul\.rn\.f32 output(\d+), output(\d+), %(\d);", text)]
         check(scaled == [(i, i, i // 2 % 2) for i in outputs], f"{tile}: scaled by rows")
-        check([tuple(map(int, x)) for x in re.findall(r'mov\.f32 %0, output(\d+);" : "=f"\(output\[(\d+)\]\)', text)] == [(i, i) for i in outputs], f"{tile}: read")
+        packed = re.findall(r'mul\.rn\.f32 low, output(\d+), %1;\\n\\tmul\.rn\.f32 high, output(\d+), %1;\\n\\t"\n +"cvt\.rn\.(\w+)x2\.f32 %0, high, low;\\n\\tand\.b32 %0, %0, %2;\\n\\t}" '
+                            r': "=r"\(words\[(\d+)\]\) : "f"\((\w+)\), "r"\(keep_(\w+)\)', text)
+        rows = ["first", "second"]
+        check(packed == [(str(2 * i), str(2 * i + 1), element, str(i), rows[i % 2], rows[i % 2]) for i in range(dv // 4)], f"{tile}: packed by rows")
+        stored = re.findall(r"st\.global\.v4\.f32 \[%0\+(\d+)\], \{output(\d+),output(\d+),output(\d+),output(\d+)\};", text)
+        check([tuple(map(int, x)) for x in stored] == [(i // 4 * 512, i, i + 1, i + 2, i + 3) for i in outputs[::4]], f"{tile}: stored")
     print(f"products: {len(TILES)} tiles")
 
 

@@ -17,6 +17,7 @@ const std::vector<ForwardKernel>& forward_kernels() {
       SimtMember<kBf16, Softcap, 64, 320>::kernel("general"),
       SimtMember<kBf16, Document, 192, 64>::kernel("mask of pairs with a table"),
       SimtMember<kF16, TwoIntervals, 256>::kernel("two intervals"),
+      SimtMember<kBf16, SecondAlone>::kernel("rows with a second interval alone"),
       SimtMember<kBf16, Hollow>::kernel("rows that keep nothing"),
       SimtMember<kBf16, Window>::kernel("a window"),
       SimtMember<kBf16, BandAndMask, 64, 512>::kernel("band and mask"),
@@ -32,7 +33,7 @@ using model::Policy;
 
 TEST_CASE("the plain kernel computes every kind of mod, the same bits under every schedule") {
   for (const ForwardKernel& kernel : forward_kernels()) {
-    ForwardProblem problem(kernel, 1, 1, 1, 70, 110);
+    ForwardProblem problem(kernel, 1, 1, 1, 70, 170);
     std::vector<uint16_t> first;
     for (const uint64_t seed : {1, 2}) {
       const auto result = problem.run(schedule(Policy::Random, seed));

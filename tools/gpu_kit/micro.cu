@@ -179,9 +179,11 @@ FLEXC_KERNEL(128) flexc_micro_products(FLEXC_ARGUMENT flexc_micro_arguments argu
   for (u32 i = 0; i < MicroConfig::kScores; ++i) arguments.out[i * 128 + t] = bits_of(scores[i]);
   wgmma_wait_output<0>(SITE(micro_pv_wait), output);
   scale_output<MicroConfig>(2.0f, -0.5f, output);
-  read_output<MicroConfig>(output);
+  store_output<MicroConfig>(arguments.out + 4096 + (t / 32 * (MicroConfig::kOutputs / 4) * 32 + t % 32) * 4, output);
+  u32 words[MicroConfig::kOutputs / 2];
+  pack_output<MicroConfig>(0.75f, 3.0f, ~0u, 0xffff00ffu, output, words);
   FLEXC_UNROLL
-  for (u32 i = 0; i < MicroConfig::kOutputs; ++i) arguments.out[4096 + i * 128 + t] = bits_of(output[i]);
+  for (u32 i = 0; i < MicroConfig::kOutputs / 2; ++i) arguments.out[8192 + i * 128 + t] = words[i];
 }
 
 // setmaxnreg: what the kernel asks for fits into the CTA's pool.

@@ -29,7 +29,7 @@ inline constexpr MicroTest kMicroTests[] = {{"flexc_micro_numbers", 128, false},
 /// Relative; tanh has the largest error, 2^-11 by its documentation.
 inline constexpr double kUnitError = 1.0 / 1024;
 
-inline constexpr std::size_t kMicroInWords = 4096, kMicroOutWords = 8192;
+inline constexpr std::size_t kMicroInWords = 4096, kMicroOutWords = 10240;
 inline constexpr unsigned kMicroSharedBytes = 1024 + 3 * 8192;
 inline constexpr int kMicroColumns = 64, kMicroARows = 100, kMicroBRows = 64, kMicroBox = 64;
 

@@ -65,19 +65,34 @@ std::string for_each_output(unsigned count, const InstructionOf& instruction_of,
   return text + "\"" + operands + ");\n";
 }
 
-/// What is done with the output beside the product: declared, cleared, scaled by rows, read.
+/// A word of the output for 16-bit stores: elements 2 word and 2 word + 1 times %1, packed, and cut to the bits of %2.
+std::string pack_word(const GemmShape& shape, unsigned word) {
+  const std::string packed = shape.element == device::Element::kBf16 ? "bf16x2" : "f16x2";
+  return "\"{\\n\\t.reg .f32 low, high;\\n\\tmul.rn.f32 low, output" + number(2 * word) + ", %1;\\n\\tmul.rn.f32 high, output" + number(2 * word + 1) + ", %1;\\n\\t\"\n      \"cvt.rn." +
+         packed + ".f32 %0, high, low;\\n\\tand.b32 %0, %0, %2;\\n\\t}\"";
+}
+
+/// What is done with the output beside the product: declared, cleared, scaled by rows, packed, left as it is in memory.
 std::string output_source(const GemmShape& shape) {
   const unsigned outputs = shape.dv / 2;
-  const std::string array = "float (&output)[Config::kOutputs]", unused = "float (&)[Config::kOutputs]";
+  const std::string unused = "float (&)[Config::kOutputs]", read = "const float (&)[Config::kOutputs]";
   const auto element = [](unsigned i) { return "output" + number(i); };
-  std::string reads;
-  for (unsigned i = 0; i < outputs; ++i) reads += "  asm volatile(\"mov.f32 %0, " + element(i) + ";\" : \"=f\"(output[" + number(i) + "]));\n";
+  std::string words;
+  for (unsigned word = 0; word < outputs / 2; ++word) {
+    const std::string row = word % 2 == 0 ? "first" : "second";
+    words += "  asm volatile(" + pack_word(shape, word) + " : \"=r\"(words[" + number(word) + "]) : \"f\"(" + row + "), \"r\"(keep_" + row + "));\n";
+  }
+  std::string quads = "  asm volatile(";
+  for (unsigned i = 0; i < outputs; i += 4)
+    quads += "\n      \"st.global.v4.f32 [%0+" + number(i / 4 * device::kWarpQuadBytes) + "], {" + element(i) + "," + element(i + 1) + "," + element(i + 2) + "," + element(i + 3) + "};\\n\\t\"";
+  quads += "\n      :\n      : \"l\"(to)\n      : \"memory\");\n";
   return output_function("declare_output", "", "  asm volatile(\".reg .f32 output<" + number(outputs) + ">;\");\n") +
          output_function("clear_output", unused, for_each_output(outputs, [&](unsigned i) { return "mov.f32 " + element(i) + ", 0f00000000;"; }, "")) +
          output_function("scale_output", "float first, float second, " + unused,
                          for_each_output(outputs, [&](unsigned i) { return "mul.rn.f32 " + element(i) + ", " + element(i) + ", %" + number(i / 2 % 2) + ";"; },
                                          "\n      :\n      : \"f\"(first), \"f\"(second)")) +
-         output_function("read_output", array, reads);
+         output_function("pack_output", "float first, float second, u32 keep_first, u32 keep_second, " + read + ", u32 (&words)[Config::kOutputs / 2]", words) +
+         output_function("store_output", "void* to, " + read, quads);
 }
 
 std::string qk_source(const GemmShape& shape) {
