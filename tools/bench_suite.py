@@ -29,10 +29,9 @@ SHARES = {
     "alibi": (0.80, 0.80), "softcap": (0.75, 0.80), "document": (0.73, 0.73),
 }
 FLEX_RATIO, FLEX_MEAN = 2.0, 2.5
-# What a dense mod's own mathematics may take, in the time of a multiply-add of as many lanes: alibi a conversion, a product, a sum; softcap a tanh
-# of eight multiply-adds, four products, two clamps and a division. A score at head dim D takes D for each product and SOFTMAX. The language's tanh,
-# which has a branch more for small arguments, takes 35.2 by itself and maximum, exponential and sum 9.8 (tests/cpu/bench_operations.cpp; AVX-512 on
-# Zen 4): the smaller and the larger of these are what is allowed, so the limits are the stricter ones.
+# What a dense mod's own mathematics may take, in the time of a multiply-add of as many lanes, as a prototype did it: alibi a conversion, a product, a
+# sum; softcap a tanh of eight multiply-adds, four products, two clamps and a division. A score at head dim D takes D for each product and SOFTMAX.
+# Measured by itself the language's own tanh takes 35.2 (docs/performance/cpu.md), which would allow more.
 OWN_COST, SOFTMAX = {"alibi": 3.2, "softcap": 16.4}, 12.6
 MOD_RATIO, MASK_RATIO, DOCUMENT_RATIO = 0.90, 0.90, 0.85
 THREADS_RATIO = 1.9
