@@ -197,7 +197,9 @@ def rules(loop, score='identity'):
     if 'diagonal' in paths:
         found.append(path('diagonal', full + (DIAGONAL_MORE_128 if n == 128 else DIAGONAL_MORE)))
     found += [path(name, None) for name in ('diagonal exact', 'rescaled') if name in paths]
-    found.append(at_most('uniform', loop['uniform_per_hgmma'], UNIFORM_LIMIT_64 if d <= 64 else UNIFORM_LIMIT))
+    # A loop of the score_mod's own has uniform instructions of its own, in it and before it: a general score's operations are reported, these as its slots.
+    uniform_limit = None if paths['full']['has_loop'] else UNIFORM_LIMIT_64 if d <= 64 else UNIFORM_LIMIT
+    found.append(at_most('uniform', loop['uniform_per_hgmma'], uniform_limit))
     if 'clocks_to_first_ex2' in loop:
         found.append(at_most('first ex2', loop['clocks_to_first_ex2'], FIRST_EX2_CLOCKS if score == 'identity' else None))
     found.append(('overlap', loop['overlap'], 1.0, loop['overlap'] == 1.0))

@@ -20,17 +20,6 @@ EngineStatistics Engine::statistics() const {
   return {counters.kernels_made.load(), counters.compilations.load(), counters.disk_hits.load()};
 }
 
-std::string_view name_of(Device device) {
-  switch (device.kind) {
-    case Device::Kind::Auto: return "auto";
-    case Device::Kind::Cpu: return "cpu";
-    case Device::Kind::Cuda: return "cuda";
-    case Device::Kind::Model: return "model";
-    case Device::Kind::Oracle: return "oracle";
-  }
-  return "?";
-}
-
 std::string_view version() { return FLEXC_VERSION; }
 
 }  // namespace flexc

@@ -84,7 +84,8 @@ struct Consumer {
     FLEXC_NO_UNROLL
     for (u32 items = 0;; ++items) {
       mbarrier_wait(SITE(wait_q), barriers.q_full(), items & 1);
-      const Item item = read_item(barriers);
+      Item item = read_item(barriers);
+      if constexpr (kTwoIntervals<Hooks> && Config::kD > 64) item.ranges.full1_begin += static_cast<i32>(lane_index() & arguments.zero);
       if (item.number == kNoMoreItems) break;
       const i32 row = item.at.q_block * static_cast<i32>(Config::kM) + static_cast<i32>(group * kWarpgroupRows + warp * 16 + lane_index() / 4);
       Rows<Config, Hooks> rows;

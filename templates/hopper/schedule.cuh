@@ -75,8 +75,8 @@ template <class Hooks>
 inline constexpr bool kCountsFromPart = !Hooks::kHasBand && !kReadsBlockMask<Hooks>;
 
 /// The tiles of keys that an item visits, as numbers: [first0, first0 + count0), then from first1 on, `count` in all, at least one. Tiles ascend.
-/// A tile in one of the two full ranges is kept whole by all rows; all others are masked. With two intervals the full ranges are of tiles' numbers; with one, of
-/// places in the item's own order, so that a tile that needs no mask does without its number.
+/// A tile in one of the two full ranges is kept whole by all rows; all others are masked. The first full range is of places in the item's own order, so that
+/// a tile that needs no mask does without its number; the second is of tiles' numbers, which a masked tile would have to compute otherwise.
 /// With a block mask only `count` and `first_run()` count.
 struct TileRanges {
   i32 count, count0, first0, first1;
@@ -102,10 +102,9 @@ struct TileRanges {
   FLEXC_DEVICE bool full(u32 t) const {
     if constexpr (!kBandBegins<Hooks> && !kTwoIntervals<Hooks>) return static_cast<i32>(t) < full0_end;
     // One comparison an interval: below its beginning the difference is a large unsigned number.
-    const u32 place = kTwoIntervals<Hooks> ? static_cast<u32>(tile<Hooks>(t)) : t;
-    const bool in0 = place - static_cast<u32>(full0_begin) < static_cast<u32>(full0_end - full0_begin);
+    const bool in0 = t - static_cast<u32>(full0_begin) < static_cast<u32>(full0_end - full0_begin);
     if constexpr (!kTwoIntervals<Hooks>) return in0;
-    return in0 | (place - static_cast<u32>(full1_begin) < static_cast<u32>(full1_end - full1_begin));
+    return in0 | (static_cast<u32>(tile<Hooks>(t) - full1_begin) < static_cast<u32>(full1_end - full1_begin));
   }
 };
 
@@ -262,7 +261,7 @@ FLEXC_DEVICE TileRanges tile_ranges(const flexc_hopper_arguments& arguments, con
       clip(part, part_end, ranges.first1, count1);
       ranges.count += count1;
       const auto not_before = [](i32 end, i32 begin) { return end > begin ? end : begin; };
-      ranges.full0_begin = (most_lo0 + kN - 1) / kN, ranges.full0_end = not_before(least_hi0 / kN, ranges.full0_begin);
+      ranges.full0_end = not_before(ranges.full0_end < ranges.count0 ? ranges.full0_end : ranges.count0, ranges.full0_begin);
       ranges.full1_begin = (most_lo1 + kN - 1) / kN, ranges.full1_end = not_before(least_hi1 / kN, ranges.full1_begin);
     }
     // Nothing is kept: one masked tile, so that there is always one.

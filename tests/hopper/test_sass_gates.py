@@ -98,6 +98,9 @@ class Gates(unittest.TestCase):
         self.assertEqual(violated(d128, 0, **lazy), ["full"])
         counted = {"paths": {"full": {"slots": 416, "has_loop": False}, "diagonal": {"slots": 900, "has_loop": True}}}
         self.assertEqual(violated(d128, 0, **counted), [])  # one turn of a loop says nothing
+        for has_loop, expected in ((False, ["full", "uniform"]), (True, [])):  # and a loop of the score's own brings uniform instructions of its own
+            own = {"paths": {"full": {"slots": 900, "has_loop": has_loop}}}
+            self.assertEqual(violated(d128, 0, uniform_per_hgmma=2.51, **own), expected)
 
     def test_exponentials_below_the_wait(self):
         lines = [line for line in GOOD if not line.startswith("MUFU")]
