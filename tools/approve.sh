@@ -14,5 +14,5 @@ source "$here/build.sh"
 [ -x "$build/bin/flexc" ] || { echo "approve.sh: nothing is built; run tools/build.sh first" >&2; exit 3; }
 cuda=$("$here/setup_cuda.sh" "$build/cuda-tools")
 eval "$cuda"
-python3 -B "$here/sass_table.py" approve "$build/bin/flexc" -j "$(nproc)" "$@"
+python3 -B "$here/sass_table.py" approve -j "$(nproc)" "$build/bin/flexc" "$@"
 python3 -B "$here/sass_table.py" docs --write
