@@ -7,7 +7,7 @@
   sass_table.py rules                                     how many rows keep each rule of sass_gates.py; exit 1 where one does not
   sass_table.py docs [--write]                            the tables of docs/performance/hopper_static.md, printed or put there
 
-A row is a gallery entry, a dtype, a head dim, and the forms asked for ($FLEXC_HOPPER_FORMS); its figures are counts of the path through the main loop that
+A row is a gallery entry, a dtype, a head dim, and the forms asked for ($FLEXC_HOPPER_FORMS, or `steps`: the kernel for positions in steps); its figures are counts of the path through the main loop that
 sass_gates.py takes, as `flexc emit --stage cubin` makes the code.
 """
 import argparse
@@ -36,8 +36,9 @@ NUMBERS = LESS_IS_BETTER + ('hgmma', 'mufu', 'overlapped')
 PAPER = ('noop', 'causal', 'alibi', 'sliding_window', 'prefix_lm', 'softcap', 'document')
 SOFTCAPS = ('softcap', 'causal_softcap')
 HEAD_DIMS, DTYPES = (64, 128, 256), ('bf16', 'f16')
+STEPS = 'steps'  # no form: the kernel for positions in steps (flexc emit --steps)
 FAST = [('causal', 'bf16', 64, ''), ('causal', 'bf16', 128, ''), ('causal', 'bf16', 256, ''), ('document', 'f16', 128, ''), ('softcap', 'bf16', 128, ''),
-        ('causal', 'bf16', 128, 'maximum=lazy'), ('noop', 'bf16', 128, 'tile=128x176')]
+        ('causal', 'bf16', 128, 'maximum=lazy'), ('noop', 'bf16', 128, 'tile=128x176'), ('causal', 'bf16', 128, STEPS)]
 
 
 def keys(root=ROOT):
@@ -45,6 +46,7 @@ def keys(root=ROOT):
     names = sorted(path.stem for path in (root / 'dsl' / 'gallery').glob('*.flex'))
     rows = [(name, dtype, dim, '') for name in names for dtype in DTYPES for dim in HEAD_DIMS]
     rows += [(name, 'bf16', dim, 'maximum=lazy') for name in PAPER for dim in HEAD_DIMS]
+    rows += [(name, 'bf16', dim, STEPS) for name in PAPER + ('t5_bias',) for dim in HEAD_DIMS]
     return rows + [('noop', 'bf16', 128, 'tile=128x176'), ('noop', 'bf16', 128, 'maximum=lazy,tile=128x176')]
 
 
@@ -123,8 +125,8 @@ def emit(flexc, nvdisasm, versions, key):
     """The row that a kernel has today. A message of ptxas that products are serialised fails the compilation itself."""
     variant, dtype, head_dim, forms = key
     with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, 'FLEXC_HOPPER_FORMS': forms, 'FLEXC_DUMP': folder, 'FLEXC_CACHE_DIR': os.path.join(folder, 'cache')}
-        command = [flexc, 'emit', variant, '--stage', 'cubin', '--dtype', dtype, '--head-dim', str(head_dim), '-o', os.path.join(folder, 'kernel'), '--json']
+        environment = {**os.environ, 'FLEXC_HOPPER_FORMS': '' if forms == STEPS else forms, 'FLEXC_DUMP': folder, 'FLEXC_CACHE_DIR': os.path.join(folder, 'cache')}
+        command = [flexc, 'emit', variant, '--stage', 'cubin', '--dtype', dtype, '--head-dim', str(head_dim), '-o', os.path.join(folder, 'kernel'), '--json', *(['--steps'] if forms == STEPS else [])]
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
         if done.returncode == 3:
             raise AnotherCompiler(done.stderr.strip())
@@ -299,6 +301,8 @@ def docs_text(versions, rows):
     lines += docs_table(rows, [(name, 'bf16', dim, '') for name in PAPER + ('document_causal', 'natten', 'sliding_tile_3d') for dim in HEAD_DIMS])
     lines += ['', 'With the lazy maximum (`FLEXC_HOPPER_FORMS=maximum=lazy`):', '']
     lines += docs_table(rows, [(name, 'bf16', dim, 'maximum=lazy') for name in PAPER for dim in HEAD_DIMS])
+    lines += ['', 'For positions in steps (`flexc emit --steps`); T5 bias reads no table of differences there:', '']
+    lines += docs_table(rows, [(name, 'bf16', dim, STEPS) for name in PAPER + ('t5_bias',) for dim in HEAD_DIMS])
     lines += ['', 'With `tile=128x176`, exact and lazy:', '']
     lines += docs_table(rows, [('noop', 'bf16', 128, 'tile=128x176'), ('noop', 'bf16', 128, 'maximum=lazy,tile=128x176')])
     return '\n'.join(lines)

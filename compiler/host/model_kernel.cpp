@@ -32,21 +32,22 @@ constexpr std::uint32_t kBlocks = 2;  // CTAs: persistent ones share the work, s
 std::unexpected<Error> failed(ErrorKind kind, std::string message) { return std::unexpected(Error{kind, std::move(message)}); }
 
 /// What this side needs beside the kernel's own text, which is the emitted unit as NVRTC gets it, less the products' PTX.
-std::string entry_text(runtime::KernelKind kernel) {
+std::string entry_text(const runtime::HopperMember& member) {
+  const bool is_simt = member.kernel == runtime::KernelKind::Simt;
   return fmt::format(R"(
 struct FlexcModelCall {{
-  {} arguments;
+  {0} arguments;
   const void* params;
 }};
 
-extern "C" const unsigned flexc_model_param_bytes = sizeof(flexc::mods::Hooks::Params);
+extern "C" const unsigned flexc_model_param_bytes = sizeof({2}::Params);
 extern "C" void flexc_model_thread(flexc::model::Machine* machine, void* call) {{
   flexc::model::machine = machine;
   // As a launch passes them: by value.
-  {}(static_cast<const FlexcModelCall*>(call)->arguments, *static_cast<const flexc::mods::Hooks::Params*>(static_cast<const FlexcModelCall*>(call)->params));
+  {1}(static_cast<const FlexcModelCall*>(call)->arguments, *static_cast<const {2}::Params*>(static_cast<const FlexcModelCall*>(call)->params));
 }}
 )",
-                     kernel == runtime::KernelKind::Simt ? "flexc_simt_arguments" : "flexc_hopper_arguments", runtime::entry_of(kernel));
+                     is_simt ? "flexc_simt_arguments" : "flexc_hopper_arguments", runtime::entry_of(member.kernel), runtime::takes_steps(member) ? "flexc::device::SteppedHooks" : "flexc::mods::Hooks");
 }
 
 template <class Arguments>
@@ -114,11 +115,11 @@ struct LoadedMember {
   std::shared_ptr<const LoadedObject> object;
 };
 
-Result<LoadedMember> load_member(const dsl::NormalForm& form, const CompileOptions& options, const compiler::HopperForms& forms, runtime::KernelKind kernel, compiler::Member which) {
+Result<LoadedMember> load_member(const dsl::NormalForm& form, const CompileOptions& options, const compiler::HopperForms& forms, runtime::KernelKind kernel, bool in_steps, compiler::Member which) {
   const auto functions = ir_functions();
   if (!functions) return std::unexpected(functions.error());
   compiler::CudaHookOptions hook_options;
-  hook_options.member = which, hook_options.forms = forms, hook_options.kernel = kernel;
+  hook_options.member = which, hook_options.forms = forms, hook_options.kernel = kernel, hook_options.in_steps = in_steps;
   auto kernels = (*functions)->emit_cuda_kernels(form, hook_options, options.dtype, static_cast<unsigned>(options.head_dim), static_cast<unsigned>(options.value_dim != 0 ? options.value_dim : options.head_dim));
   if (!kernels) return std::unexpected(kernels.error());
   auto object = compile_for_model(kernels->sources.front());
@@ -127,11 +128,12 @@ Result<LoadedMember> load_member(const dsl::NormalForm& form, const CompileOptio
 }
 
 using ModelMembers = HopperMembers<LoadedMember>;
+using ModelFamily = HopperFamily<LoadedMember>;
 
 class ModelKernel final : public Kernel {
  public:
   /// `hopper` may be null: then the plain kernel serves every call.
-  ModelKernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::unique_ptr<ModelMembers> hopper, std::unique_ptr<LazyMembers<LoadedMember>> simt, bool may_fall_back,
+  ModelKernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::unique_ptr<ModelFamily> hopper, std::unique_ptr<LazyMembers<LoadedMember>> simt, bool may_fall_back,
               std::shared_ptr<runtime::MaskCache> masks)
       : form_(std::move(form)), masks_(form_, compiled_tile_program(form_), std::move(masks)), options_(std::move(options)), hopper_(std::move(hopper)), simt_(std::move(simt)),
         may_fall_back_(may_fall_back) {}
@@ -195,16 +197,19 @@ class ModelKernel final : public Kernel {
     const auto bound = bind_hopper_call(kDevice, *form_, options_, arguments, MemoryKind::Host);
     if (!bound) return {};
     if (!takes_hopper(*bound)) return "simt";
-    return may_fall_back_ || check_hopper_call(kDevice, hopper_->narrow().member, bound->shape) ? "hopper" : "";
+    return may_fall_back_ || check_hopper_call(kDevice, hopper_->first().member, bound->shape) ? "hopper" : "";
   }
 
  private:
   /// The member that takes this call: the Hopper kernel's where it can, else the plain one's.
   Result<const LoadedMember*> choose(const RunArguments& arguments, const HopperCall& call) const {
-    return takes_hopper(call) ? choose(arguments, call, *hopper_) : choose_simt(arguments, call);
+    if (!takes_hopper(call)) return choose_simt(arguments, call);
+    const auto members = hopper_->members(in_steps(call.shape));
+    if (!members) return std::unexpected(members.error());
+    return choose(arguments, call, **members);
   }
   /// Where the plain kernel may not serve, it is asked all the same, and says why not.
-  bool takes_hopper(const HopperCall& call) const { return hopper_ && (!may_fall_back_ || check_hopper_call(kDevice, hopper_->narrow().member, call.shape)); }
+  bool takes_hopper(const HopperCall& call) const { return hopper_ && (!may_fall_back_ || check_hopper_call(kDevice, hopper_->first().member, call.shape)); }
   Result<const LoadedMember*> choose_simt(const RunArguments& arguments, const HopperCall& call) const {
     const auto simt = simt_->get();
     if (!simt) return std::unexpected(simt.error());
@@ -281,7 +286,7 @@ class ModelKernel final : public Kernel {
   std::shared_ptr<const dsl::NormalForm> form_;
   MaskBuilder masks_;
   CompileOptions options_;
-  std::unique_ptr<ModelMembers> hopper_;
+  std::unique_ptr<ModelFamily> hopper_;
   std::unique_ptr<LazyMembers<LoadedMember>> simt_;
   bool may_fall_back_;
 };
@@ -299,7 +304,7 @@ std::vector<SourceFile> model_sources() {
 
 Result<std::shared_ptr<const LoadedObject>> compile_for_model(const compiler::cuda::HopperSource& source, const std::string& keep) {
   std::vector<SourceFile> files = model_sources();
-  files.push_back({"kernel.cpp", source.host_text + entry_text(source.member.kernel)});
+  files.push_back({"kernel.cpp", source.host_text + entry_text(source.member)});
   auto object = compile_and_load(files, "kernel.cpp", keep);
   if (!object) return std::unexpected(object.error());
   for (const char* name : {"flexc_model_param_bytes", "flexc_model_thread"})
@@ -318,13 +323,13 @@ Result<std::shared_ptr<const Kernel>> make_model_kernel(std::shared_ptr<const ds
   if (auto status = is_hopper ? check_hopper_options(kDevice, options) : check_simt_options(kDevice, options); !status) return std::unexpected(status.error());
   const auto forms = hopper_forms_from_environment(options.dtype);
   if (!forms) return std::unexpected(forms.error());
-  const auto make = [form, options, forms = *forms](runtime::KernelKind kernel) {
-    return [form, options, forms, kernel](compiler::Member which) { return load_member(*form, options, forms, kernel, which); };
+  const auto make = [form, options, forms = *forms](runtime::KernelKind kernel, bool in_steps) {
+    return [form, options, forms, kernel, in_steps](compiler::Member which) { return load_member(*form, options, forms, kernel, in_steps, which); };
   };
-  auto simt = std::make_unique<LazyMembers<LoadedMember>>(make(runtime::KernelKind::Simt));
-  std::unique_ptr<ModelMembers> hopper;
+  auto simt = std::make_unique<LazyMembers<LoadedMember>>(make(runtime::KernelKind::Simt, false));
+  std::unique_ptr<ModelFamily> hopper;
   if (is_hopper) {
-    auto members = ModelMembers::make(make(runtime::KernelKind::Hopper));
+    auto members = ModelFamily::make(make(runtime::KernelKind::Hopper, false), make(runtime::KernelKind::Hopper, true));
     if (!members) return std::unexpected(members.error());
     hopper = std::move(*members);
   } else if (const auto members = simt->get(); !members) {

@@ -75,7 +75,7 @@ Result<DescribedMember> deserialize_member(std::span<const std::byte> bytes) {
   member.params.resize(in.take_count(kPieceBytes));
   for (HookWords& piece : member.params) {
     const std::uint32_t kind = number();
-    if (kind > static_cast<std::uint32_t>(HookWords::Kind::Divisor)) return refused("a piece of params that there is not");
+    if (kind > static_cast<std::uint32_t>(HookWords::Kind::Steps)) return refused("a piece of params that there is not");
     piece.kind = static_cast<HookWords::Kind>(kind);
     piece.index = number(), piece.count = number();
   }
