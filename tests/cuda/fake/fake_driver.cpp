@@ -28,6 +28,7 @@ using flexc::runtime::TensorMapRequest;
 
 constexpr unsigned char kPoison = 0xff;  // a NaN of every float type
 constexpr int kSharedLimit = 232448, kMostThreads = 1024;
+constexpr std::size_t kMemory = std::size_t{80} << 30;  // an H100's
 
 thread_local std::vector<void*> context_stack;
 
@@ -242,6 +243,7 @@ int cuFuncSetAttribute(void* function, int attribute, int value) {
 }
 static int allocate(std::uint64_t* address, std::size_t bytes, bool of_stream) {
   if (bytes == 0) return refuse("an allocation of 0 bytes");
+  if (bytes > kMemory) return kOutOfMemory;
   Block block{std::make_unique<std::byte[]>(bytes + 255), bytes, of_stream};
   std::memset(block.bytes.get(), kPoison, bytes + 255);
   *address = (reinterpret_cast<std::uint64_t>(block.bytes.get()) + 255) / 256 * 256;

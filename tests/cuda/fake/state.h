@@ -11,7 +11,7 @@
 
 namespace fake_cuda {
 
-constexpr int kInvalidValue = 1, kNotInitialized = 3, kInvalidContext = 201, kInvalidImage = 200, kNotFound = 500, kInvalidHandle = 400, kLaunchFailed = 719;
+constexpr int kInvalidValue = 1, kOutOfMemory = 2, kNotInitialized = 3, kInvalidContext = 201, kInvalidImage = 200, kNotFound = 500, kInvalidHandle = 400, kLaunchFailed = 719;
 
 struct Module {
   std::vector<std::byte> image;
