@@ -3,7 +3,7 @@
 
   sass_table.py compare FLEXC [--rows fast|all] [-j N]   exit 1 where a kernel is worse than its row or has none, or the table is of other compiler versions than
                                                           tools/cuda_versions.txt; 77 without the pinned NVRTC and nvdisasm
-  sass_table.py approve FLEXC [-j N] [VARIANT…]          prints old and new of each row that changes, and writes the table (tools/approve.sh calls it)
+  sass_table.py approve [-j N] FLEXC [VARIANT…]          prints old and new of each row that changes, and writes the table (tools/approve.sh calls it)
   sass_table.py rules                                     how many rows keep each rule of sass_gates.py; exit 1 where one does not
   sass_table.py docs [--write]                            the tables of docs/performance/hopper_static.md, printed or put there
 
@@ -318,7 +318,7 @@ def docs(options):
     return 0
 
 
-def main(argv=None):
+def parse(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(dest='verb', required=True)
     for name, function in (('compare', compare), ('approve', approve), ('rules', rules), ('docs', docs)):
@@ -330,7 +330,11 @@ def main(argv=None):
     verbs.choices['compare'].add_argument('--rows', choices=('fast', 'all'), default='fast')
     verbs.choices['approve'].add_argument('variants', nargs='*')
     verbs.choices['docs'].add_argument('--write', action='store_true')
-    options = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    options = parse(argv)
     try:
         return options.function(options)
     except (sass_gates.InputError, AnotherCompiler, OSError) as error:

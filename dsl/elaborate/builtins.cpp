@@ -78,6 +78,13 @@ std::optional<Op> float_op(std::string_view name) {
 
 }  // namespace
 
+std::optional<CastType> cast_type_named(std::string_view name) {
+  if (name == "float32") return CastType::Float32;
+  if (name == "int32") return CastType::Int32;
+  if (name == "int64") return CastType::Int64;
+  return std::nullopt;
+}
+
 Value Elaborator::module_attribute(const ModuleValue& module, const Expr& expr) {
   const std::string_view name = expr.text;
   const bool torch = module.kind == ModuleKind::Torch;
@@ -94,9 +101,8 @@ Value Elaborator::module_attribute(const ModuleValue& module, const Expr& expr) 
   }
   if (torch) {
     if (name == "nn") return Value{ModuleValue{ModuleKind::TorchNn}};
-    if (name == "float32") return Value{CastValue{CastType::Float32}};
-    if (name == "int32") return Value{CastValue{CastType::Int32}};
-    if (name == "int64" || name == "long") return Value{CastValue{CastType::Int64}};
+    if (name == "long") return Value{CastValue{CastType::Int64}};
+    if (const auto type = cast_type_named(name)) return Value{CastValue{*type}};
     if (has(kExtraTorchFunctions)) return Value{BuiltinValue{name, nullptr}};
   }
   static constexpr std::string_view kModules[] = {"torch", "math", "torch.nn", "torch.nn.functional", "functools"};

@@ -4,6 +4,7 @@
 #include <gmpxx.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -66,6 +67,8 @@ enum class CastType : std::uint8_t { Float32, Int32, Int64, Bool };
 struct CastValue {
   CastType type;
 };
+/// float32, int32 and int64, as names and in torch; bool is a function, which `.to()` takes as well.
+std::optional<CastType> cast_type_named(std::string_view name);
 struct NodeValue {
   NodeId id;
 };

@@ -25,6 +25,7 @@ claim "the same: causal D256" "unexplained 0; detected >= 90 %" test_figure hopp
 claim "the same: lazy maximum D128" "unexplained 0; detected >= 90 %" test_figure hopper_mutants.lazy_D128 '^[0-9]*: mutants of '
 claim "the same: keys in parts, softcap, table and block mask D64" "unexplained 0; detected >= 90 %" test_figure hopper_mutants.split_D64 '^[0-9]*: mutants of '
 claim "the same: keys in parts, causal D256" "unexplained 0; detected >= 90 %" test_figure hopper_mutants.split_D256 '^[0-9]*: mutants of '
+claim "tiles that every row keeps whole are not masked, on the host model: one interval and two, in one part and three, against the bands alone" "all, none else" test_figure hopper.mods_on_the_model 'full tiles: '
 claim "keys in parts on the host model: every kind of mod equals float64 attention under every schedule; the same bits in every batch and with every block mask; spoilt parts are noticed" "0 reports; 9 of 9 noticed" test_figure hopper.mods_on_the_model 'spoilt parts|test cases'
 claim "tensors that TMA cannot describe (D 1, 7, 33, 65, 100, 129, 255; odd lengths; odd bases), through the stand-in driver with the kernel on the host model: the bits of those that it can" "all" test_figure cuda.launch 'copied tensors|skipped'
 claim "flexc run --device model in bf16 and f16 equals the oracle" "2 ulp of the largest value" test_figure hopper_device_model 'device model: '
