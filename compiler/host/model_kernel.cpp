@@ -150,7 +150,7 @@ class ModelKernel final : public Kernel {
     }
     auto launch = options_from_environment();
     if (!launch) return std::unexpected(launch.error());
-    const auto loaded = choose(arguments, *bound);
+    const auto loaded = choose(*bound);
     if (!loaded) return std::unexpected(loaded.error());
     const runtime::HopperMember& member = (*loaded)->member;
     const bool is_hopper = member.kernel == runtime::KernelKind::Hopper;
@@ -174,7 +174,7 @@ class ModelKernel final : public Kernel {
       auto call = HopperLaunch::prepare(member, shape, narrowed, 0);
       if (!call) return std::unexpected(call.error());
       set_rows(call->plan.arguments);
-      status = run_hopper(**loaded, *launch, *call, *bound, arguments);
+      status = run_hopper(**loaded, *launch, *call, *bound);
     } else {
       // The plain kernel reads tensors where and as they are.
       const auto tensor = [](const TensorView& view) { return runtime::ForwardTensor{view.data, view.strides[2], view.strides[1], view.strides[0]}; };
@@ -202,26 +202,26 @@ class ModelKernel final : public Kernel {
 
  private:
   /// The member that takes this call: the Hopper kernel's where it can, else the plain one's.
-  Result<const LoadedMember*> choose(const RunArguments& arguments, const HopperCall& call) const {
-    if (!takes_hopper(call)) return choose_simt(arguments, call);
+  Result<const LoadedMember*> choose(const HopperCall& call) const {
+    if (!takes_hopper(call)) return choose_simt(call);
     const auto members = hopper_->members(in_steps(call.shape));
     if (!members) return std::unexpected(members.error());
-    return choose(arguments, call, **members);
+    return choose(call, **members);
   }
   /// Where the plain kernel may not serve, it is asked all the same, and says why not.
   bool takes_hopper(const HopperCall& call) const { return hopper_ && (!may_fall_back_ || check_hopper_call(kDevice, hopper_->first().member, call.shape)); }
-  Result<const LoadedMember*> choose_simt(const RunArguments& arguments, const HopperCall& call) const {
+  Result<const LoadedMember*> choose_simt(const HopperCall& call) const {
     const auto simt = simt_->get();
     if (!simt) return std::unexpected(simt.error());
-    return choose(arguments, call, **simt);
+    return choose(call, **simt);
   }
-  Result<const LoadedMember*> choose(const RunArguments& arguments, const HopperCall& call, const ModelMembers& members) const {
-    const bool narrow = within(members.narrow().manifest, arguments, call.shape, *form_, call.environment, call.fresh);
+  Result<const LoadedMember*> choose(const HopperCall& call, const ModelMembers& members) const {
+    const bool narrow = within(members.narrow().manifest, call.shape, *form_, call.environment, call.fresh);
     return members.member(narrow ? compiler::Member::Narrow : compiler::Member::Wide);
   }
 
   /// The list of a GPU's launch, in the memory of the host.
-  Result<void> run_hopper(const LoadedMember& loaded, const model::LaunchOptions& options, HopperLaunch& call, const HopperCall& bound, const RunArguments& arguments) const {
+  Result<void> run_hopper(const LoadedMember& loaded, const model::LaunchOptions& options, HopperLaunch& call, const HopperCall& bound) const {
     flexc_hopper_arguments& forward = call.plan.arguments;
     const Workspace workspace(call.workspace_bytes());
     call.place(workspace.address());
@@ -241,7 +241,7 @@ class ModelKernel final : public Kernel {
       if (auto status = simulate(options, model::kCopyThreads, 0, model::enter_copy, &*call.copy_out); !status) return status;
     if (forward.workspace[kFlexcWorkNonFinite] == 0) return {};
     // What was marked is computed again. A GPU's launch does not wait to see whether anything is; here it is known.
-    const auto careful = choose_simt(arguments, bound);
+    const auto careful = choose_simt(bound);
     if (!careful) return std::unexpected(careful.error());
     return launch_one(**careful, options, call.careful(), bound);
   }

@@ -73,13 +73,13 @@ class GpuKernel final : public Kernel {
       if (auto status = check(arguments, *bound, stream); !status) return status;
     const auto takes = hopper_takes(*bound);
     if (!takes && !may_fall_back_) return takes;
-    const auto simt = choose(arguments, *bound, *simt_);
+    const auto simt = choose(*bound, *simt_);
     if (!simt) return std::unexpected(simt.error());
     if (!takes) return run_simt(**simt, arguments, *bound, stream);
 
     const auto members = hopper_->members(in_steps(shape));
     if (!members) return std::unexpected(members.error());
-    const auto loaded = choose(arguments, *bound, **members);
+    const auto loaded = choose(*bound, **members);
     if (!loaded) return std::unexpected(loaded.error());
     const runtime::HopperMember& member = (*loaded)->code->member;
     if (auto status = check_hopper_outputs(kDevice, member, arguments); !status) return status;
@@ -177,14 +177,14 @@ class GpuKernel final : public Kernel {
     return masks_.verify(on_host, environment);
   }
 
-  Result<const LoadedMember*> choose(const RunArguments& arguments, const HopperCall& call, const GpuMembers& members) const {
-    const bool narrow = within(members.narrow().manifest, arguments, call.shape, *signature_, call.environment, call.fresh);
+  Result<const LoadedMember*> choose(const HopperCall& call, const GpuMembers& members) const {
+    const bool narrow = within(members.narrow().manifest, call.shape, *signature_, call.environment, call.fresh);
     return members.member(narrow ? runtime::Member::Narrow : runtime::Member::Wide);
   }
-  Result<const LoadedMember*> choose(const RunArguments& arguments, const HopperCall& call, const LazyMembers<LoadedMember>& lazy) const {
+  Result<const LoadedMember*> choose(const HopperCall& call, const LazyMembers<LoadedMember>& lazy) const {
     const auto members = lazy.get();
     if (!members) return std::unexpected(members.error());
-    return choose(arguments, call, **members);
+    return choose(call, **members);
   }
 
   /// Where lse, max_scores and sink are.

@@ -177,7 +177,9 @@ TEST_CASE("a cubin out of a bundle, launched through the stand-in driver on the 
   }
   // Calls in steps are the plain kernel's, which the bundle has too.
   HostCall expected, here, neighbours;
+  setenv("FLEXC_CUDA_KERNEL", "simt", 1);
   run_model(expected, 40, 2);
+  unsetenv("FLEXC_CUDA_KERNEL");
   run_model(neighbours, 40);
   fake().reset();
   const auto status = whole_program(cuda_bundle().bytes, here, 40, 2);
