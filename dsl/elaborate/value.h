@@ -67,8 +67,6 @@ enum class CastType : std::uint8_t { Float32, Int32, Int64, Bool };
 struct CastValue {
   CastType type;
 };
-/// float32, int32 and int64, as names and in torch; bool is a function, which `.to()` takes as well.
-std::optional<CastType> cast_type_named(std::string_view name);
 struct NodeValue {
   NodeId id;
 };
@@ -95,6 +93,11 @@ struct Value {
 };
 
 inline Value poison() { return Value{Poison{}}; }
+
+/// float32, int32 and int64, as names and in torch; bool is a function, which `.to()` takes as well.
+std::optional<CastType> cast_type_named(std::string_view name);
+/// The type that a dtype argument names; torch.float, torch.int and torch.bool are also the names of functions.
+std::optional<CastType> cast_type_of(const Value& value);
 
 /// Local variables of one call.
 struct Frame {

@@ -13,12 +13,8 @@
 #include <vector>
 
 #include "runtime/cuda/cubin.h"
-#include "runtime/cuda/hopper_member.h"
-#include "templates/model/fixed_kernels.h"
 #include "templates/model/forward_plan.h"
-#include "templates/model/simulator.h"
-#include "templates/simt/arguments.h"
-#include "tests/cuda/fake/launch_checks.h"
+#include "tests/cuda/fake/launch.h"
 #include "tests/cuda/fake/state.h"
 
 namespace {
@@ -92,16 +88,6 @@ std::uint64_t extent_of(const TensorMapRequest& map) {
   return last;
 }
 
-int run_model(void* entry, void* call, unsigned blocks, unsigned threads, unsigned smem) {
-  flexc::model::LaunchOptions options;
-  options.blocks = blocks, options.threads = threads, options.shared_bytes = smem;
-  options.most_steps = ~std::uint64_t{0};
-  flexc::model::Simulator simulator;
-  const auto result = simulator.launch(options, reinterpret_cast<flexc::model::KernelEntry>(entry), call);
-  if (result.reports.empty()) return 0;
-  return refuse("the host model: " + result.reports.front().text, kLaunchFailed);
-}
-
 }  // namespace
 
 extern "C" {
@@ -142,7 +128,7 @@ int cuInit(unsigned flags) {
   return 0;
 }
 int cuGetErrorName(int status, const char** name) {
-  *name = status == 2 ? "CUDA_ERROR_OUT_OF_MEMORY" : status == kLaunchFailed ? "CUDA_ERROR_LAUNCH_FAILED" : "CUDA_ERROR_OF_THE_STAND_IN";
+  *name = status == kOutOfMemory ? "CUDA_ERROR_OUT_OF_MEMORY" : status == kLaunchFailed ? "CUDA_ERROR_LAUNCH_FAILED" : "CUDA_ERROR_OF_THE_STAND_IN";
   return 0;
 }
 int cuDriverGetVersion(int* version) {
@@ -360,49 +346,6 @@ int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned gr
   if (!known_stream(stream) || extra != nullptr) return refuse("cuLaunchKernel: stream");
   if (grid_y != 1 || grid_z != 1 || block_y != 1 || block_z != 1 || block_x % 128 != 0 || block_x > kMostThreads) return refuse("cuLaunchKernel: grid or block");
   if (static_cast<int>(smem) != launched->smem) return refuse("cuLaunchKernel: other shared memory than cuFuncSetAttribute was told");
-  const std::vector<unsigned>& sizes = launched->module->parameters;
-  void* const model = launched->module->model;
-  if (sizes.size() == 1) {  // one of the micro-tests, or a kernel of block masks
-    const auto known = driver().entries.find(launched->name);
-    // Those that belong to a launch run where the launch runs.
-    const bool computes = model != nullptr || driver().kernel != nullptr;
-    void* const fixed = !computes                                 ? nullptr
-                        : launched->name == "flexc_combine_splits" ? reinterpret_cast<void*>(&flexc::model::enter_combine)
-                        : launched->name == "flexc_copy_tensor"    ? reinterpret_cast<void*>(&flexc::model::enter_copy)
-                                                                   : nullptr;
-    void* const entry = known != driver().entries.end() ? reinterpret_cast<void*>(known->second)
-                        : fixed != nullptr             ? fixed
-                        : model != nullptr             ? dlsym(model, ("flexc_model_entry_" + launched->name).c_str())
-                                                       : nullptr;
-    std::vector<flexc_tensor_map> call((sizes[0] + sizeof(flexc_tensor_map) - 1) / sizeof(flexc_tensor_map));
-    std::memcpy(call.data(), arguments[0], sizes[0]);
-    constexpr unsigned kHelperBlocks = 2;  // each goes on to further rows
-    return entry != nullptr ? run_model(entry, call.data(), entry == fixed ? std::min(grid_x, kHelperBlocks) : grid_x, block_x, smem) : 0;
-  }
-  const bool is_simt = launched->name == flexc::runtime::kSimtKernel;
-  if (sizes.size() != 2 || sizes[0] != (is_simt ? sizeof(flexc_simt_arguments) : sizeof(flexc_hopper_arguments))) return refuse("cuLaunchKernel: the kernel takes other parameters");
-  // As the driver does it: as many bytes as the machine code says, whatever the pointers point at.
-  flexc_simt_arguments copied{};
-  std::memcpy(&copied, arguments[0], sizes[0]);
-  std::vector<std::uint64_t> params(sizes[1] / 8);
-  std::memcpy(params.data(), arguments[1], sizes[1]);
-  if (const int status = check_arguments(copied.call, grid_x, is_simt)) return status;
-  if (is_simt && (copied.q_step < 1 || copied.kv_step < 1)) return refuse("cuLaunchKernel: steps below 1");
-  const auto known = driver().entries.find(launched->name);
-  void* const entry = model != nullptr                   ? dlsym(model, "flexc_model_thread")
-                      : known != driver().entries.end() ? reinterpret_cast<void*>(known->second)
-                      : is_simt                         ? nullptr
-                                                        : reinterpret_cast<void*>(driver().kernel);
-  struct {
-    flexc_hopper_arguments arguments;
-    const void* params;
-  } call{copied.call, params.data()};
-  struct {
-    flexc_simt_arguments arguments;
-    const void* params;
-  } simt_call{copied, params.data()};
-  constexpr unsigned kBlocks = 2;  // two show what sharing the work does
-  void* const argument = is_simt ? static_cast<void*>(&simt_call) : &call;
-  return entry != nullptr ? run_model(entry, argument, std::min(grid_x, kBlocks), block_x, smem) : 0;
+  return launch(*launched, grid_x, block_x, smem, arguments);
 }
 }
