@@ -141,6 +141,8 @@ def emit(flexc, nvdisasm, versions, key):
     if kernels[name]['compiler'] != versions['nvrtc']:
         raise AnotherCompiler(f"NVRTC here is {kernels[name]['compiler']}, the table is of {versions['nvrtc']}")
     report = sass_gates.judge(kernels[name], items, argparse.Namespace(tile=None, log=None, smem=emitted['smem_bytes']))
+    if forms == STEPS and score == 'affine':
+        score = 'affine in steps'
     return row_of(key, report, 'softcap' if variant in SOFTCAPS else score, emitted)
 
 

@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <new>
 #include <utility>
 
 #include <fmt/format.h>
@@ -95,17 +97,24 @@ class NarrowOutput {
   std::vector<std::uint16_t> words_;
 };
 
-/// "The GPU's memory" of one launch, as CUDA would give it.
+/// "The GPU's memory" of one launch, as CUDA would give it: a size, where it begins, and no value in it.
 class Workspace {
  public:
-  explicit Workspace(std::uint64_t bytes) : bytes_(bytes + runtime::kWorkspaceAlignment, std::byte{0xff}) {}
+  static Result<Workspace> of(std::uint64_t bytes) {
+    const std::uint64_t with_room = bytes + runtime::kWorkspaceAlignment;
+    Workspace workspace(new (std::nothrow) std::byte[with_room]);
+    if (!workspace.bytes_) return failed(ErrorKind::Environment, fmt::format("{}: no memory for a workspace of {} bytes", kDevice, bytes));
+    std::memset(workspace.bytes_.get(), 0xff, with_room);
+    return workspace;
+  }
   std::uint64_t address() const {
-    const auto begin = reinterpret_cast<std::uintptr_t>(bytes_.data());
+    const auto begin = reinterpret_cast<std::uintptr_t>(bytes_.get());
     return (begin + runtime::kWorkspaceAlignment - 1) / runtime::kWorkspaceAlignment * runtime::kWorkspaceAlignment;
   }
 
  private:
-  std::vector<std::byte> bytes_;
+  explicit Workspace(std::byte* bytes) : bytes_(bytes) {}
+  std::unique_ptr<std::byte[]> bytes_;
 };
 
 /// A compiled member.
@@ -223,8 +232,9 @@ class ModelKernel final : public Kernel {
   /// The list of a GPU's launch, in the memory of the host.
   Result<void> run_hopper(const LoadedMember& loaded, const model::LaunchOptions& options, HopperLaunch& call, const HopperCall& bound) const {
     flexc_hopper_arguments& forward = call.plan.arguments;
-    const Workspace workspace(call.workspace_bytes());
-    call.place(workspace.address());
+    const auto workspace = Workspace::of(call.workspace_bytes());
+    if (!workspace) return std::unexpected(workspace.error());
+    call.place(workspace->address());
     for (const runtime::TensorMapRequest* map : {&call.plan.q, &call.plan.k, &call.plan.v, &call.plan.out})
       if (auto status = runtime::check_tensor_map(*map); !status) return status;
     model::encode_maps(call.plan);

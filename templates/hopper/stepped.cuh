@@ -5,7 +5,7 @@
 // member; only what a mod computes from positions costs a multiplication.
 #pragma once
 #include "templates/hooks.cuh"
-#include "templates/hopper/schedule.cuh"
+#include "templates/hopper/rows.cuh"
 
 namespace flexc::device {
 
@@ -16,7 +16,8 @@ struct ColumnsAlone {
   FLEXC_DEVICE u32 word(int word, int column) const { return table.word(word, column); }
 };
 
-template <class Hooks>
+/// `kSmall`: all positions of a call are in [0, 2^30), so that a product of 32 bits each serves.
+template <class Hooks, bool kSmall>
 struct Stepped : Hooks {
   using Position = i64;
   using Head = typename Hooks::Head;
@@ -32,7 +33,11 @@ struct Stepped : Hooks {
     mods::Divisor kv_step;
   };
 
-  FLEXC_DEVICE static Position position(i64 origin, i64 step, i64 x) { return static_cast<Position>(static_cast<u64>(origin) + static_cast<u64>(step) * static_cast<u64>(x)); }
+  FLEXC_DEVICE static Position position(i64 origin, i64 step, i64 x) {
+    if constexpr (kSmall) return origin + static_cast<i64>(static_cast<i32>(step)) * static_cast<i32>(x);
+    return static_cast<Position>(static_cast<u64>(origin) + static_cast<u64>(step) * static_cast<u64>(x));
+  }
+  /// What the mods see at a key of the kernel's.
   FLEXC_DEVICE static Position key(const Params& params, Position x) { return position(params.kv_origin, params.kv_step.divisor, x); }
 
   /// The kernel's position of the first key that is not before `limit`: a band's bound. Bounds may lie anywhere.
@@ -46,7 +51,12 @@ struct Stepped : Hooks {
   }
 
   FLEXC_DEVICE static Head head(const Params& params, int batch, int query_head) { return Hooks::head(params.mods, batch, query_head); }
-  FLEXC_DEVICE static Row q_side(const Params& params, const Head& head, Position x) { return Hooks::q_side(params.mods, head, position(params.q_origin, params.q_step, x)); }
+  FLEXC_DEVICE static Row q_side(const Params& params, const Head& head, Position x) {
+    Position q = position(params.q_origin, params.q_step, x);
+    // What affine scores read of it in each tile: multiplied out anew, it would be 14 instructions a tile.
+    if constexpr (Hooks::kScoreClass == ScoreClass::kAffine) q = opaque_position(q);
+    return Hooks::q_side(params.mods, head, q);
+  }
   template <class Table>
   FLEXC_DEVICE static void kv_side(const Params& params, const Head& head, Position x, Table& table, int column) {
     Hooks::kv_side(params.mods, head, key(params, x), table, column);

@@ -36,7 +36,7 @@ struct AnyBand {
   static Row q_side(const Params&, const Head&, Position q) { return {q}; }
   static Band<Position> band(const Params& params, const Row&) { return params.band; }
 };
-using SteppedBand = flexc::device::Stepped<AnyBand>;
+using SteppedBand = flexc::device::Stepped<AnyBand, false>;
 
 SteppedBand::Params params_of(const Band<flexc::mods::i64>& band, const PositionMap& q, const PositionMap& kv) {
   flexc::runtime::HookCall call;
@@ -70,15 +70,24 @@ int differences(const PositionMap& map, int length, const Band<flexc::mods::i64>
 }  // namespace
 
 TEST_CASE("the mods of a stepped kernel see the call's positions") {
-  for (const PositionMap& map : {PositionMap{0, 1}, {3, 2}, {-9, 7}, {kHighest - 1000, 100}, {kLowest, kHighest}, {kLowest, Int{1} << 60}}) {
+  int small = 0;
+  for (const PositionMap& map : {PositionMap{0, 1}, {3, 2}, {1000, 3591000}, {-9, 7}, {kHighest - 1000, 100}, {kLowest, kHighest}, {kLowest, Int{1} << 60}}) {
     const auto params = params_of({}, map, map);
+    Int end = 0;
+    if (map.offset >= 0 && map.fits(300, &end) && end <= Int{1} << 30) {
+      using Small = flexc::device::Stepped<AnyBand, true>;
+      for (const Int i : {0, 1, 299}) {
+        CHECK(Small::position(params.kv_origin, params.kv_step.divisor, map.offset + i) == map.at(i));
+        ++small;
+      }
+    }
     for (const Int i : {0, 1, 2, 7}) {
-      Int end = 0;
       if (!map.fits(i + 1, &end)) continue;
       CHECK(SteppedBand::q_side(params, {}, map.offset + i).q == map.at(i));
       CHECK(SteppedBand::key(params, map.offset + i) == map.at(i));
     }
   }
+  CHECK(small == 9);
 }
 
 TEST_CASE("a band's bounds become the stepped kernel's keys, whatever offset, step and bounds are") {

@@ -50,7 +50,7 @@ std::string kernel_text(const CudaHooks& hooks, const runtime::HopperMember& mem
   const GemmShape& tile = member.tile;
   const std::string_view element = tile.element == device::Element::kBf16 ? "kBf16" : "kF16";
   std::string text = fmt::format("\n#include \"templates/hopper/forward.cuh\"\n{}\nnamespace flexc::device {{\n\n", hooks.in_steps ? "#include \"templates/hopper/stepped.cuh\"\n" : "");
-  if (hooks.in_steps) text += "using SteppedHooks = Stepped<mods::Hooks>;\n";
+  if (hooks.in_steps) text += fmt::format("using SteppedHooks = Stepped<mods::Hooks, {}>;\n", (hooks.manifest.assumptions & kAssumesPositions) != 0);
   const std::string_view pin = forms.pin == HopperForms::Pin::Store ? "kStore" : forms.pin == HopperForms::Pin::Sleep ? "kSleep" : "kNone";
   const std::string_view relative = hooks.relative_words > 0 ? ", mods::Hooks::kRelativeWords" : "";
   text += fmt::format("struct Config : Tile<Element::{}, {}, {}, {}, {}, mods::Hooks::kColumnWords{}> {{\n  static constexpr ForwardOptions kOptions{{Pin::{}, {}, {}}};\n}};\n", element, tile.m,
