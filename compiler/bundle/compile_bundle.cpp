@@ -73,7 +73,7 @@ Result<void> check_options(std::span<const BundleInput> variants, const BundleOp
   for (const std::string& feature : options.features) {
     if (std::ranges::find(runtime::kBundleFeatures, feature) != runtime::kBundleFeatures.end()) continue;
     const std::string_view near = nearest_name(feature, runtime::kBundleFeatures);
-    return failed(ErrorKind::Usage, fmt::format("there is no feature `{}`; {}", feature, near.empty() ? "features are lse, max_scores and sink" : fmt::format("did you mean `{}`?", near)));
+    return failed(ErrorKind::Usage, fmt::format("there is no feature `{}`; {}", feature, near.empty() ? "features are lse, max_scores, sink and steps" : fmt::format("did you mean `{}`?", near)));
   }
   return {};
 }
@@ -172,6 +172,10 @@ class BundleCompiler {
     if (check_cuda_template(request)) {
       const std::size_t before = variant.cuda.size();
       if (auto status = add_members(request, form, variant); !status || variant.cuda.size() == before) return status;
+      if (std::ranges::find(contents_.features, runtime::kStepsFeature) != contents_.features.end()) {
+        request.in_steps = true;
+        if (auto status = add_members(request, form, variant); !status) return status;
+      }
     }
     return add_members(simt, form, variant);
   }
@@ -192,7 +196,7 @@ class BundleCompiler {
       if (code->member.lazy_maximum && std::ranges::find(contents_.features, "max_scores") != contents_.features.end())
         return leave_out("no CUDA kernels: those with the lazy maximum (FLEXC_HOPPER_FORMS) do not have the feature max_scores");
       runtime::BundledCudaMember& bundled = members.emplace_back();
-      bundled.machine = request.kernel == runtime::KernelKind::Simt ? runtime::kSimtMachine : runtime::kCubinMachine;
+      bundled.machine = request.kernel == runtime::KernelKind::Simt ? runtime::kSimtMachine : request.in_steps ? runtime::kStepsMachine : runtime::kCubinMachine;
       bundled.dtype = request.dtype, bundled.head_dim = request.head_dim, bundled.member = member;
       bundled.launch = blobs_.add(runtime::serialize(*code));
       bundled.source = blobs_.add(code->text);

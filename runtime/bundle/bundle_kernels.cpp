@@ -101,6 +101,7 @@ Result<std::shared_ptr<const Kernel>> Bundle::Impl::cuda_kernel(const BundledKer
       return std::make_shared<const runtime::HelperKernelCode>(runtime::HelperKernelCode{bytes(helpers->combine), bytes(helpers->copy)});
     };
   if (find_cuda_member(variant, request, Member::Narrow, runtime::kCubinMachine)) parts.members = [load](Member member) { return load(member, runtime::kCubinMachine); };
+  if (find_cuda_member(variant, request, Member::Narrow, runtime::kStepsMachine)) parts.members_in_steps = [load](Member member) { return load(member, runtime::kStepsMachine); };
   parts.simt = [load](Member member, const std::string& architecture) -> Result<std::shared_ptr<const HopperCode>> {
     if (architecture != runtime::kSimtMachine) return failed(ErrorKind::Environment, fmt::format("device cuda: the GPU is an {}, and the bundle's cubins are for {}", architecture, runtime::kSimtMachine));
     return load(member, runtime::kSimtMachine);

@@ -56,8 +56,7 @@ bool fits(const runtime::HopperMember& member, const Signature& signature) {
       case HookWords::Kind::FreshDim:
         if (piece.index >= signature.fresh_dims.size()) return false;
         break;
-      case HookWords::Kind::Problem: case HookWords::Kind::Scales: case HookWords::Kind::Launch: case HookWords::Kind::Divisor: break;
-      case HookWords::Kind::Steps: return false;  // a bundle has no kernels for positions in steps
+      case HookWords::Kind::Problem: case HookWords::Kind::Scales: case HookWords::Kind::Launch: case HookWords::Kind::Divisor: case HookWords::Kind::Steps: break;
     }
   }
   const tile::Program& launch = member.launch.program;
@@ -72,6 +71,7 @@ std::optional<std::string> check_cuda_member(const BundleData& bundle, const Bun
   if ((described->member.kernel == runtime::KernelKind::Simt) != is_simt) return "it is another kernel than one for its machine";
   const auto element = member.dtype == f16 ? device::Element::kF16 : member.dtype == bf16 ? device::Element::kBf16 : device::Element::kF32;
   if (tile.element != element || (!is_simt && tile.d != tile.dv) || tile.dv != device::whole_panels(static_cast<unsigned>(member.head_dim))) return "its tile is for another dtype or head dim";
+  if (runtime::takes_steps(described->member) != (member.machine == runtime::kStepsMachine)) return "it is for other steps of positions than its machine says";
   if (!fits(described->member, variant.signature)) return "it reads other captures and params than the variant has";
   if (member.member == Member::Wide && described->manifest.assumptions != runtime::kAssumesNothing) return "a wide member assumes something of its calls";
   const auto is_twin = [&](const BundledCudaMember& other) { return other.machine == member.machine && other.dtype == member.dtype && other.head_dim == member.head_dim; };
@@ -92,7 +92,7 @@ std::optional<std::string> check_cuda_member(const BundleData& bundle, const Bun
 
 std::optional<std::string> check_cuda(const BundleData& bundle, const BundledKernels& variant) {
   for (const BundledCudaMember& member : variant.cuda) {
-    if (member.machine != runtime::kCubinMachine && member.machine != runtime::kSimtMachine) continue;  // of another flexc's; this one launches none of them
+    if (member.machine != runtime::kCubinMachine && member.machine != runtime::kStepsMachine && member.machine != runtime::kSimtMachine) continue;  // of another flexc's; this one launches none of them
     if (const auto problem = check_cuda_member(bundle, variant, member))
       return fmt::format("the CUDA kernel of {} for {} with head dim {}: {}", io::in_quotes(variant.name), name_of(member.dtype), member.head_dim, *problem);
   }

@@ -18,8 +18,10 @@
 
 namespace flexc::runtime {
 
-/// Outputs and inputs of a call that a kernel may be compiled with, by the names of `flexc compile --features`. The CPU has them all.
-inline constexpr std::array<std::string_view, 3> kBundleFeatures = {"lse", "max_scores", "sink"};
+/// Outputs and inputs of a call that a kernel may be compiled with, and positions in other steps than 1, by the names of `flexc compile --features`. The CPU has
+/// them all; without the last, the plain kernel takes such calls on CUDA.
+inline constexpr std::string_view kStepsFeature = "steps";
+inline constexpr std::array<std::string_view, 4> kBundleFeatures = {"lse", "max_scores", "sink", kStepsFeature};
 
 /// Number of a blob in the bundle.
 using BlobIndex = std::uint32_t;
@@ -34,7 +36,7 @@ struct BundledCpuMember {
 
 /// One member of a CUDA kernel, for one dtype and one head dim: the unit's text, hooks and all, and the cubin where NVRTC was there.
 struct BundledCudaMember {
-  std::string machine;  ///< kCubinMachine for the Hopper kernel, kSimtMachine for the plain one
+  std::string machine;  ///< kCubinMachine for the Hopper kernel, kStepsMachine for the one in steps, kSimtMachine for the plain one
   DType dtype = DType::BF16;
   std::int64_t head_dim = 0;
   Member member = Member::Narrow;
@@ -42,8 +44,9 @@ struct BundledCudaMember {
   BlobIndex source = 0;
   std::optional<BlobIndex> cubin = {};
 };
-/// The machine whose cubins bundles have: one GPU by two names, for the Hopper kernel and for the plain one (templates/simt), which is its careful path, too.
-inline constexpr std::string_view kCubinMachine = "sm_90a", kSimtMachine = "sm_90";
+/// The machine whose cubins bundles have: one GPU by three names, for the Hopper kernel, for that of positions in steps, and for the plain one (templates/simt),
+/// which is the careful path of both, too.
+inline constexpr std::string_view kCubinMachine = "sm_90a", kStepsMachine = "sm_90a in steps", kSimtMachine = "sm_90";
 
 struct BundledKernels {
   std::string name;

@@ -64,13 +64,14 @@ struct Folder {
       compiler::CudaHookOptions options;
       const bool is_simt = member.machine == runtime::kSimtMachine;
       options.member = member.member, options.kernel = is_simt ? runtime::KernelKind::Simt : runtime::KernelKind::Hopper;
+      options.in_steps = member.machine == runtime::kStepsMachine;
       const auto kernels = (*functions)->emit_cuda_kernels(*variant->form, options, bf16, 64, 64);
       REQUIRE(kernels.has_value());
       const auto described = runtime::deserialize_member(impl.data->blob(member.launch));
       REQUIRE(described.has_value());
       const auto source = std::ranges::find(kernels->sources, described->member.tile, [](const auto& each) { return each.member.tile; });
       REQUIRE(source != kernels->sources.end());
-      const std::string name = std::string(is_simt ? "simt_" : "") + (member.member == runtime::Member::Narrow ? "narrow" : "wide");
+      const std::string name = std::string(is_simt ? "simt_" : options.in_steps ? "steps_" : "") + (member.member == runtime::Member::Narrow ? "narrow" : "wide");
       REQUIRE(member.cubin.has_value());
       write(name + ".cubin", impl.data->blob(*member.cubin));
       REQUIRE(compile_for_model(*source, (path / (name + ".so")).string()).has_value());
@@ -101,10 +102,10 @@ Result<void> whole_program(const std::string& bytes, HostCall& host, std::int64_
 }
 
 /// The same with the compiler's kernel.
-Result<void> compiled_program(HostCall& host, std::int64_t q_offset) {
+Result<void> compiled_program(HostCall& host, std::int64_t q_offset, std::int64_t step = 1) {
   const auto kernel = Engine(EngineOptions{.disk_cache = false}).compile(variant_of(kWindow), {.dtype = bf16, .head_dim = 64, .device = Device::cuda()});
   if (!kernel) return std::unexpected(kernel.error().error);
-  return run_on_gpu(**kernel, host, q_offset);
+  return run_on_gpu(**kernel, host, q_offset, step);
 }
 
 /// Whether the member's tile is the one that Device::model() runs.
@@ -190,6 +191,37 @@ TEST_CASE("a cubin out of a bundle, launched through the stand-in driver on the 
   CHECK(raw(here.out) == raw(expected.out));
   CHECK(raw(here.lse) == raw(expected.lse));
   CHECK(raw(here.lse) != raw(neighbours.lse));
+}
+
+TEST_CASE("a bundle with the feature `steps` has the Hopper kernel for positions in steps, with the compiler's bits") {
+  if (!has_nvrtc()) return;
+  const CompiledBundle made = bundle_of({{"window", variant_of(kWindow)}}, {.dtypes = {bf16}, .head_dims = {64}, .features = {"lse", "steps"}});
+  const auto bundle = Engine().load_bundle(bytes_of(made.bytes));
+  REQUIRE(bundle.has_value());
+  fake().reset();
+  const Folder folder;
+  folder.put_model_in_place_of(*bundle);
+  HostCall compiled, here, far, neighbours;
+  REQUIRE(compiled_program(compiled, 40, 2).has_value());
+  run_model(neighbours, 40);
+  fake().reset();
+  const auto status = whole_program(made.bytes, here, 40, 2);
+  INFO((status ? "" : status.error().message) << fake().violations());
+  REQUIRE(status.has_value());
+  CHECK(count_of(fake().calls(), "cuLaunchKernel") == 2);
+  CHECK(fake().violations() == "");
+  CHECK(raw(here.out) == raw(compiled.out));
+  CHECK(raw(here.lse) == raw(compiled.lse));
+  CHECK(raw(here.lse) != raw(neighbours.lse));
+  // What the plain kernel makes of the same call is near, and has other bits.
+  setenv("FLEXC_CUDA_KERNEL", "simt", 1);
+  run_model(neighbours, 40, 2);
+  unsetenv("FLEXC_CUDA_KERNEL");
+  CHECK(raw(here.lse) != raw(neighbours.lse));
+  for (std::size_t i = 0; i < here.lse.byte_count() / sizeof(float); ++i) CHECK(std::abs(here.lse.as<float>()[i] - neighbours.lse.as<float>()[i]) < 1e-3f);
+  // Steps beyond what the narrow member assumes.
+  REQUIRE(whole_program(made.bytes, far, kFar, 3).has_value());
+  fake().reset();
 }
 
 TEST_CASE("from C: tensors in the GPU's memory, a stream and a workspace of the caller's") {

@@ -78,6 +78,7 @@ TEST_CASE("contradictions about cubins are found, whatever the digest says") {
   CHECK_THAT(after([](Parts& p) { p.table["variants"][0]["cuda"].erase(0); }), Contains("no narrow member"));
   CHECK_THAT(after([](Parts& p) { p.table["variants"][0]["cuda"].erase(3), p.table["variants"][0]["cuda"].erase(2); }), Contains("no plain kernel beside it"));
   CHECK_THAT(after([](Parts& p) { std::swap(p.narrow()["machine"], p.table["variants"][0]["cuda"][2]["machine"]); }), Contains("another kernel than one for its machine"));
+  CHECK_THAT(after([](Parts& p) { p.narrow()["machine"] = "sm_90a in steps"; }), Contains("other steps of positions"));
   CHECK_THAT(after([](Parts& p) { p.wide().erase("cubin"); }), Contains("none for calls beyond what it assumes"));
   CHECK_THAT(after([](Parts& p) { std::swap(p.narrow()["cubin"], p.narrow()["source"]); }), Contains("CUDA kernel of 'window'"));
   CHECK_THAT(after([](Parts& p) { std::swap(p.narrow()["launch"], p.narrow()["source"]); }), Contains("describes no kernel"));

@@ -38,7 +38,7 @@ class CompileVerb final : public Verb {
     add_texts(*app, "--const", consts_, "NAME=X", "Replace a const of the variants; may be repeated");
     add_required_text(*app, "--dtype", dtypes_, "D[,D]", "Types of q, k, v: f32, f16, bf16");
     add_required_text(*app, "--head-dim", head_dims_, "N[,N]", "Head dims");
-    add_text(*app, "--features", features_, "NAME[,NAME]", "Outputs and inputs of calls: lse, max_scores, sink (default lse)");
+    add_text(*app, "--features", features_, "NAME[,NAME]", "Outputs and inputs of calls: lse, max_scores, sink; steps for positions in other steps than 1 (default lse)");
     add_text(*app, "--device", device_, "cpu|cuda|all", "What hosts may run the kernels on (default all)");
     add_switch(*app, "--require-cuda", require_cuda_, "Fail where a dtype and head dim cannot have its CUDA kernel; without it, a warning. --device cuda always does");
     add_required_text(*app, "-o,--output", output_, "F.flexb", "The bundle; a C header F.h is written beside it");

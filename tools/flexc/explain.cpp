@@ -156,7 +156,7 @@ class ExplainVerb final : public Verb {
     if (facts_.launch_values + facts_.column_values > 0)
       text += line("hoisted", fmt::format("{} values once a call, {} words a key once a tile", facts_.launch_values, facts_.column_values));
     text += work_text(work_);
-    if (in_steps()) text += line("positions", fmt::format("steps of {} and {}: on CUDA another kernel than for steps of 1, with the same loop (flexc emit --steps); in a bundle the plain one", problem_.positions.q.step, problem_.positions.kv.step));
+    if (in_steps()) text += line("positions", fmt::format("steps of {} and {}: on CUDA another kernel than for steps of 1, with the same loop (flexc emit --steps; in a bundle by its feature steps)", problem_.positions.q.step, problem_.positions.kv.step));
     text += line("mask", kernel_text());
     if (!missing.empty()) text += line("tiles", fmt::format("not looked at: captures are missing (--capture {}=F)", fmt::join(missing, "=F --capture ")));
     if (proof_) text += tiles();

@@ -21,7 +21,7 @@ struct BundleInput {
 struct BundleOptions {
   std::vector<DType> dtypes = {f32};          ///< f32, f16, bf16
   std::vector<std::int64_t> head_dims = {64};
-  std::vector<std::string> features = {"lse"};  ///< outputs and inputs of calls: lse, max_scores, sink
+  std::vector<std::string> features = {"lse"};  ///< outputs and inputs of calls: lse, max_scores, sink; steps: positions in other steps than 1
   bool for_cpu = true, for_cuda = true;  ///< what kernels are made for
   bool require_cuda = false;  ///< an Error where a dtype and head dim cannot have its cubin; otherwise it is left out with a warning. Without CPU kernels it is always one
   std::string file_stem = "bundle";  ///< for the header's comment and the prefix of its names
