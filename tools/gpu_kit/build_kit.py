@@ -24,13 +24,15 @@ MOST_BYTES = 48 << 20
 FILES = ["session.py", "plan.py", "state.py", "report.py", "figures.py", "plots.py", "peers.py", "README.md"]
 # Of the C library's own package: every Linux machine has them, and they belong to its loader and kernel.
 OF_LIBC = re.compile(r"(ld-linux-x86-64|libc|libm|libdl|libpthread|librt)\.so\.\d+$")
-# docs/gpu_questions.md: what a GPU has to decide. Form: (entries, head dims).
+# docs/gpu_questions.md: what a GPU has to decide. Form: (entries, head dims). The last is no form of a kernel, but the kernels for positions in steps.
+STEPS = "steps"
 FORMS = {
     "pin=sleep": (["noop", "causal"], [64, 128]),
     "turns=off": (["noop", "causal"], [64, 128]),
     "maximum=lazy": (["noop", "causal", "softcap"], [64, 128]),
     "tile=128x128": (["noop", "causal"], [64]),
     "tile=128x176": (["noop"], [128]),
+    STEPS: (["causal", "alibi", "prefix_lm", "document", "t5_bias"], [64, 128]),
 }
 
 
@@ -71,12 +73,14 @@ def copy_runner(build, kit):
 
 def write_forms(writer, kit, wanted, entries, rest):
     model = rest[rest.index("--model") :][:2] if "--model" in rest else []
+    asked = set(map(int, rest[rest.index("--head-dims") + 1].split(","))) if "--head-dims" in rest else None
     for form in wanted:
         variants, head_dims = FORMS[form]
         chosen = [name for name in variants if name in entries]
-        if chosen:
+        head_dims = [dim for dim in head_dims if asked is None or dim in asked]
+        if chosen and head_dims:
             command = [writer, str(kit), "--form", form, "--entries", ",".join(chosen), "--head-dims", ",".join(map(str, head_dims)), *model]
-            run(*command, env={**os.environ, "FLEXC_HOPPER_FORMS": form})
+            run(*command, env={**os.environ, "FLEXC_HOPPER_FORMS": "" if form == STEPS else form})
             (kit / "bundles/forms" / form / "head_dims.json").write_text(json.dumps(head_dims))
 
 

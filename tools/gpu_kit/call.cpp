@@ -32,7 +32,7 @@ Result<HostCall> HostCall::make(const BundledVariant& variant, DType dtype, cons
   call.k = Tensor(dtype, {e.batch, e.kv_heads, e.kv_len, e.head_dim}), call.v = Tensor(dtype, {e.batch, e.kv_heads, e.kv_len, e.head_dim});
   call.lse = Tensor(f32, {e.batch, e.heads, e.q_len});
   fill(call.q, seed, "q", drawn), fill(call.k, seed, "k", drawn), fill(call.v, seed, "v", drawn);
-  const GalleryProblem problem{e.batch, e.heads, e.kv_heads, e.q_offset + e.q_len, e.kv_offset + e.kv_len, {}};
+  const GalleryProblem problem{e.batch, e.heads, e.kv_heads, e.q_total(), e.kv_total(), {}};
   for (const BundledVariant::Capture& capture : variant.captures) {
     auto tensor = make_capture(variant.name, capture.name, capture.dims, problem, seed);
     if (!tensor) return std::unexpected(Error{ErrorKind::Internal, variant.name + ": nothing makes the capture " + capture.name});
@@ -41,6 +41,7 @@ Result<HostCall> HostCall::make(const BundledVariant& variant, DType dtype, cons
   call.arguments.q = call.q.view(), call.arguments.k = call.k.view(), call.arguments.v = call.v.view();
   call.arguments.out = call.out.view(), call.arguments.lse = call.lse.view();
   call.arguments.q_offset = e.q_offset, call.arguments.kv_offset = e.kv_offset;
+  call.arguments.q_step = e.q_step, call.arguments.kv_step = e.kv_step;
   return call;
 }
 

@@ -13,7 +13,10 @@ namespace flexc::kit {
 
 struct Extents {
   std::int64_t batch = 1, heads = 1, kv_heads = 1, q_len = 0, kv_len = 0, head_dim = 64;
-  std::int64_t q_offset = 0, kv_offset = 0;
+  std::int64_t q_offset = 0, kv_offset = 0, q_step = 1, kv_step = 1;
+  /// The last position + 1, of rows and of keys.
+  std::int64_t q_total() const { return q_offset + q_step * (q_len - 1) + 1; }
+  std::int64_t kv_total() const { return kv_offset + kv_step * (kv_len - 1) + 1; }
 };
 
 /// `arguments` point into the tensors, which share their memory: a moved call is the same call.

@@ -9,6 +9,7 @@ nlohmann::ordered_json to_json(const Case& value) {
           {"bundle", value.bundle},
           {"dtype", static_cast<int>(value.dtype)},
           {"shape", {e.batch, e.heads, e.kv_heads, e.q_len, e.kv_len, e.head_dim}},
+          {"positions", {e.q_offset, e.q_step, e.kv_offset, e.kv_step}},
           {"seed", value.seed},
           {"expected_out", value.expected_out},
           {"expected_lse", value.expected_lse},
@@ -26,7 +27,10 @@ Result<Case> case_from_json(const nlohmann::ordered_json& json) {
     value.dtype = static_cast<DType>(json.at("dtype").get<int>());
     const auto shape = json.at("shape").get<std::vector<std::int64_t>>();
     if (shape.size() != 6) return std::unexpected(Error{ErrorKind::Input, "a case has six extents"});
-    value.extents = {shape[0], shape[1], shape[2], shape[3], shape[4], shape[5]};
+    value.extents = {.batch = shape[0], .heads = shape[1], .kv_heads = shape[2], .q_len = shape[3], .kv_len = shape[4], .head_dim = shape[5]};
+    const auto positions = json.at("positions").get<std::vector<std::int64_t>>();
+    if (positions.size() != 4) return std::unexpected(Error{ErrorKind::Input, "a case has an offset and a step of rows and of keys"});
+    value.extents.q_offset = positions[0], value.extents.q_step = positions[1], value.extents.kv_offset = positions[2], value.extents.kv_step = positions[3];
     json.at("seed").get_to(value.seed);
     json.at("most_error").get_to(value.limits.error), json.at("most_mean_error").get_to(value.limits.mean_error), json.at("most_lse_error").get_to(value.limits.lse_error);
     return value;

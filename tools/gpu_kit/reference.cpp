@@ -49,14 +49,14 @@ Result<dsl::NormalForm> form_of(const GalleryEntry& entry) {
 
 Result<Reference> reference_of(const GalleryEntry& entry, const dsl::NormalForm& form, const HostCall& host, int threads) {
   const Extents& e = host.extents;
-  const auto environment = bind(form, host.arguments.captures, {e.batch, e.heads, e.kv_heads, e.q_offset + e.q_len, e.kv_offset + e.kv_len});
+  const auto environment = bind(form, host.arguments.captures, {e.batch, e.heads, e.kv_heads, e.q_total(), e.kv_total()});
   if (!environment) return std::unexpected(environment.error());
   Reference reference{Tensor(f32, host.q.view().shape), Tensor(f32, host.lse.view().shape), {}};
   Tensor rounded(f32, host.q.view().shape);
   dsl::AttentionCall call;
   call.q = host.q.view(), call.k = host.k.view(), call.v = host.v.view(), call.out = reference.out.view(), call.lse = reference.lse.view();
   call.scale = 1 / std::sqrt(static_cast<double>(e.head_dim)), call.threads = threads;
-  call.q_offset = e.q_offset, call.kv_offset = e.kv_offset;
+  call.q_offset = e.q_offset, call.kv_offset = e.kv_offset, call.q_step = e.q_step, call.kv_step = e.kv_step;
   if (auto status = dsl::evaluate_attention(form, *environment, call); !status) return std::unexpected(status.error());
   call.out = rounded.view(), call.lse = {}, call.mode = dsl::OracleMode::Rounded, call.rounded_dtype = host.q.view().dtype;
   if (auto status = dsl::evaluate_attention(form, *environment, call); !status) return std::unexpected(status.error());

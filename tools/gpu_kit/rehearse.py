@@ -28,7 +28,7 @@ from sandbox import Sandbox, needed, outside, processes_of, strays  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-ENTRIES, HEAD_DIM, FORM = "causal,alibi", "64", "tile=128x128"
+ENTRIES, HEAD_DIM, FORM, STEPS = "causal,alibi", "64", "tile=128x128", "steps"
 # What makes the session's steps small; sizes only, every kind of step is there.
 SIZE = {"odd_shapes": "1x1,113x203", "runs": 3, "load_mib": 1, "repeats": 1, "lengths": [512], "shape": [1, 1, 1, 130, 130], "repeated": ["causal_64"], "decode": []}
 # Step and stage; the stages before it are run first. The stand-in's launches hang meanwhile, so that the kill comes in the middle.
@@ -174,7 +174,10 @@ class Rehearsal:
         cuda = [line for record in self.records() if record["step"].startswith("case.") for line in record["lines"]]
         replayed = [line["words_unlike_host_model"] for line in cuda if "words_unlike_host_model" in line]
         check(replayed == [0] * len(bundles), f"the stand-in does not give the host model's bits: {cuda}")
-        check(any(line["case"].endswith(f"@{FORM}") for line in cuda), f"no case of the form {FORM}")
+        for form in (FORM, STEPS):
+            check(any(line["case"].endswith(f"@{form}") and line["ok"] for line in cuda), f"no case of the form {form}")
+        steps = (self.kit / "bundles/forms" / STEPS / "causal.flexb").read_bytes()
+        check(b"SteppedHooks" in steps and b"SteppedHooks" not in (self.kit / "bundles/causal.flexb").read_bytes(), "the bundle for positions in steps has no kernel for them")
         form = (self.kit / f"bundles/forms/{FORM}/causal.flexb").read_bytes()
         check(b"128 query rows by 128 keys" in form and b"128 query rows by 128 keys" not in (self.kit / "bundles/causal.flexb").read_bytes(), f"the bundle of {FORM} is not of that form")
         retiled = [line for line in lines if "retile" in line and line.get("ok")]
@@ -252,7 +255,7 @@ class Rehearsal:
         self.facts.append(f"{noticed + 1} wrong things noticed")
 
     def run(self):
-        self.make("--entries", ENTRIES, "--head-dims", HEAD_DIM, "--forms", FORM, "--wheel", str(stand_in_wheel(self.folder)), "--model", str(self.model))
+        self.make("--entries", ENTRIES, "--head-dims", HEAD_DIM, "--forms", f"{FORM};{STEPS}", "--wheel", str(stand_in_wheel(self.folder)), "--model", str(self.model))
         (self.folder / "none").mkdir()  # the stand-in's kernels but those that are left out
         for file in (*self.model.glob("flexc_tile_summaries.*"), *self.model.glob("flexc_tile_pairs.*")):
             shutil.copy(file, self.folder / "none")

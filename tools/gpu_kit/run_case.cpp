@@ -36,7 +36,9 @@ Result<std::array<std::size_t, 2>> run_on_gpu(const Kernel& kernel, HostCall& ho
   const auto memory = CudaMemory::open();
   if (!memory) return std::unexpected(memory.error());
   const Extents& e = host.extents;
-  const auto mask = kernel.block_mask({.batch = e.batch, .heads = e.heads, .q_len = e.q_len, .kv_len = e.kv_len, .kv_heads = e.kv_heads, .cached = false}, host.arguments.captures);
+  const MaskShape shape{.batch = e.batch, .heads = e.heads, .q_len = e.q_len, .kv_len = e.kv_len, .kv_heads = e.kv_heads, .q_offset = e.q_offset, .kv_offset = e.kv_offset,
+                        .q_step = e.q_step, .kv_step = e.kv_step, .cached = false};
+  const auto mask = kernel.block_mask(shape, host.arguments.captures);
   if (!mask) return std::unexpected(mask.error());
   std::array<std::size_t, 2> differ{};
   Tensor first(host.out.view().dtype, host.out.view().shape), again(host.out.view().dtype, host.out.view().shape), lse(f32, host.lse.view().shape);

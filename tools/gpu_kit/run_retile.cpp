@@ -32,8 +32,9 @@ Result<bool> run_retile(const std::string& kit, const std::string& bundle_name) 
   for (const runtime::BundledKernels& variant : data.contents.variants)
     for (const runtime::BundledCudaMember& member : variant.cuda) {
       if (!member.cubin) continue;
-      const auto made = nvrtc->compile({.name = "flexc_kernel.cu", .text = text_of_blob(data.blob(member.source)), .architecture = member.machine});
-      Json line = {{"retile", variant.name}, {"dtype", name_of(member.dtype)}, {"head_dim", member.head_dim}, {"member", member.member == runtime::Member::Narrow ? "narrow" : "wide"}, {"nvrtc", nvrtc->version()}};
+      const std::string architecture(member.machine == runtime::kStepsMachine ? runtime::kCubinMachine : member.machine);
+      const auto made = nvrtc->compile({.name = "flexc_kernel.cu", .text = text_of_blob(data.blob(member.source)), .architecture = architecture});
+      Json line = {{"retile", variant.name}, {"dtype", name_of(member.dtype)}, {"head_dim", member.head_dim}, {"machine", member.machine}, {"member", member.member == runtime::Member::Narrow ? "narrow" : "wide"}, {"nvrtc", nvrtc->version()}};
       const bool ok = made && equal(made->cubin, text_of_blob(data.blob(*member.cubin)));
       line["ok"] = ok;
       if (!made) line["why"] = made.error().message.substr(0, 300);

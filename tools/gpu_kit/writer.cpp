@@ -1,6 +1,7 @@
 // flexc_gpu_kit: writes what a machine with a GPU needs into a folder: bundles, micro-tests, masks, captures, and what has to come out.
 //   flexc_gpu_kit KIT MICRO.cu [--entries a,b,…] [--head-dims 64,128] [--dtypes bf16,f16] [--replay 64] [--model FOLDER]
-//   flexc_gpu_kit KIT --form NAME [--entries …] [--head-dims …] [--model FOLDER]     bundles and cases of another form of the kernel ($FLEXC_HOPPER_FORMS), for CUDA alone
+//   flexc_gpu_kit KIT --form NAME [--entries …] [--head-dims …] [--model FOLDER]     bundles and cases of another form of the kernel ($FLEXC_HOPPER_FORMS), for CUDA alone;
+//                                                                                    of the form `steps`, calls whose positions are in steps
 // --replay also carries what the host model gives for these head dims; --model compiles every kernel for the host model, for a rehearsal without a GPU.
 #include <algorithm>
 #include <cstring>
@@ -45,6 +46,7 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kSeed = 5;
 constexpr std::int64_t kMaskLength = 4096;
+constexpr std::string_view kSteps = "steps";  // a form's name, but none of $FLEXC_HOPPER_FORMS
 constexpr const char* kMaskEntry = "document";  // in every kit: a mask that reads a capture at positions
 constexpr std::int64_t kBatch = 1, kHeads = 2, kKvHeads = 1, kKvLen = 219;
 /// Rows at head dim 64, and in all larger ones together no more elements than there. Other shapes need nothing carried: the oracle runs there.
@@ -90,6 +92,7 @@ std::string write_bundle(const Options& options, const GalleryEntry& entry, cons
   const Variant variant = *Variant::parse(entry.text, {.name = std::string(entry.name)});
   BundleOptions how;
   how.dtypes = options.dtypes, how.head_dims = options.head_dims, how.features = {"lse"};
+  if (options.form == kSteps) how.features.push_back("steps");
   how.for_cpu = options.form.empty(), how.require_cuda = true, how.file_stem = entry.name;
   const BundleInput input{std::string(entry.name), variant, std::string(entry.name)};
   auto made = compile_bundle({&input, 1}, how);
@@ -108,6 +111,7 @@ void write_for_model(const Options& options, const kit::Case& made, const dsl::N
     request.architecture = runtime::kSimtMachine;
   } else {
     request.forms = narrow.forms = take(hopper_forms_from_environment(made.dtype));
+    request.in_steps = narrow.in_steps = options.form == kSteps;
   }
   const auto code = take(compile_cuda_kernel(form, request));
   const auto columns = static_cast<unsigned>(made.extents.head_dim);
@@ -134,7 +138,8 @@ void write_cases(const Options& options, const GalleryEntry& entry) {
       made.dtype = dtype;
       made.name = fmt::format("{}_{}{}{}", entry.name, head_dim, dtype == bf16 ? "" : fmt::format("_{}", name_of(dtype)), options.form.empty() ? "" : "@" + options.form);
       made.expected_out = "expected/" + made.name + "_out.f32", made.expected_lse = "expected/" + made.name + "_lse.f32", made.model_out = "";
-      made.extents = {kBatch, kHeads, kKvHeads, rows_at(head_dim), kKvLen, head_dim};
+      made.extents = {.batch = kBatch, .heads = kHeads, .kv_heads = kKvHeads, .q_len = rows_at(head_dim), .kv_len = kKvLen, .head_dim = head_dim};
+      if (options.form == kSteps) made.extents.q_offset = 1, made.extents.q_step = 3, made.extents.kv_offset = 2, made.extents.kv_step = 2;
       const auto call = take(kit::HostCall::make(take(kit::described(bundle, made.variant)), dtype, made.extents, kSeed));
       const auto reference = take(kit::reference_of(entry, form, call, 2));
       made.limits = reference.limits;
