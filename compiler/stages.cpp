@@ -105,6 +105,15 @@ Result<std::unique_ptr<Session>> lowered(const dsl::NormalForm& form, Member mem
   return session;
 }
 
+/// Makes them what templates/hopper/stepped.cuh makes of the mods. A narrow member then assumes something of positions, whatever its mods read.
+void read_in_steps(CudaHooks& hooks, Member member) {
+  if (member == Member::Narrow) hooks.manifest.assumptions |= kAssumesPositions;
+  hooks.in_steps = true;
+  hooks.relative_words = 0;
+  hooks.params.push_back({HookWords::Kind::Steps, 0, runtime::kStepWords});
+  hooks.param_words += runtime::kStepWords;
+}
+
 }  // namespace
 
 Result<std::string> emit_stage(const dsl::NormalForm& form, std::string_view stage, std::optional<CpuLevel> level, Member member, bool locations) {
@@ -171,6 +180,7 @@ Result<CudaKernels> emit_cuda_kernels(const dsl::NormalForm& form, const CudaHoo
     kernels.sources.push_back(std::move(*source));
     return kernels;
   }
+  if (options.in_steps) read_in_steps(kernels.hooks, options.member);
   if (dtype == DType::BF16 || dtype == DType::F16) {
     const auto element = dtype == DType::BF16 ? device::Element::kBf16 : device::Element::kF16;
     const HopperForms& forms = options.forms;

@@ -18,7 +18,7 @@
 //     static constexpr LogitFactor kLogitFactor = …;  // only where logit2 is logit2_element · logit2_factor
 //     static constexpr int kColumnWords = …;    // 32-bit words a column of that table; 0: there is no table
 //     static constexpr int kRelativeWords = …;  // only where logit2 reads a table of differences: 32-bit words an entry
-//     using Position = i64;              // int in a narrow member; of q, kv, and whatever a template computes them from
+//     using Position = i64;             // of q, kv, and whatever a template computes from them; mods written by hand may have int
 //
 //     struct Params {…};  // a kernel argument (const __grid_constant__); its words are described below
 //     struct Head {…};    // b, h, and what depends on them alone

@@ -163,14 +163,17 @@ inline Divisor make_divisor(i64 divisor) {
 }
 #endif
 
+/// n / |divisor|, which is not 0.
+FLEXC_HOOK u64 quotient(u64 n, const Divisor& by) {
+  const u64 t = high_product(by.multiplier, n);
+  return (t + ((n - t) >> by.shift1)) >> by.shift2;
+}
 FLEXC_HOOK i64 floor_div(i64 a, const Divisor& by) {
   if (by.divisor == 0) return 0;
   const bool is_negative = (a < 0) != (by.divisor < 0) && a != 0;
   const u64 magnitude = a < 0 ? u64{0} - static_cast<u64>(a) : static_cast<u64>(a);
-  const u64 n = magnitude - (is_negative ? 1u : 0u);
-  const u64 t = high_product(by.multiplier, n);
-  const u64 quotient = (t + ((n - t) >> by.shift1)) >> by.shift2;
-  return static_cast<i64>(is_negative ? ~quotient : quotient);
+  const u64 whole = quotient(magnitude - (is_negative ? 1u : 0u), by);
+  return static_cast<i64>(is_negative ? ~whole : whole);
 }
 FLEXC_HOOK i64 floor_mod(i64 a, const Divisor& by) {
   return by.divisor == 0 ? 0 : wrap_sub(a, wrap_mul(floor_div(a, by), by.divisor));

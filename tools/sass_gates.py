@@ -36,7 +36,8 @@ FLASH_ATTENTION_3_MORE = 3
 # What prototypes showed, with the mask's branch compiled in.
 PROTOTYPES = {(192, 128, 64): 6.4, (128, 128, 64): 6.5, (128, 128, 128): 6.5, (128, 176, 128): 6.1, (128, 64, 256): 9.0}
 LAZY = 5.3  # at head dims 64 and 128
-SCORES = {'identity': 0.0, 'affine': 1.5, 'softcap': 2.0, 'general': None}  # slots an element that a score_mod may add; None: as many as it has
+SCORES = {'identity': 0.0, 'affine': 1.5, 'affine in steps': 1.5, 'softcap': 2.0, 'general': None}  # slots an element that a score_mod may add; None: as many as it has
+IN_STEPS_MORE = 3  # slots a tile: positions in steps are multiplied out, which is no operation of the mod's
 DIAGONAL_MORE, DIAGONAL_MORE_128 = 2.3, 1.5  # beyond the full path; at N = 128
 UNIFORM_LIMIT, UNIFORM_LIMIT_64 = 2.5, 3.0   # a product; at head dim 64
 FIRST_EX2_CLOCKS = 150
@@ -175,7 +176,7 @@ def full_limit(tile, lazy=False, score='identity'):
         limit = FLASH_ATTENTION_3[shape] + FLASH_ATTENTION_3_MORE / (n / 2)
     else:
         limit = 4.5 + dv / n + 150 / (n / 2)
-    return limit + more
+    return limit + more + (IN_STEPS_MORE / (n / 2) if score == 'affine in steps' else 0)
 
 
 def rules(loop, score='identity'):

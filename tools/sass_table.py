@@ -3,11 +3,11 @@
 
   sass_table.py compare FLEXC [--rows fast|all] [-j N]   exit 1 where a kernel is worse than its row or has none, or the table is of other compiler versions than
                                                           tools/cuda_versions.txt; 77 without the pinned NVRTC and nvdisasm
-  sass_table.py approve FLEXC [-j N] [VARIANT…]          prints old and new of each row that changes, and writes the table (tools/approve.sh calls it)
+  sass_table.py approve [-j N] FLEXC [VARIANT…]          prints old and new of each row that changes, and writes the table (tools/approve.sh calls it)
   sass_table.py rules                                     how many rows keep each rule of sass_gates.py; exit 1 where one does not
   sass_table.py docs [--write]                            the tables of docs/performance/hopper_static.md, printed or put there
 
-A row is a gallery entry, a dtype, a head dim, and the forms asked for ($FLEXC_HOPPER_FORMS); its figures are counts of the path through the main loop that
+A row is a gallery entry, a dtype, a head dim, and the forms asked for ($FLEXC_HOPPER_FORMS, or `steps`: the kernel for positions in steps); its figures are counts of the path through the main loop that
 sass_gates.py takes, as `flexc emit --stage cubin` makes the code.
 """
 import argparse
@@ -36,8 +36,9 @@ NUMBERS = LESS_IS_BETTER + ('hgmma', 'mufu', 'overlapped')
 PAPER = ('noop', 'causal', 'alibi', 'sliding_window', 'prefix_lm', 'softcap', 'document')
 SOFTCAPS = ('softcap', 'causal_softcap')
 HEAD_DIMS, DTYPES = (64, 128, 256), ('bf16', 'f16')
+STEPS = 'steps'  # no form: the kernel for positions in steps (flexc emit --steps)
 FAST = [('causal', 'bf16', 64, ''), ('causal', 'bf16', 128, ''), ('causal', 'bf16', 256, ''), ('document', 'f16', 128, ''), ('softcap', 'bf16', 128, ''),
-        ('causal', 'bf16', 128, 'maximum=lazy'), ('noop', 'bf16', 128, 'tile=128x176')]
+        ('causal', 'bf16', 128, 'maximum=lazy'), ('noop', 'bf16', 128, 'tile=128x176'), ('causal', 'bf16', 128, STEPS)]
 
 
 def keys(root=ROOT):
@@ -45,6 +46,7 @@ def keys(root=ROOT):
     names = sorted(path.stem for path in (root / 'dsl' / 'gallery').glob('*.flex'))
     rows = [(name, dtype, dim, '') for name in names for dtype in DTYPES for dim in HEAD_DIMS]
     rows += [(name, 'bf16', dim, 'maximum=lazy') for name in PAPER for dim in HEAD_DIMS]
+    rows += [(name, 'bf16', dim, STEPS) for name in PAPER + ('t5_bias',) for dim in HEAD_DIMS]
     return rows + [('noop', 'bf16', 128, 'tile=128x176'), ('noop', 'bf16', 128, 'maximum=lazy,tile=128x176')]
 
 
@@ -123,8 +125,8 @@ def emit(flexc, nvdisasm, versions, key):
     """The row that a kernel has today. A message of ptxas that products are serialised fails the compilation itself."""
     variant, dtype, head_dim, forms = key
     with tempfile.TemporaryDirectory() as folder:
-        environment = {**os.environ, 'FLEXC_HOPPER_FORMS': forms, 'FLEXC_DUMP': folder, 'FLEXC_CACHE_DIR': os.path.join(folder, 'cache')}
-        command = [flexc, 'emit', variant, '--stage', 'cubin', '--dtype', dtype, '--head-dim', str(head_dim), '-o', os.path.join(folder, 'kernel'), '--json']
+        environment = {**os.environ, 'FLEXC_HOPPER_FORMS': '' if forms == STEPS else forms, 'FLEXC_DUMP': folder, 'FLEXC_CACHE_DIR': os.path.join(folder, 'cache')}
+        command = [flexc, 'emit', variant, '--stage', 'cubin', '--dtype', dtype, '--head-dim', str(head_dim), '-o', os.path.join(folder, 'kernel'), '--json', *(['--steps'] if forms == STEPS else [])]
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
         if done.returncode == 3:
             raise AnotherCompiler(done.stderr.strip())
@@ -139,6 +141,8 @@ def emit(flexc, nvdisasm, versions, key):
     if kernels[name]['compiler'] != versions['nvrtc']:
         raise AnotherCompiler(f"NVRTC here is {kernels[name]['compiler']}, the table is of {versions['nvrtc']}")
     report = sass_gates.judge(kernels[name], items, argparse.Namespace(tile=None, log=None, smem=emitted['smem_bytes']))
+    if forms == STEPS and score == 'affine':
+        score = 'affine in steps'
     return row_of(key, report, 'softcap' if variant in SOFTCAPS else score, emitted)
 
 
@@ -299,6 +303,8 @@ def docs_text(versions, rows):
     lines += docs_table(rows, [(name, 'bf16', dim, '') for name in PAPER + ('document_causal', 'natten', 'sliding_tile_3d') for dim in HEAD_DIMS])
     lines += ['', 'With the lazy maximum (`FLEXC_HOPPER_FORMS=maximum=lazy`):', '']
     lines += docs_table(rows, [(name, 'bf16', dim, 'maximum=lazy') for name in PAPER for dim in HEAD_DIMS])
+    lines += ['', 'For positions in steps (`flexc emit --steps`); T5 bias reads no table of differences there:', '']
+    lines += docs_table(rows, [(name, 'bf16', dim, STEPS) for name in PAPER + ('t5_bias',) for dim in HEAD_DIMS])
     lines += ['', 'With `tile=128x176`, exact and lazy:', '']
     lines += docs_table(rows, [('noop', 'bf16', 128, 'tile=128x176'), ('noop', 'bf16', 128, 'maximum=lazy,tile=128x176')])
     return '\n'.join(lines)
@@ -314,7 +320,7 @@ def docs(options):
     return 0
 
 
-def main(argv=None):
+def parse(argv=None):
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     verbs = parser.add_subparsers(dest='verb', required=True)
     for name, function in (('compare', compare), ('approve', approve), ('rules', rules), ('docs', docs)):
@@ -326,7 +332,11 @@ def main(argv=None):
     verbs.choices['compare'].add_argument('--rows', choices=('fast', 'all'), default='fast')
     verbs.choices['approve'].add_argument('variants', nargs='*')
     verbs.choices['docs'].add_argument('--write', action='store_true')
-    options = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    options = parse(argv)
     try:
         return options.function(options)
     except (sass_gates.InputError, AnotherCompiler, OSError) as error:

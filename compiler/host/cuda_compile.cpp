@@ -19,6 +19,7 @@ Result<compiler::CudaKernels> emit_ladder(const dsl::NormalForm& form, const Cud
   options.member = request.member;
   options.forms = request.forms;
   options.kernel = request.kernel;
+  options.in_steps = request.in_steps;
   return (*functions)->emit_cuda_kernels(form, options, request.dtype, tile_head_dim(request), tile_value_dim(request));
 }
 

@@ -22,6 +22,7 @@ struct CudaKernelRequest {
   std::int64_t value_dim = 0;  ///< 0: as head_dim
   compiler::Member member = compiler::Member::Narrow;
   runtime::KernelKind kernel = runtime::KernelKind::Hopper;
+  bool in_steps = false;  ///< the Hopper kernel for positions in other steps than 1; the plain one is for any
   std::string architecture = {};  ///< "sm_90"; empty: sm_90a for Hopper's kernel, else kSimtArchitecture
   compiler::HopperForms forms = {};  ///< hopper_forms.h
   bool in_child = false;          ///< NVRTC in a process of its own, with limits on time and memory

@@ -99,7 +99,7 @@ std::string cuda_key(const dsl::NormalForm& form, const CudaKernelRequest& reque
   const bool is_simt = request.kernel == runtime::KernelKind::Simt;
   return fmt::format("schema: {}\nflexc: {}\n{}templates: {}\nkernel: {}\narch: {}\noptions:{}\nforms: {}\ndtype: {}\nhead dim: {}\nvalue dim: {}\nmember: {}\nnormal form:\n{}",
                      kKeySchema, version(), compiler_lines(), hash_of_templates(), is_simt ? "simt" : "hopper", architecture_of(request), nvrtc_option_text(), is_simt ? "none" : to_string(request.forms), name_of(request.dtype), tile_head_dim(request), tile_value_dim(request),
-                     request.member == compiler::Member::Narrow ? "narrow" : "wide", form.text);
+                     fmt::format("{}{}", request.member == compiler::Member::Narrow ? "narrow" : "wide", request.in_steps && !is_simt ? " in steps" : ""), form.text);
 }
 
 CudaCompiler::CudaCompiler(const EngineOptions& options, std::shared_ptr<runtime::LazyDiskCache> disk, std::shared_ptr<EngineCounters> counters)

@@ -15,7 +15,7 @@ std::string cuda_file_stem(const dsl::NormalForm& form, const CudaKernelRequest&
   const unsigned d = tile_head_dim(request), dv = tile_value_dim(request);
   if (request.kernel == runtime::KernelKind::Simt)
     return fmt::format("{:016x}{:016x}.{}.simt.v{}.{}{}", form.hash[0], form.hash[1], name_of(request.dtype), dv, architecture_of(request), request.member == compiler::Member::Wide ? ".wide" : "");
-  return fmt::format("{:016x}{:016x}.{}.d{}{}{}", form.hash[0], form.hash[1], name_of(request.dtype), d, dv == d ? "" : fmt::format("v{}", dv), request.member == compiler::Member::Wide ? ".wide" : "");
+  return fmt::format("{:016x}{:016x}.{}.d{}{}{}", form.hash[0], form.hash[1], name_of(request.dtype), d, dv == d ? "" : fmt::format("v{}", dv), fmt::format("{}{}", request.member == compiler::Member::Wide ? ".wide" : "", request.in_steps ? ".steps" : ""));
 }
 
 Result<void> dump_cuda_kernel(const std::string& directory, const dsl::NormalForm& form, const CudaKernelRequest& request, const CudaKernelCode& code) {

@@ -8,7 +8,7 @@
 
 namespace flexc {
 
-/// "HASH.DTYPE.dN", with ".wide" behind it for the wide member: the stem of a kernel's files in both directories.
+/// "HASH.DTYPE.dN", with ".wide" behind it for the wide member, ".steps" for one that is for positions in steps: the stem of a kernel's files in both directories.
 std::string cuda_file_stem(const dsl::NormalForm& form, const CudaKernelRequest& request);
 
 /// Writes STEM.cu, STEM.ptx and STEM.cubin; an empty directory writes nothing. All or none; Environment where they cannot be written.

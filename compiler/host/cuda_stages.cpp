@@ -32,10 +32,12 @@ Result<EmittedKernel> emit_cuda_stage(const dsl::NormalForm& form, std::string_v
   const bool is_simt = options.kernel == CudaKernelChoice::Simt || (options.kernel == CudaKernelChoice::Auto && !fits_hopper);
   if (!is_simt && !options.architecture.empty() && options.architecture != runtime::CudaProgram().architecture)
     return std::unexpected(Error{ErrorKind::Usage, fmt::format("the Hopper kernel is for {}, not for {}; the plain one (simt) is for others", runtime::CudaProgram().architecture, options.architecture)});
+  if (is_simt && options.in_steps) return std::unexpected(Error{ErrorKind::Usage, "the plain CUDA kernel takes positions in any steps; a kernel in steps of its own is the Hopper kernel's"});
   const CudaKernelRequest request{.dtype = options.dtype,
                                   .head_dim = options.head_dim,
                                   .value_dim = options.value_dim,
                                   .kernel = is_simt ? runtime::KernelKind::Simt : runtime::KernelKind::Hopper,
+                                  .in_steps = options.in_steps,
                                   .architecture = options.architecture,
                                   .forms = *forms,
                                   .in_child = options.in_child,

@@ -33,11 +33,14 @@ Result<std::shared_ptr<const Kernel>> make_gpu_kernel(std::shared_ptr<const dsl:
     return std::move(kernel->code);
   };
   if (*choice == CudaKernelChoice::Simt) return make_gpu_kernel(std::move(parts));
-  parts.members = [form = std::move(form), compiler = std::move(compiler), dtype = options.dtype, head_dim = options.head_dim, value_dim = options.value_dim, forms = *forms](runtime::Member member) -> Result<std::shared_ptr<const HopperCode>> {
-    auto kernel = compiler->kernel(*form, {.dtype = dtype, .head_dim = head_dim, .value_dim = value_dim, .member = member, .forms = forms});
-    if (!kernel) return std::unexpected(kernel.error());
-    return std::move(kernel->code);
+  const auto hopper = [&](bool in_steps) -> HopperCodeSource {
+    return [form, compiler, dtype = options.dtype, head_dim = options.head_dim, value_dim = options.value_dim, forms = *forms, in_steps](runtime::Member member) -> Result<std::shared_ptr<const HopperCode>> {
+      auto kernel = compiler->kernel(*form, {.dtype = dtype, .head_dim = head_dim, .value_dim = value_dim, .member = member, .in_steps = in_steps, .forms = forms});
+      if (!kernel) return std::unexpected(kernel.error());
+      return std::move(kernel->code);
+    };
   };
+  parts.members = hopper(false), parts.members_in_steps = hopper(true);
   return make_gpu_kernel(std::move(parts));
 }
 

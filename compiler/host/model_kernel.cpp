@@ -4,6 +4,8 @@
 #include <charconv>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <new>
 #include <utility>
 
 #include <fmt/format.h>
@@ -32,21 +34,22 @@ constexpr std::uint32_t kBlocks = 2;  // CTAs: persistent ones share the work, s
 std::unexpected<Error> failed(ErrorKind kind, std::string message) { return std::unexpected(Error{kind, std::move(message)}); }
 
 /// What this side needs beside the kernel's own text, which is the emitted unit as NVRTC gets it, less the products' PTX.
-std::string entry_text(runtime::KernelKind kernel) {
+std::string entry_text(const runtime::HopperMember& member) {
+  const bool is_simt = member.kernel == runtime::KernelKind::Simt;
   return fmt::format(R"(
 struct FlexcModelCall {{
-  {} arguments;
+  {0} arguments;
   const void* params;
 }};
 
-extern "C" const unsigned flexc_model_param_bytes = sizeof(flexc::mods::Hooks::Params);
+extern "C" const unsigned flexc_model_param_bytes = sizeof({2}::Params);
 extern "C" void flexc_model_thread(flexc::model::Machine* machine, void* call) {{
   flexc::model::machine = machine;
   // As a launch passes them: by value.
-  {}(static_cast<const FlexcModelCall*>(call)->arguments, *static_cast<const flexc::mods::Hooks::Params*>(static_cast<const FlexcModelCall*>(call)->params));
+  {1}(static_cast<const FlexcModelCall*>(call)->arguments, *static_cast<const {2}::Params*>(static_cast<const FlexcModelCall*>(call)->params));
 }}
 )",
-                     kernel == runtime::KernelKind::Simt ? "flexc_simt_arguments" : "flexc_hopper_arguments", runtime::entry_of(kernel));
+                     is_simt ? "flexc_simt_arguments" : "flexc_hopper_arguments", runtime::entry_of(member.kernel), runtime::takes_steps(member) ? "flexc::device::SteppedHooks" : "flexc::mods::Hooks");
 }
 
 template <class Arguments>
@@ -94,17 +97,24 @@ class NarrowOutput {
   std::vector<std::uint16_t> words_;
 };
 
-/// "The GPU's memory" of one launch, as CUDA would give it.
+/// "The GPU's memory" of one launch, as CUDA would give it: a size, where it begins, and no value in it.
 class Workspace {
  public:
-  explicit Workspace(std::uint64_t bytes) : bytes_(bytes + runtime::kWorkspaceAlignment, std::byte{0xff}) {}
+  static Result<Workspace> of(std::uint64_t bytes) {
+    const std::uint64_t with_room = bytes + runtime::kWorkspaceAlignment;
+    Workspace workspace(new (std::nothrow) std::byte[with_room]);
+    if (!workspace.bytes_) return failed(ErrorKind::Environment, fmt::format("{}: no memory for a workspace of {} bytes", kDevice, bytes));
+    std::memset(workspace.bytes_.get(), 0xff, with_room);
+    return workspace;
+  }
   std::uint64_t address() const {
-    const auto begin = reinterpret_cast<std::uintptr_t>(bytes_.data());
+    const auto begin = reinterpret_cast<std::uintptr_t>(bytes_.get());
     return (begin + runtime::kWorkspaceAlignment - 1) / runtime::kWorkspaceAlignment * runtime::kWorkspaceAlignment;
   }
 
  private:
-  std::vector<std::byte> bytes_;
+  explicit Workspace(std::byte* bytes) : bytes_(bytes) {}
+  std::unique_ptr<std::byte[]> bytes_;
 };
 
 /// A compiled member.
@@ -114,11 +124,11 @@ struct LoadedMember {
   std::shared_ptr<const LoadedObject> object;
 };
 
-Result<LoadedMember> load_member(const dsl::NormalForm& form, const CompileOptions& options, const compiler::HopperForms& forms, runtime::KernelKind kernel, compiler::Member which) {
+Result<LoadedMember> load_member(const dsl::NormalForm& form, const CompileOptions& options, const compiler::HopperForms& forms, runtime::KernelKind kernel, bool in_steps, compiler::Member which) {
   const auto functions = ir_functions();
   if (!functions) return std::unexpected(functions.error());
   compiler::CudaHookOptions hook_options;
-  hook_options.member = which, hook_options.forms = forms, hook_options.kernel = kernel;
+  hook_options.member = which, hook_options.forms = forms, hook_options.kernel = kernel, hook_options.in_steps = in_steps;
   auto kernels = (*functions)->emit_cuda_kernels(form, hook_options, options.dtype, static_cast<unsigned>(options.head_dim), static_cast<unsigned>(options.value_dim != 0 ? options.value_dim : options.head_dim));
   if (!kernels) return std::unexpected(kernels.error());
   auto object = compile_for_model(kernels->sources.front());
@@ -127,11 +137,12 @@ Result<LoadedMember> load_member(const dsl::NormalForm& form, const CompileOptio
 }
 
 using ModelMembers = HopperMembers<LoadedMember>;
+using ModelFamily = HopperFamily<LoadedMember>;
 
 class ModelKernel final : public Kernel {
  public:
   /// `hopper` may be null: then the plain kernel serves every call.
-  ModelKernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::unique_ptr<ModelMembers> hopper, std::unique_ptr<LazyMembers<LoadedMember>> simt, bool may_fall_back,
+  ModelKernel(std::shared_ptr<const dsl::NormalForm> form, CompileOptions options, std::unique_ptr<ModelFamily> hopper, std::unique_ptr<LazyMembers<LoadedMember>> simt, bool may_fall_back,
               std::shared_ptr<runtime::MaskCache> masks)
       : form_(std::move(form)), masks_(form_, compiled_tile_program(form_), std::move(masks)), options_(std::move(options)), hopper_(std::move(hopper)), simt_(std::move(simt)),
         may_fall_back_(may_fall_back) {}
@@ -148,7 +159,7 @@ class ModelKernel final : public Kernel {
     }
     auto launch = options_from_environment();
     if (!launch) return std::unexpected(launch.error());
-    const auto loaded = choose(arguments, *bound);
+    const auto loaded = choose(*bound);
     if (!loaded) return std::unexpected(loaded.error());
     const runtime::HopperMember& member = (*loaded)->member;
     const bool is_hopper = member.kernel == runtime::KernelKind::Hopper;
@@ -172,7 +183,7 @@ class ModelKernel final : public Kernel {
       auto call = HopperLaunch::prepare(member, shape, narrowed, 0);
       if (!call) return std::unexpected(call.error());
       set_rows(call->plan.arguments);
-      status = run_hopper(**loaded, *launch, *call, *bound, arguments);
+      status = run_hopper(**loaded, *launch, *call, *bound);
     } else {
       // The plain kernel reads tensors where and as they are.
       const auto tensor = [](const TensorView& view) { return runtime::ForwardTensor{view.data, view.strides[2], view.strides[1], view.strides[0]}; };
@@ -195,31 +206,35 @@ class ModelKernel final : public Kernel {
     const auto bound = bind_hopper_call(kDevice, *form_, options_, arguments, MemoryKind::Host);
     if (!bound) return {};
     if (!takes_hopper(*bound)) return "simt";
-    return may_fall_back_ || check_hopper_call(kDevice, hopper_->narrow().member, bound->shape) ? "hopper" : "";
+    return may_fall_back_ || check_hopper_call(kDevice, hopper_->first().member, bound->shape) ? "hopper" : "";
   }
 
  private:
   /// The member that takes this call: the Hopper kernel's where it can, else the plain one's.
-  Result<const LoadedMember*> choose(const RunArguments& arguments, const HopperCall& call) const {
-    return takes_hopper(call) ? choose(arguments, call, *hopper_) : choose_simt(arguments, call);
+  Result<const LoadedMember*> choose(const HopperCall& call) const {
+    if (!takes_hopper(call)) return choose_simt(call);
+    const auto members = hopper_->members(in_steps(call.shape));
+    if (!members) return std::unexpected(members.error());
+    return choose(call, **members);
   }
   /// Where the plain kernel may not serve, it is asked all the same, and says why not.
-  bool takes_hopper(const HopperCall& call) const { return hopper_ && (!may_fall_back_ || check_hopper_call(kDevice, hopper_->narrow().member, call.shape)); }
-  Result<const LoadedMember*> choose_simt(const RunArguments& arguments, const HopperCall& call) const {
+  bool takes_hopper(const HopperCall& call) const { return hopper_ && (!may_fall_back_ || check_hopper_call(kDevice, hopper_->first().member, call.shape)); }
+  Result<const LoadedMember*> choose_simt(const HopperCall& call) const {
     const auto simt = simt_->get();
     if (!simt) return std::unexpected(simt.error());
-    return choose(arguments, call, **simt);
+    return choose(call, **simt);
   }
-  Result<const LoadedMember*> choose(const RunArguments& arguments, const HopperCall& call, const ModelMembers& members) const {
-    const bool narrow = within(members.narrow().manifest, arguments, call.shape, *form_, call.environment, call.fresh);
+  Result<const LoadedMember*> choose(const HopperCall& call, const ModelMembers& members) const {
+    const bool narrow = within(members.narrow().manifest, call.shape, *form_, call.environment, call.fresh);
     return members.member(narrow ? compiler::Member::Narrow : compiler::Member::Wide);
   }
 
   /// The list of a GPU's launch, in the memory of the host.
-  Result<void> run_hopper(const LoadedMember& loaded, const model::LaunchOptions& options, HopperLaunch& call, const HopperCall& bound, const RunArguments& arguments) const {
+  Result<void> run_hopper(const LoadedMember& loaded, const model::LaunchOptions& options, HopperLaunch& call, const HopperCall& bound) const {
     flexc_hopper_arguments& forward = call.plan.arguments;
-    const Workspace workspace(call.workspace_bytes());
-    call.place(workspace.address());
+    const auto workspace = Workspace::of(call.workspace_bytes());
+    if (!workspace) return std::unexpected(workspace.error());
+    call.place(workspace->address());
     for (const runtime::TensorMapRequest* map : {&call.plan.q, &call.plan.k, &call.plan.v, &call.plan.out})
       if (auto status = runtime::check_tensor_map(*map); !status) return status;
     model::encode_maps(call.plan);
@@ -236,7 +251,7 @@ class ModelKernel final : public Kernel {
       if (auto status = simulate(options, model::kCopyThreads, 0, model::enter_copy, &*call.copy_out); !status) return status;
     if (forward.workspace[kFlexcWorkNonFinite] == 0) return {};
     // What was marked is computed again. A GPU's launch does not wait to see whether anything is; here it is known.
-    const auto careful = choose_simt(arguments, bound);
+    const auto careful = choose_simt(bound);
     if (!careful) return std::unexpected(careful.error());
     return launch_one(**careful, options, call.careful(), bound);
   }
@@ -281,7 +296,7 @@ class ModelKernel final : public Kernel {
   std::shared_ptr<const dsl::NormalForm> form_;
   MaskBuilder masks_;
   CompileOptions options_;
-  std::unique_ptr<ModelMembers> hopper_;
+  std::unique_ptr<ModelFamily> hopper_;
   std::unique_ptr<LazyMembers<LoadedMember>> simt_;
   bool may_fall_back_;
 };
@@ -299,7 +314,7 @@ std::vector<SourceFile> model_sources() {
 
 Result<std::shared_ptr<const LoadedObject>> compile_for_model(const compiler::cuda::HopperSource& source, const std::string& keep) {
   std::vector<SourceFile> files = model_sources();
-  files.push_back({"kernel.cpp", source.host_text + entry_text(source.member.kernel)});
+  files.push_back({"kernel.cpp", source.host_text + entry_text(source.member)});
   auto object = compile_and_load(files, "kernel.cpp", keep);
   if (!object) return std::unexpected(object.error());
   for (const char* name : {"flexc_model_param_bytes", "flexc_model_thread"})
@@ -318,13 +333,13 @@ Result<std::shared_ptr<const Kernel>> make_model_kernel(std::shared_ptr<const ds
   if (auto status = is_hopper ? check_hopper_options(kDevice, options) : check_simt_options(kDevice, options); !status) return std::unexpected(status.error());
   const auto forms = hopper_forms_from_environment(options.dtype);
   if (!forms) return std::unexpected(forms.error());
-  const auto make = [form, options, forms = *forms](runtime::KernelKind kernel) {
-    return [form, options, forms, kernel](compiler::Member which) { return load_member(*form, options, forms, kernel, which); };
+  const auto make = [form, options, forms = *forms](runtime::KernelKind kernel, bool in_steps) {
+    return [form, options, forms, kernel, in_steps](compiler::Member which) { return load_member(*form, options, forms, kernel, in_steps, which); };
   };
-  auto simt = std::make_unique<LazyMembers<LoadedMember>>(make(runtime::KernelKind::Simt));
-  std::unique_ptr<ModelMembers> hopper;
+  auto simt = std::make_unique<LazyMembers<LoadedMember>>(make(runtime::KernelKind::Simt, false));
+  std::unique_ptr<ModelFamily> hopper;
   if (is_hopper) {
-    auto members = ModelMembers::make(make(runtime::KernelKind::Hopper));
+    auto members = ModelFamily::make(make(runtime::KernelKind::Hopper, false), make(runtime::KernelKind::Hopper, true));
     if (!members) return std::unexpected(members.error());
     hopper = std::move(*members);
   } else if (const auto members = simt->get(); !members) {

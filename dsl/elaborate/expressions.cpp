@@ -139,6 +139,7 @@ Value Elaborator::eval_name(const Expr& expr) {
     if (full == "torch.nn") return Value{ModuleValue{ModuleKind::TorchNn}};
   }
   if (name == "F") return Value{ModuleValue{ModuleKind::Functional}};
+  if (const auto type = cast_type_named(name)) return Value{CastValue{*type}};
   if (is_builtin(name)) return Value{BuiltinValue{name, nullptr}};
   return poison();  // resolve() has reported it
 }

@@ -4,6 +4,7 @@
 #include <gmpxx.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -92,6 +93,11 @@ struct Value {
 };
 
 inline Value poison() { return Value{Poison{}}; }
+
+/// float32, int32 and int64, as names and in torch; bool is a function, which `.to()` takes as well.
+std::optional<CastType> cast_type_named(std::string_view name);
+/// The type that a dtype argument names; torch.float, torch.int and torch.bool are also the names of functions.
+std::optional<CastType> cast_type_of(const Value& value);
 
 /// Local variables of one call.
 struct Frame {

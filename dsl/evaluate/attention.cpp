@@ -11,6 +11,7 @@
 
 #include "dsl/evaluate/sabotage.h"
 #include "flexc/dsl/evaluate.h"
+#include "flexc/positions.h"
 
 namespace flexc::dsl {
 namespace {
@@ -32,12 +33,6 @@ struct KeptPair {
 
 std::int64_t offset_of(const TensorView& view, std::int64_t b, std::int64_t h, std::int64_t row) {
   return b * view.strides[0] + h * view.strides[1] + row * view.strides[2];
-}
-
-/// offset + step·i, which fits in 64 bits (the engine checks it); the product alone need not.
-std::int64_t position(std::int64_t i, std::int64_t step, std::int64_t offset) {
-  const auto wide = [](std::int64_t value) { return static_cast<std::uint64_t>(value); };
-  return static_cast<std::int64_t>(wide(offset) + wide(sabotaged(Sabotage::StepIgnored) ? 1 : step) * wide(i));
 }
 
 void store(const TensorView& view, std::int64_t offset, double value) {
@@ -104,10 +99,12 @@ class Worker {
 
   /// Scores of the pairs that are kept. What is removed is not even computed, so nothing of it can leak.
   void collect(std::int64_t b, std::int64_t h, std::int64_t row) {
-    const std::int64_t q_idx = position(row, call_.q_step, sabotaged(Sabotage::OffsetIgnored) ? 0 : call_.q_offset);
+    const bool step_ignored = sabotaged(Sabotage::StepIgnored);
+    const PositionMap rows{sabotaged(Sabotage::OffsetIgnored) ? 0 : call_.q_offset, step_ignored ? 1 : call_.q_step}, columns{call_.kv_offset, step_ignored ? 1 : call_.kv_step};
+    const std::int64_t q_idx = rows.at(row);
     kept_.clear();
     for (std::int64_t column = 0; column < shape_.kv_len; ++column) {
-      const std::int64_t kv_idx = position(column, call_.kv_step, call_.kv_offset);
+      const std::int64_t kv_idx = columns.at(column);
       if (mask_ && !mask_->mask(b, h, q_idx, kv_idx)) {
         if (sabotaged(Sabotage::RemovedValueLeaks)) kept_.push_back({column, -1e300});
         continue;

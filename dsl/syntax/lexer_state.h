@@ -1,9 +1,11 @@
-// The lexer's class: shared by lexer.cpp (lines, brackets, operators) and lexer_literals.cpp (names, numbers, strings).
+// The lexer's class: shared by lexer.cpp (lines, operators), lexer_brackets.cpp and lexer_literals.cpp (names, numbers, strings).
 #pragma once
 
 #include "dsl/syntax/lexer.h"
 
 namespace flexc::dsl {
+
+inline constexpr int kTabStop = 8;
 
 class Lexer {
  public:
@@ -42,12 +44,14 @@ class Lexer {
   void end_line();
   void lex_continuation();
   void lex_operator();
+  void lex_non_ascii();
+  void finish();
+
+  // lexer_brackets.cpp
   void open_bracket(TokenKind kind);
   void close_bracket(TokenKind kind);
   bool breaks_bracket() const;
   void abandon_brackets();
-  void lex_non_ascii();
-  void finish();
 
   // lexer_literals.cpp
   void lex_name();

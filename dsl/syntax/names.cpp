@@ -10,7 +10,7 @@ constexpr std::string_view kFunctions[] = {
     "abs",   "and_masks", "bool",   "ceil",  "clamp", "cos",  "dot",  "erf",         "exp",        "exp2",        "expm1",       "float", "floor", "int",  "isinf",
     "isnan", "log",       "log1p",  "log2",  "logical_and", "logical_not", "logical_or", "logical_xor", "max",   "maximum",     "min",   "minimum", "or_masks",
     "partial", "pow",     "range",  "round", "rsqrt", "sigmoid", "sign", "sin",      "sqrt",       "square",      "sum",         "tan",   "tanh",  "where"};
-constexpr std::string_view kValues[] = {"B", "F", "H", "HKV", "KV", "Q", "functools", "inf", "math", "nan", "torch"};
+constexpr std::string_view kValues[] = {"B", "F", "H", "HKV", "KV", "Q", "float32", "functools", "inf", "int32", "int64", "math", "nan", "torch"};
 constexpr std::string_view kSymbols[] = {"B", "H", "HKV", "Q", "KV"};
 
 }  // namespace

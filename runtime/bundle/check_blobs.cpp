@@ -57,6 +57,7 @@ bool fits(const runtime::HopperMember& member, const Signature& signature) {
         if (piece.index >= signature.fresh_dims.size()) return false;
         break;
       case HookWords::Kind::Problem: case HookWords::Kind::Scales: case HookWords::Kind::Launch: case HookWords::Kind::Divisor: break;
+      case HookWords::Kind::Steps: return false;  // a bundle has no kernels for positions in steps
     }
   }
   const tile::Program& launch = member.launch.program;

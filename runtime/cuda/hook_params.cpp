@@ -1,10 +1,27 @@
 #include "runtime/cuda/hook_params.h"
 
 #include <bit>
+#include <cstring>
 #include <numbers>
+
+#include "templates/hooks.cuh"
 
 namespace flexc::runtime {
 namespace {
+
+/// The words behind the mods' own in Stepped<Hooks>::Params.
+struct StepWords {
+  std::uint64_t q_origin, q_step, kv_origin, kv_offset;
+  mods::Divisor kv_step;
+};
+static_assert(sizeof(StepWords) == kStepWords * sizeof(std::uint64_t));
+
+StepWords step_words(const PositionMap& q, const PositionMap& kv) {
+  const auto bits = [](std::int64_t value) { return static_cast<std::uint64_t>(value); };
+  // offset + step·i = origin + step·(offset + i), modulo 2^64.
+  const auto origin = [&bits](const PositionMap& map) { return bits(map.offset) - bits(map.step) * bits(map.offset); };
+  return {origin(q), bits(q.step), origin(kv), bits(kv.offset), mods::make_divisor(kv.step)};
+}
 
 std::uint64_t two_floats(float low, float high) {
   return static_cast<std::uint64_t>(std::bit_cast<std::uint32_t>(high)) << 32 | std::bit_cast<std::uint32_t>(low);
@@ -18,6 +35,7 @@ bool fits(const HookWords& piece, const HookCall& call, const LaunchWords& launc
     case HookWords::Kind::FreshDim: return piece.index < call.fresh_dims.size();
     case HookWords::Kind::Launch: return piece.index < launch.values.size();
     case HookWords::Kind::Divisor: return piece.index < launch.divisors.size();
+    case HookWords::Kind::Steps: return piece.count == kStepWords;
   }
   return false;
 }
@@ -57,6 +75,12 @@ Result<std::vector<std::uint64_t>> pack_hook_params(std::span<const HookWords> l
       case HookWords::Kind::Divisor:
         for (const std::uint64_t word : evaluated->divisors[piece.index]) words.push_back(word);
         break;
+      case HookWords::Kind::Steps: {
+        const StepWords steps = step_words(call.q_positions, call.kv_positions);
+        words.resize(words.size() + kStepWords);
+        std::memcpy(&words[words.size() - kStepWords], &steps, sizeof steps);
+        break;
+      }
     }
   }
   return words;

@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "flexc/positions.h"
 #include "flexc/tensor.h"
 #include "runtime/cuda/hopper_member.h"
 
@@ -23,6 +24,7 @@ struct HookCall {
   std::span<const Param> params;
   std::span<const std::int64_t> fresh_dims;
   double scale = 1;
+  PositionMap q_positions = {}, kv_positions = {};     ///< asked by members for positions in steps alone
 };
 
 /// Every word, the launch level's too. Capture pointers are the views' own, so they belong to the memory in which the kernel runs. Internal where the

@@ -2,6 +2,7 @@
 // the launch read it; free of MLIR and LLVM, so that hosts which only load kernels have it too.
 #pragma once
 
+#include <algorithm>
 #include <vector>
 
 #include "runtime/cuda/launch_program.h"
@@ -29,11 +30,15 @@ struct HookWords {
     FreshDim,  ///< `index` in the normal form
     Launch,    ///< value `index` of the launch level
     Divisor,   ///< the three words of flexc::Divisor for divisor `index` of the launch level
+    Steps,     ///< what a member for positions in steps has of a call's (templates/hopper/stepped.cuh), kStepWords of them
   } kind;
   unsigned index = 0;
   unsigned count = 1;
   bool operator==(const HookWords&) const = default;
 };
+
+/// Words of a piece of kind Steps.
+inline constexpr unsigned kStepWords = 7;
 
 enum class ScoreClass { Identity, Affine, General };
 
@@ -56,5 +61,10 @@ struct HopperMember {
   unsigned param_words = 0;       ///< of the whole struct
   LaunchProgram launch;           ///< what fills its launch-level words
 };
+
+/// Whether the kernel is Hopper's for positions in other steps than 1.
+inline bool takes_steps(const HopperMember& member) {
+  return std::ranges::any_of(member.params, [](const HookWords& piece) { return piece.kind == HookWords::Kind::Steps; });
+}
 
 }  // namespace flexc::runtime

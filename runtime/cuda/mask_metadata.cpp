@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "runtime/mask/sound_rows.h"
+
 namespace flexc::runtime {
 namespace {
 
@@ -26,16 +28,12 @@ void append(std::vector<Run>& runs, std::int64_t first, std::int64_t end, TileKi
   else runs.push_back({first, end, kind});
 }
 
-/// The runs of one row of blocks as runs of tiles of n columns. False where they are no runs: unsorted, overlapping, or beyond the last block.
-bool tiles_of_block_row(const BlockMask& mask, std::size_t row, std::int64_t n, std::vector<Run>& tiles) {
+/// The runs of one row of blocks as runs of tiles of n columns.
+void tiles_of_block_row(const BlockMask& mask, std::size_t row, std::int64_t n, std::vector<Run>& tiles) {
   tiles.clear();
-  std::int64_t before = 0;
-  if (mask.row_begin[row] > mask.row_begin[row + 1] || mask.row_begin[row + 1] > mask.runs.size()) return false;
   for (std::uint64_t i = mask.row_begin[row]; i < mask.row_begin[row + 1]; ++i) {
     const TileRun& run = mask.runs[i];
     const std::int64_t last_block = std::int64_t{run.first} + run.count;
-    if (run.first < before || run.count == 0 || last_block > mask.kv_blocks()) return false;
-    before = last_block;
     if (run.kind == TileKind::Empty) continue;
     const std::int64_t begin = std::int64_t{run.first} * mask.block_kv, end = std::min(last_block * mask.block_kv, mask.kv_len);
     const std::int64_t first = begin / n, stop = (end + n - 1) / n, whole_first = (begin + n - 1) / n, whole_end = end / n;
@@ -47,7 +45,6 @@ bool tiles_of_block_row(const BlockMask& mask, std::size_t row, std::int64_t n, 
     append(tiles, whole_first, whole_end, TileKind::Full);
     append(tiles, whole_end, stop, TileKind::Partial);
   }
-  return true;
 }
 
 /// Of the run at hand, seen from tile `at`: its kind there, and where that changes.
@@ -119,6 +116,7 @@ void MaskMetadata::point(flexc_hopper_arguments& arguments, std::uint64_t at) co
 }
 
 Result<MaskMetadata> mask_metadata(const BlockMask& mask, const flexc_hopper_arguments& arguments, std::uint32_t m, std::uint32_t n) {
+  if (!has_sound_rows(mask)) return std::unexpected(Error{ErrorKind::Input, "the block mask is damaged: the runs of a row are not in order, or lie outside of it"});
   MaskMetadata metadata;
   const auto planes = static_cast<std::uint32_t>(mask.batches * mask.heads);
   const std::uint32_t plane_rows = arguments.q_blocks * arguments.splits;
@@ -133,8 +131,7 @@ Result<MaskMetadata> mask_metadata(const BlockMask& mask, const flexc_hopper_arg
       const std::int64_t first = std::int64_t{q_block} * m, end = std::min<std::int64_t>(first + m, mask.q_len);
       const auto block = static_cast<std::size_t>(first / mask.block_q), last = static_cast<std::size_t>((end - 1) / mask.block_q);
       for (std::size_t row = block; row <= last; ++row) {
-        if (!tiles_of_block_row(mask, plane_row + row, n, row == block ? tiles : block_row))
-          return std::unexpected(Error{ErrorKind::Input, "the block mask is damaged: the runs of a row are not in order, or lie outside of it"});
+        tiles_of_block_row(mask, plane_row + row, n, row == block ? tiles : block_row);
         if (row == block) continue;
         combine(tiles, block_row, both);
         tiles.swap(both);

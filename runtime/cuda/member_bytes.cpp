@@ -30,6 +30,7 @@ std::string problem_of(const HopperMember& member) {
   for (const HookWords& piece : member.params) {
     words += piece.count;
     if (piece.kind == HookWords::Kind::Launch && piece.index >= member.launch.values.size()) return "a value of the launch level that is not there";
+    if (piece.kind == HookWords::Kind::Steps && (is_simt || piece.count != kStepWords)) return "other words for positions in steps than its kernel has";
     if (piece.kind == HookWords::Kind::Divisor && piece.index >= member.launch.divisors.size()) return "a divisor of the launch level that is not there";
   }
   if (words != member.param_words) return fmt::format("params of {} words whose pieces have {}", member.param_words, words);
@@ -75,7 +76,7 @@ Result<DescribedMember> deserialize_member(std::span<const std::byte> bytes) {
   member.params.resize(in.take_count(kPieceBytes));
   for (HookWords& piece : member.params) {
     const std::uint32_t kind = number();
-    if (kind > static_cast<std::uint32_t>(HookWords::Kind::Divisor)) return refused("a piece of params that there is not");
+    if (kind > static_cast<std::uint32_t>(HookWords::Kind::Steps)) return refused("a piece of params that there is not");
     piece.kind = static_cast<HookWords::Kind>(kind);
     piece.index = number(), piece.count = number();
   }

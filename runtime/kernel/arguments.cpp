@@ -6,6 +6,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "runtime/mask/sound_rows.h"
+
 namespace flexc {
 namespace {
 
@@ -81,23 +83,6 @@ Result<void> check_extents(const CallShape& shape, const CompileOptions& options
   return {};
 }
 
-/// Kernels walk rows and runs without looking.
-bool has_sound_rows(const BlockMask& mask) {
-  const std::int64_t kv_blocks = mask.kv_blocks();
-  for (std::size_t row = 0; row + 1 < mask.row_begin.size(); ++row) {
-    const std::uint64_t begin = mask.row_begin[row], end = mask.row_begin[row + 1];
-    if (begin > end || end > mask.runs.size()) return false;
-    std::int64_t before = 0;  // where the last run ended
-    for (std::uint64_t i = begin; i < end; ++i) {
-      const TileRun& run = mask.runs[i];
-      if (run.first < before || run.count == 0 || run.kind > TileKind::Full) return false;
-      before = std::int64_t{run.first} + run.count;
-    }
-    if (before > kv_blocks) return false;
-  }
-  return true;
-}
-
 Result<void> check_mask(const BlockMask& mask, const RunArguments& arguments, const CallShape& shape) {
   const auto fits = [](std::int64_t stored, std::int64_t extent) { return stored == 1 || stored == extent; };
   if (!fits(mask.batches, shape.batch) || !fits(mask.heads, shape.heads) || mask.q_len != shape.q_len || mask.kv_len != shape.kv_len)
@@ -109,7 +94,7 @@ Result<void> check_mask(const BlockMask& mask, const RunArguments& arguments, co
     return input_error(fmt::format("the block mask is for the steps {} and {} from one position to the next, the call has {} and {}", mask.q_step, mask.kv_step, arguments.q_step, arguments.kv_step));
   if (mask.block_q < 1 || mask.block_kv < 1 || mask.row_begin.size() != static_cast<std::size_t>(mask.rows()) + 1 || mask.row_begin.back() != mask.runs.size())
     return input_error("the block mask is damaged: its rows do not match its runs");
-  if (mask.row_begin.front() != 0 || !has_sound_rows(mask)) return input_error("the block mask is damaged: the runs of a row are not in order, or lie outside of it");
+  if (mask.row_begin.front() != 0 || !runtime::has_sound_rows(mask)) return input_error("the block mask is damaged: the runs of a row are not in order, or lie outside of it");
   return {};
 }
 

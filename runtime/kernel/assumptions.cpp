@@ -32,7 +32,7 @@ bool is_small(const TensorView& capture) {
 
 }  // namespace
 
-bool within(const runtime::Manifest& manifest, const RunArguments& arguments, const CallShape& shape, const runtime::Signature& signature,
+bool within(const runtime::Manifest& manifest, const CallShape& shape, const runtime::Signature& signature,
             const runtime::Environment& environment, std::span<const std::int64_t> fresh) {
   const auto assumes = [&](runtime::Assumption assumption) { return (manifest.assumptions & assumption) != 0; };
   if (assumes(runtime::kAssumesPositions) && !(are_positions(shape.q_positions, shape.q_len) && are_positions(shape.kv_positions, shape.kv_len))) return false;

@@ -11,7 +11,7 @@ namespace flexc {
 
 /// Checks the assumptions that the manifest names, and no others, in O(captures + params). `fresh` are the sizes that
 /// runtime::bind_dims returned for this environment.
-bool within(const runtime::Manifest& manifest, const RunArguments& arguments, const CallShape& shape, const runtime::Signature& signature,
+bool within(const runtime::Manifest& manifest, const CallShape& shape, const runtime::Signature& signature,
             const runtime::Environment& environment, std::span<const std::int64_t> fresh);
 
 }  // namespace flexc

@@ -54,19 +54,19 @@ class CpuKernel final : public Kernel, public CpuFamily {
   Result<void> run(const RunArguments& arguments, void*) const override {
     const auto call = bind_call(arguments);
     if (!call) return std::unexpected(call.error());
-    return run_bound(arguments, *call, choose(arguments, *call));
+    return run_bound(arguments, *call, choose(*call));
   }
 
   Result<runtime::Member> member_of(const RunArguments& arguments) const override {
     const auto call = bind_call(arguments);
     if (!call) return std::unexpected(call.error());
-    return choose(arguments, *call);
+    return choose(*call);
   }
 
   Result<void> run_member(const RunArguments& arguments, runtime::Member member) const override {
     const auto call = bind_call(arguments);
     if (!call) return std::unexpected(call.error());
-    if (member == runtime::Member::Narrow && choose(arguments, *call) != member)
+    if (member == runtime::Member::Narrow && choose(*call) != member)
       return std::unexpected(Error{ErrorKind::Usage, "the call is beyond what the narrow member assumes"});
     return run_bound(arguments, *call, member);
   }
@@ -88,8 +88,8 @@ class CpuKernel final : public Kernel, public CpuFamily {
     return BoundCall{*shape, std::move(*environment), std::move(*fresh)};
   }
 
-  runtime::Member choose(const RunArguments& arguments, const BoundCall& call) const {
-    return members_->choose(arguments, call.shape, call.environment, call.fresh);
+  runtime::Member choose(const BoundCall& call) const {
+    return members_->choose(call.shape, call.environment, call.fresh);
   }
 
   Result<void> run_bound(const RunArguments& arguments, const BoundCall& bound, runtime::Member member) const {

@@ -37,6 +37,7 @@ Result<LoadedMember> load_member(const runtime::CudaDriver& driver, Result<std::
 }
 
 using GpuMembers = HopperMembers<LoadedMember>;
+using GpuFamily = HopperFamily<LoadedMember>;
 
 runtime::ForwardTensor forward_tensor(const TensorView& tensor) { return {tensor.data, tensor.strides[2], tensor.strides[1], tensor.strides[0]}; }
 
@@ -55,7 +56,7 @@ flexc_tensor_map bytes_of(const runtime::TensorMap& map) {
 class GpuKernel final : public Kernel {
  public:
   /// `hopper` may be null: then the plain kernel serves every call.
-  GpuKernel(GpuKernelParts parts, runtime::CudaDriver driver, std::unique_ptr<GpuMembers> hopper, std::unique_ptr<LazyMembers<LoadedMember>> simt)
+  GpuKernel(GpuKernelParts parts, runtime::CudaDriver driver, std::unique_ptr<GpuFamily> hopper, std::unique_ptr<LazyMembers<LoadedMember>> simt)
       : signature_(std::move(parts.signature)), masks_(signature_, std::move(parts.tile_program), std::move(parts.masks)), check_gathers_(std::move(parts.check_gathers)), options_(std::move(parts.options)),
         may_fall_back_(parts.may_fall_back), driver_(std::move(driver)), hopper_(std::move(hopper)), simt_(std::move(simt)),
         tile_kernels_(driver_, parts.tile_kernels ? std::move(parts.tile_kernels) : [] { return runtime::compile_tile_kernels(); }),
@@ -72,11 +73,13 @@ class GpuKernel final : public Kernel {
       if (auto status = check(arguments, *bound, stream); !status) return status;
     const auto takes = hopper_takes(*bound);
     if (!takes && !may_fall_back_) return takes;
-    const auto simt = choose(arguments, *bound, *simt_);
+    const auto simt = choose(*bound, *simt_);
     if (!simt) return std::unexpected(simt.error());
     if (!takes) return run_simt(**simt, arguments, *bound, stream);
 
-    const auto loaded = choose(arguments, *bound, *hopper_);
+    const auto members = hopper_->members(in_steps(shape));
+    if (!members) return std::unexpected(members.error());
+    const auto loaded = choose(*bound, **members);
     if (!loaded) return std::unexpected(loaded.error());
     const runtime::HopperMember& member = (*loaded)->code->member;
     if (auto status = check_hopper_outputs(kDevice, member, arguments); !status) return status;
@@ -151,7 +154,9 @@ class GpuKernel final : public Kernel {
   /// Whether the Hopper kernel takes this call; an error says why not.
   Result<void> hopper_takes(const HopperCall& call) const {
     if (!hopper_) return failed(ErrorKind::Input, fmt::format("{}: there is no Hopper kernel for it", kDevice));
-    return check_hopper_call(kDevice, hopper_->narrow().code->member, call.shape);
+    if (in_steps(call.shape) && !hopper_->has_steps())
+      return failed(ErrorKind::Input, fmt::format("{}: there is no Hopper kernel for positions in steps of {} and {} here", kDevice, call.shape.q_positions.step, call.shape.kv_positions.step));
+    return check_hopper_call(kDevice, hopper_->first().code->member, call.shape);
   }
 
   /// A checked call, before it runs: gathers by the interpreter, on copies in host memory, and the block mask. Waits for the stream.
@@ -172,14 +177,14 @@ class GpuKernel final : public Kernel {
     return masks_.verify(on_host, environment);
   }
 
-  Result<const LoadedMember*> choose(const RunArguments& arguments, const HopperCall& call, const GpuMembers& members) const {
-    const bool narrow = within(members.narrow().manifest, arguments, call.shape, *signature_, call.environment, call.fresh);
+  Result<const LoadedMember*> choose(const HopperCall& call, const GpuMembers& members) const {
+    const bool narrow = within(members.narrow().manifest, call.shape, *signature_, call.environment, call.fresh);
     return members.member(narrow ? runtime::Member::Narrow : runtime::Member::Wide);
   }
-  Result<const LoadedMember*> choose(const RunArguments& arguments, const HopperCall& call, const LazyMembers<LoadedMember>& lazy) const {
+  Result<const LoadedMember*> choose(const HopperCall& call, const LazyMembers<LoadedMember>& lazy) const {
     const auto members = lazy.get();
     if (!members) return std::unexpected(members.error());
-    return choose(arguments, call, **members);
+    return choose(call, **members);
   }
 
   /// Where lse, max_scores and sink are.
@@ -270,7 +275,7 @@ class GpuKernel final : public Kernel {
   CompileOptions options_;
   bool may_fall_back_;
   runtime::CudaDriver driver_;
-  std::unique_ptr<GpuMembers> hopper_;
+  std::unique_ptr<GpuFamily> hopper_;
   std::unique_ptr<LazyMembers<LoadedMember>> simt_;
   runtime::TileKernels tile_kernels_;
   runtime::HelperKernels helper_kernels_;
@@ -291,10 +296,14 @@ Result<std::shared_ptr<const Kernel>> make_gpu_kernel(GpuKernelParts parts) {
     if (auto status = check_simt_options(kDevice, parts.options); !status) return std::unexpected(status.error());
   const std::string architecture = fmt::format("sm_{}", driver->capability());
   auto simt = std::make_unique<LazyMembers<LoadedMember>>([source = std::move(parts.simt), architecture, driver = *driver](runtime::Member which) { return load_member(driver, source(which, architecture)); });
-  std::unique_ptr<GpuMembers> hopper;
+  std::unique_ptr<GpuFamily> hopper;
   if (is_hopper) {
     simt->begin();
-    auto members = GpuMembers::make([source = std::move(parts.members), driver = *driver](runtime::Member which) { return load_member(driver, source(which)); });
+    const auto loaded_from = [&driver](HopperCodeSource source) -> GpuMembers::Make {
+      if (!source) return {};
+      return [source = std::move(source), driver = *driver](runtime::Member which) { return load_member(driver, source(which)); };
+    };
+    auto members = GpuFamily::make(loaded_from(std::move(parts.members)), loaded_from(std::move(parts.members_in_steps)));
     if (!members) return std::unexpected(members.error());
     hopper = std::move(*members);
   }

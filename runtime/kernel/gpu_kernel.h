@@ -33,6 +33,7 @@ struct GpuKernelParts {
   std::shared_ptr<const runtime::Signature> signature;
   CompileOptions options;
   HopperCodeSource members;  ///< of the Hopper kernel; empty: there is none
+  HopperCodeSource members_in_steps = {};  ///< the same for positions in other steps than 1; empty: the plain kernel serves them
   SimtCodeSource simt;
   bool may_fall_back = true;  ///< whether the plain kernel serves calls by itself, beside being the Hopper kernel's careful path
   TileProgramSource tile_program;

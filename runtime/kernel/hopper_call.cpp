@@ -66,11 +66,10 @@ Result<HopperCall> bind_hopper_call(std::string_view device, const runtime::Sign
   return HopperCall{*shape, std::move(*environment), std::move(*fresh)};
 }
 
+bool in_steps(const CallShape& shape) { return shape.q_positions.step != 1 || shape.kv_positions.step != 1; }
+
 Result<void> check_hopper_call(std::string_view device, const runtime::HopperMember& member, const CallShape& shape) {
   if (member.kernel == runtime::KernelKind::Simt) return {};
-  if (shape.q_positions.step != 1 || shape.kv_positions.step != 1)
-    return failed(ErrorKind::Input, fmt::format("{}: the Hopper kernel takes positions in steps of 1, not q_step {} and kv_step {}; the plain kernel (FLEXC_CUDA_KERNEL=simt) and device cpu take any", device,
-                                                shape.q_positions.step, shape.kv_positions.step));
   const auto scale = static_cast<float>(shape.scale);
   if (member.score_class == runtime::ScoreClass::General || (scale > 0 && std::isfinite(scale))) return {};
   return failed(ErrorKind::Input, fmt::format("{}: the Hopper kernel takes a positive, finite scale for this variant; use device cpu", device));
@@ -87,7 +86,8 @@ Result<void> check_hopper_outputs(std::string_view device, const runtime::Hopper
 }
 
 Result<std::vector<std::uint64_t>> pack_hook_params(std::span<const runtime::HookWords> layout, const runtime::LaunchProgram& launch, const runtime::Signature& signature,
-                                                    const runtime::Environment& environment, std::span<const std::int64_t> fresh, double scale) {
+                                                    const runtime::Environment& environment, std::span<const std::int64_t> fresh, double scale, const PositionMap& q_positions,
+                                                    const PositionMap& kv_positions) {
   const runtime::Problem& problem = environment.problem;
   std::vector<runtime::HookCall::Param> params;
   for (std::size_t i = 0; i < environment.params.size(); ++i)
@@ -98,11 +98,12 @@ Result<std::vector<std::uint64_t>> pack_hook_params(std::span<const runtime::Hoo
   call.params = params;
   call.fresh_dims = fresh;
   call.scale = scale;
+  call.q_positions = q_positions, call.kv_positions = kv_positions;
   return runtime::pack_hook_params(layout, launch, call);
 }
 
 Result<std::vector<std::uint64_t>> hopper_params(const runtime::HopperMember& member, const runtime::Signature& signature, const HopperCall& call) {
-  auto params = pack_hook_params(member.params, member.launch, signature, call.environment, call.fresh, call.shape.scale);
+  auto params = pack_hook_params(member.params, member.launch, signature, call.environment, call.fresh, call.shape.scale, call.shape.q_positions, call.shape.kv_positions);
   if (params && params->size() != member.param_words)
     return failed(ErrorKind::Internal, fmt::format("the packed params have {} words, the kernel takes {}", params->size(), member.param_words));
   return params;

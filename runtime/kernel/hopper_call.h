@@ -39,7 +39,10 @@ std::int64_t split_of(const RunArguments& arguments, const CallShape& shape);
 /// Every check that needs no kernel. Tensors and captures are in `memory`.
 Result<HopperCall> bind_hopper_call(std::string_view device, const runtime::Signature& signature, const CompileOptions& options, const RunArguments& arguments, MemoryKind memory);
 
-/// Input for a call that is the plain kernel's: a scale that the member cannot fold into its exponents, and positions with other steps than 1.
+/// Whether the call's positions have other steps than 1: then it takes a member that is compiled for steps.
+bool in_steps(const CallShape& shape);
+
+/// Input for a call that is the plain kernel's: a scale that no member of the narrow one's class can fold into its exponents.
 Result<void> check_hopper_call(std::string_view device, const runtime::HopperMember& member, const CallShape& shape);
 
 /// What the plain kernel is given of a plan, or of a launch that marked rows for it.
@@ -51,7 +54,8 @@ Result<void> check_hopper_outputs(std::string_view device, const runtime::Hopper
 /// Every word of Params (templates/hooks.cuh), in the order of `layout`. Capture pointers are the views' own, so they belong to the memory in which the
 /// kernel runs. `fresh` is what runtime::bind_dims returned.
 Result<std::vector<std::uint64_t>> pack_hook_params(std::span<const runtime::HookWords> layout, const runtime::LaunchProgram& launch, const runtime::Signature& signature,
-                                                    const runtime::Environment& environment, std::span<const std::int64_t> fresh, double scale);
+                                                    const runtime::Environment& environment, std::span<const std::int64_t> fresh, double scale, const PositionMap& q_positions = {},
+                                                    const PositionMap& kv_positions = {});
 
 /// The member's second argument.
 Result<std::vector<std::uint64_t>> hopper_params(const runtime::HopperMember& member, const runtime::Signature& signature, const HopperCall& call);

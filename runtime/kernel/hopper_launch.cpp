@@ -15,14 +15,19 @@ constexpr std::int64_t kRowElements = 8;                           // of 2 bytes
 constexpr std::int64_t kStrideLimit = (std::int64_t{1} << 40) / 2;  // … below 2^40
 constexpr std::uint64_t kElementBytes = 2;
 constexpr std::int64_t kMostTileRows = 192;
+constexpr std::uint64_t kMostCopyBytes = std::uint64_t{1} << 60;  // more than any GPU has, so the allocation says it; and four of them fit in 64 bits
 constexpr std::array<std::string_view, 4> kNames = {"q", "k", "v", "out"};
 
 runtime::ForwardTensor forward_tensor(const TensorView& tensor) { return {tensor.data, tensor.strides[2], tensor.strides[1], tensor.strides[0]}; }
 
 std::int64_t pitch_of(std::int64_t columns) { return (columns + kRowElements - 1) / kRowElements * kRowElements; }
 
+/// At most kMostCopyBytes: views with strides of 0 may have more elements than there are addresses.
 std::uint64_t copy_bytes(const std::array<std::int64_t, 4>& extents) {
-  return static_cast<std::uint64_t>(extents[0] * extents[1] * extents[2] * pitch_of(extents[3])) * kElementBytes;
+  std::uint64_t bytes = kElementBytes;
+  for (const std::int64_t extent : {extents[0], extents[1], extents[2], pitch_of(extents[3])})
+    if (__builtin_mul_overflow(bytes, static_cast<std::uint64_t>(extent), &bytes) || bytes > kMostCopyBytes) return kMostCopyBytes;
+  return bytes;
 }
 
 std::array<std::int64_t, 4> extents_of(const TensorView& tensor) { return {tensor.shape[0], tensor.shape[1], tensor.shape[2], tensor.shape[3]}; }

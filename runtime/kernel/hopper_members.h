@@ -78,4 +78,33 @@ class LazyMembers {
   mutable std::future<Result<std::unique_ptr<Members>>> begun_;
 };
 
+/// All members of the Hopper kernel: those for positions that follow each other, and, made by the first call that asks, those for positions in steps.
+template <class Loaded>
+class HopperFamily {
+ public:
+  using Members = HopperMembers<Loaded>;
+  /// `make_in_steps` may be empty: then there are none.
+  static Result<std::unique_ptr<HopperFamily>> make(typename Members::Make make, typename Members::Make make_in_steps) {
+    auto members = Members::make(std::move(make));
+    if (!members) return std::unexpected(members.error());
+    return std::unique_ptr<HopperFamily>(new HopperFamily(std::move(*members), std::move(make_in_steps)));
+  }
+
+  /// What all members have in common may be read of this one.
+  const Loaded& first() const { return members_->narrow(); }
+  bool has_steps() const { return in_steps_ != nullptr; }
+  Result<const Members*> members(bool in_steps) const {
+    if (!in_steps) return members_.get();
+    return in_steps_->get();
+  }
+
+ private:
+  HopperFamily(std::unique_ptr<Members> members, typename Members::Make make_in_steps) : members_(std::move(members)) {
+    if (make_in_steps) in_steps_ = std::make_unique<LazyMembers<Loaded>>(std::move(make_in_steps));
+  }
+
+  std::unique_ptr<Members> members_;
+  std::unique_ptr<LazyMembers<Loaded>> in_steps_;
+};
+
 }  // namespace flexc

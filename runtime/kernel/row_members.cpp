@@ -29,9 +29,8 @@ Result<std::unique_ptr<RowMembers>> RowMembers::make(std::shared_ptr<const runti
   return std::unique_ptr<RowMembers>(new RowMembers(std::move(signature), std::move(source), std::move(narrow->object), narrow->manifest));
 }
 
-runtime::Member RowMembers::choose(const RunArguments& arguments, const CallShape& shape, const runtime::Environment& environment,
-                                    std::span<const std::int64_t> fresh) const {
-  return within(manifest_, arguments, shape, *signature_, environment, fresh) ? runtime::Member::Narrow : runtime::Member::Wide;
+runtime::Member RowMembers::choose(const CallShape& shape, const runtime::Environment& environment, std::span<const std::int64_t> fresh) const {
+  return within(manifest_, shape, *signature_, environment, fresh) ? runtime::Member::Narrow : runtime::Member::Wide;
 }
 
 Result<const flexc_row_module*> RowMembers::module(runtime::Member member) const {

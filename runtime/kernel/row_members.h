@@ -18,7 +18,7 @@ class RowMembers {
   static Result<std::unique_ptr<RowMembers>> make(std::shared_ptr<const runtime::Signature> signature, runtime::RowMemberSource source);
 
   /// Which member serves a call.
-  runtime::Member choose(const RunArguments& arguments, const CallShape& shape, const runtime::Environment& environment, std::span<const std::int64_t> fresh) const;
+  runtime::Member choose(const CallShape& shape, const runtime::Environment& environment, std::span<const std::int64_t> fresh) const;
   /// Its code, which lives as long as this object. The wide member is got (compiled, or found) by the first call that asks for it, once; callers
   /// that ask meanwhile wait for it. A failure is reported to each caller, and the next one tries again.
   Result<const flexc_row_module*> module(runtime::Member member) const;

@@ -3,6 +3,8 @@
 #include <bit>
 #include <cstring>
 
+#include "runtime/mask/sound_rows.h"
+
 namespace flexc::runtime {
 namespace {
 
@@ -33,20 +35,17 @@ T take(std::span<const std::byte>& bytes) {
   return value;
 }
 
+/// As masks are built: of sound rows without runs of empty tiles, and neighbours of one kind are merged.
 bool is_whole(const BlockMask& mask) {
-  if (mask.row_begin.front() != 0 || mask.row_begin.back() != mask.runs.size()) return false;
-  const auto columns = static_cast<std::uint64_t>(mask.kv_blocks());
+  if (mask.row_begin.front() != 0 || mask.row_begin.back() != mask.runs.size() || !has_sound_rows(mask)) return false;
   for (std::size_t row = 0; row + 1 < mask.row_begin.size(); ++row) {
-    if (mask.row_begin[row] > mask.row_begin[row + 1] || mask.row_begin[row + 1] > mask.runs.size()) return false;
     std::uint64_t end = 0;
     TileKind before = TileKind::Empty;
     for (std::uint64_t i = mask.row_begin[row]; i < mask.row_begin[row + 1]; ++i) {
       const TileRun& run = mask.runs[i];
-      if (run.kind != TileKind::Partial && run.kind != TileKind::Full) return false;
-      if (run.count == 0 || run.first < end || (run.first == end && run.kind == before)) return false;
+      if (run.kind == TileKind::Empty || (run.first == end && run.kind == before)) return false;
       end = std::uint64_t{run.first} + run.count;
       before = run.kind;
-      if (end > columns) return false;
     }
   }
   return true;

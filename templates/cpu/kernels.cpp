@@ -1,8 +1,7 @@
-// Compiles the kernels for each instruction set: AVX2, AVX-512, and what every machine of this architecture has.
+// Compiles the kernels for each instruction set.
 #include "templates/cpu/kernels.h"
+#include "templates/cpu/targets.h"
 
-// Sets that Highway knows beyond those would only cost build time, and those with vectors of unknown length are not provided for.
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "templates/cpu/kernels.cpp"
 #include <hwy/foreach_target.h>  // must come before highway.h

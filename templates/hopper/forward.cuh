@@ -85,6 +85,7 @@ struct Consumer {
     for (u32 items = 0;; ++items) {
       mbarrier_wait(SITE(wait_q), barriers.q_full(), items & 1);
       Item item = read_item(barriers);
+      // In the threads' own registers: with all ranges in uniform ones, comparing with the second puts a uniform instruction too many into the loop.
       if constexpr (kTwoIntervals<Hooks> && Config::kD > 64) item.ranges.full1_begin += static_cast<i32>(lane_index() & arguments.zero);
       if (item.number == kNoMoreItems) break;
       const i32 row = item.at.q_block * static_cast<i32>(Config::kM) + static_cast<i32>(group * kWarpgroupRows + warp * 16 + lane_index() / 4);

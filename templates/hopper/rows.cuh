@@ -47,7 +47,7 @@ struct Rows {
   Position part;  // position of the first key that tiles are counted from: of key 0, but with kCountsFromPart
 
   /// Position of a tile's first key.
-  FLEXC_DEVICE Position base_of(const flexc_hopper_arguments& arguments, i32 tile) const {
+  FLEXC_DEVICE Position base_of(i32 tile) const {
     return static_cast<Position>(part + static_cast<Position>(tile) * static_cast<Position>(Config::kN));
   }
 
@@ -258,7 +258,7 @@ FLEXC_DEVICE Logits score_tile(const flexc_hopper_arguments& arguments, const ty
   if constexpr (Hooks::kScoreClass == ScoreClass::kIdentity) {
     return {{arguments.scale_log2, arguments.scale_log2}, {0.0f, 0.0f}};
   } else {
-    const Position base = rows.base_of(arguments, tile);
+    const Position base = rows.base_of(tile);
     if constexpr (Hooks::kScoreClass == ScoreClass::kAffine) {
       // acc * factor + row + slope * i = (acc + slope / factor * i) * factor + row, with i known at compile time: one fused operation an element.
       Logits logits;

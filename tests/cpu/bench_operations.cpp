@@ -2,8 +2,9 @@
 // The kernel's own loops (maximum, exponential and sum; the affine class) and the row functions of compiled mods. Printed for each instruction set
 // in the time of a multiply-add of as many lanes, from the peak measured beside each round: the unit of tools/bench_suite.py, where a score takes
 // head_dim of them for each product. Median of the rounds, and quartiles.
+#include "templates/cpu/targets.h"
+
 #undef HWY_TARGET_INCLUDE
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3_DL | HWY_SVE | HWY_SVE2 | HWY_SVE_256 | HWY_SVE2_128 | HWY_RVV)
 #define HWY_TARGET_INCLUDE "tests/cpu/bench_operations.cpp"
 #include <hwy/foreach_target.h>  // must come before highway.h
 #include <hwy/highway.h>

@@ -22,11 +22,12 @@ inline EngineOptions without_disk() {
 }
 
 /// One member's unit for the host model.
-inline std::shared_ptr<const LoadedObject> unit_of(const Variant& variant, runtime::KernelKind kind, DType dtype, std::int64_t head_dim, std::int64_t value_dim) {
+inline std::shared_ptr<const LoadedObject> unit_of(const Variant& variant, runtime::KernelKind kind, DType dtype, std::int64_t head_dim, std::int64_t value_dim, bool in_steps = false,
+                                                   compiler::Member member = compiler::Member::Narrow) {
   const auto impl = VariantAccess::share(variant);
   REQUIRE(impl->form.has_value());
   compiler::CudaHookOptions options;
-  options.member = compiler::Member::Narrow, options.kernel = kind;
+  options.member = member, options.kernel = kind, options.in_steps = in_steps;
   const auto kernels = (*ir_functions())->emit_cuda_kernels(*impl->form, options, dtype, static_cast<unsigned>(head_dim), static_cast<unsigned>(value_dim));
   REQUIRE(kernels.has_value());
   const auto object = compile_for_model(kernels->sources.front());

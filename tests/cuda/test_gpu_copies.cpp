@@ -170,3 +170,31 @@ TEST_CASE("a head that is shared by a stride of 0 is copied too") {
   CHECK(std::memcmp(expected.data(), found.data(), expected.byte_count()) == 0);
   fake().reset();
 }
+
+TEST_CASE("copies beyond all memory are an error of the allocation") {
+  if (!has_nvrtc()) return;
+  fake().reset();
+  const auto kernel = Engine({.disk_cache = false}).compile(*Variant::parse(kCausal), {.dtype = bf16, .head_dim = 1, .device = Device::cuda()});
+  const auto memory = CudaMemory::open();
+  REQUIRE((kernel.has_value() && memory.has_value()));
+  const auto one = memory->allocate(bf16, {1});
+  REQUIRE(one.has_value());
+  // All keys are one number. A copy has rows of 8 elements, so as many keys as q has rows would take 2^64 bytes, which is 0.
+  constexpr std::int64_t kHeads = std::int64_t{1} << 30;
+  for (const std::int64_t kv_len : {kHeads, kHeads - 1, kHeads / 2 + 1, kHeads / 16}) {
+    INFO(kHeads << " heads, " << kv_len << " keys");
+    TensorView rows = one->view(), keys = rows;
+    rows.shape = {1, kHeads, 1, 1}, rows.strides = {kHeads * 8, 8, 8, 1};
+    keys.shape = {1, kHeads, kv_len, 1}, keys.strides = {0, 0, 0, 0};
+    RunArguments arguments{.q = rows, .k = keys, .v = keys, .out = rows};
+    arguments.split = 1;
+    CHECK((*kernel)->workspace_bytes(arguments) >= std::uint64_t{1} << 60);
+    fake().reset();
+    const auto status = (*kernel)->run(arguments, fake().stream());
+    REQUIRE_FALSE(status.has_value());
+    INFO(status.error().message);
+    CHECK_THAT(status.error().message, Catch::Matchers::Contains("cuMemAllocAsync"));
+    CHECK(count_of(fake().calls(), "cuLaunchKernel") == 0);
+    CHECK(fake().violations() == "");
+  }
+}

@@ -92,7 +92,11 @@ TEST_CASE("descriptions of kernels that cannot be launched are refused") {
   CHECK_THAT(after([](DescribedMember& d) { d.member.kernel = KernelKind::Simt; }), Contains("head dim of 128"));
   CHECK(after([](DescribedMember& d) { d.member.kernel = KernelKind::Simt, d.member.tile.d = 0, d.member.tile.element = device::Element::kF32; }).empty());
   CHECK_THAT(after([](DescribedMember& d) { d.manifest.assumptions = 1u << kAssumptionNames.size(); }), Contains("assumption"));
-  CHECK_THAT(after([](DescribedMember& d) { d.member.params[1].kind = static_cast<HookWords::Kind>(7); }), Contains("piece"));
+  CHECK_THAT(after([](DescribedMember& d) { d.member.params[1].kind = static_cast<HookWords::Kind>(8); }), Contains("piece"));
+  const auto with_steps = [](DescribedMember& d, unsigned words) { d.member.params.push_back({HookWords::Kind::Steps, 0, words}), d.member.param_words += words; };
+  CHECK(after([&](DescribedMember& d) { with_steps(d, kStepWords); }).empty());
+  CHECK_THAT(after([&](DescribedMember& d) { with_steps(d, kStepWords - 1); }), Contains("positions in steps"));
+  CHECK_THAT(after([&](DescribedMember& d) { with_steps(d, kStepWords), d.member.kernel = KernelKind::Simt, d.member.tile.d = 0; }), Contains("positions in steps"));
   CHECK_THAT(after([](DescribedMember& d) { d.member.params[2].index = 1; }), Contains("launch level"));
   CHECK_THAT(after([](DescribedMember& d) { d.member.params[3].index = 1; }), Contains("divisor"));
   CHECK_THAT(after([](DescribedMember& d) { d.member.param_words = 15; }), Contains("words"));

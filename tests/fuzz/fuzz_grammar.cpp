@@ -21,7 +21,7 @@ using Templates = std::span<const std::string_view>;
 // leaves: they are all that is used at the bottom.
 constexpr std::string_view kIntegers[] = {"q_idx", "kv_idx", "b", "h", "%k", "x", "Q", "KV", "H", "p", "n",
     "(%i + %i)", "(%i - %i)", "(%i * %i)", "(%i // %i)", "(%i % %i)", "(%i << %i)", "(%i >> %i)", "(%i & %i)", "(%i | %i)", "(%i ^ %i)", "(-%i)",
-    "(~%i)", "abs(%i)", "sign(%i)", "min(%i, %i)", "max(%i, %i, %i)", "clamp(%i, %i, %i)", "%i.clamp(min=%i)", "int(%f)", "%f.to(torch.int32)", "(%i).to(torch.int32)",
+    "(~%i)", "abs(%i)", "sign(%i)", "min(%i, %i)", "max(%i, %i, %i)", "clamp(%i, %i, %i)", "%i.clamp(min=%i)", "int(%f)", "%f.to(torch.int32)", "(%i).to(int32)",
     "(%i if %b else %i)", "where(%b, %i, %i)", "t[%i]", "m[%i, %i]", "m[%i][%i]", "u[%i]", "(%b + %b)", "%i ** 3", "f(%i, %i)", "f(%i)", "square(%i)", "t.shape[0]",
     "sum(m[%i])", "dot(m[%i], m[%i])", "max(m[%i])", "z", "(lambda y: y * %i)(%i)"};
 constexpr std::size_t kIntegerLeaves = 11;

@@ -89,6 +89,8 @@ class Gates(unittest.TestCase):
         self.assertEqual(violated(d128, 513, score="affine"), ["full"])
         self.assertEqual(violated(d128, 544, score="softcap"), [])
         self.assertEqual(violated(d128, 545, score="softcap"), ["full"])
+        self.assertEqual(violated(d128, 512 + 3, score="affine in steps"), [])
+        self.assertEqual(violated(d128, 512 + 4, score="affine in steps"), ["full"])
         self.assertEqual(violated(d128, 5000, score="general"), [])
         self.assertEqual(violated(d128, 416, uniform_per_hgmma=2.51, clocks_to_first_ex2=151, overlap=0.99), ["uniform", "first ex2", "overlap"])
         self.assertEqual(violated(d64, 409, uniform_per_hgmma=3.0), [])

@@ -3,6 +3,7 @@ what it prints. Needs no compiler."""
 import copy
 import os
 import pathlib
+import re
 import sys
 import tempfile
 import unittest
@@ -86,6 +87,16 @@ class Table(unittest.TestCase):
         begin, end = sass_table.BEGIN, sass_table.END
         self.assertEqual(page.count(begin), 1)
         self.assertEqual(page.split(begin)[1].split(end)[0], sass_table.docs_text(self.versions, self.rows))
+
+    def test_usage(self):
+        """Each line of the help, with all that may be left out and without it, is a command line."""
+        lines = [line.split("  ")[0] for line in sass_table.__doc__.split("  sass_table.py ")[1:]]
+        self.assertEqual(len(lines), 4)
+        for line in lines:
+            for short in (re.sub(r" \[[^]]*\]", "", line), line):
+                words = re.sub(r"[\[\]…]", "", short.replace("fast|all", "all").replace("N]", "2]")).split()
+                self.assertEqual(sass_table.parse(words).verb, words[0])
+        self.assertEqual(sass_table.parse(["approve", "-j", "2", "flexc", "causal", "noop"]).variants, ["causal", "noop"])
 
 
 if __name__ == "__main__":

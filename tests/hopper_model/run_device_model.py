@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-# Entry, shape B,H,HKV,Q,KV,D,DV, dtype, seed and policy of the schedule.
+# Entry, shape B,H,HKV,Q,KV,D,DV, dtype, seed and policy of the schedule; behind them, where there are such, FLEXC_HOPPER_FORMS and options of the positions.
 RUNS = [
     ("noop", "1,2,1,130,200,64,64", "bf16", 0, "random"),
     ("causal", "2,2,1,150,150,128,128", "bf16", 1, "latest"),
@@ -32,6 +32,15 @@ RUNS = [
     ("causal", "1,6,2,140,70,17,121", "bf16", 8, "latest"),  # padded head dims, DV wider than D, groups of three heads
     ("alibi", "1,2,1,130,200,192,80", "f16", 9, "random"),
     ("t5_bias", "2,2,1,200,330,64,64", "bf16", 10, "latest"),  # a table of differences
+]
+# Positions in steps: a shard of a striped sequence, and steps that differ.
+SHARD, APART = ("--q-offset", "1", "--q-step", "3", "--kv-offset", "2", "--kv-step", "3"), ("--q-offset", "40", "--q-step", "3", "--kv-offset", "3", "--kv-step", "2")
+STEPS = [
+    ("causal", "2,2,1,150,150,128,128", "bf16", 21, "latest", "", SHARD),
+    ("prefix_lm", "1,2,1,130,200,64,64", "f16", 22, "random", "", APART),
+    ("alibi", "1,2,1,130,200,256,256", "bf16", 23, "earliest", "maximum=lazy", APART),
+    ("document", "1,2,1,200,200,64,64", "bf16", 24, "random", "", SHARD),
+    ("t5_bias", "1,2,1,130,200,64,64", "bf16", 25, "random", "", SHARD),  # no table of differences in steps
 ]
 # The plain kernel: f32, wide head dims.
 RUNS += [
@@ -64,14 +73,16 @@ def flexc(binary, folder, *arguments, status=0, **environment):
 
 
 def gallery(binary):
-    return [(name.stem, "1,2,1,130,200,64,64", "bf16", 0, "random") for name in sorted((Path(os.environ["FLEXC_ROOT"]) / "dsl/gallery").glob("*.flex"))]
+    names = sorted(name.stem for name in (Path(os.environ["FLEXC_ROOT"]) / "dsl/gallery").glob("*.flex"))
+    shape = "1,2,1,130,200,64,64"
+    return [(name, shape, "bf16", 0, "random") for name in names] + [(name, shape, "bf16", 1, "random", "", SHARD) for name in names]
 
 
 def compare(binary, folder, run, other=None):
-    entry, shape, dtype, seed, policy, *forms = run
-    random = ["--random", shape, "--seed", "5", "--dtype", dtype]
+    entry, shape, dtype, seed, policy, forms, positions = (*run, *("", ())[len(run) - 5:])
+    random = ["--random", shape, "--seed", "5", "--dtype", dtype, *positions]
     flexc(binary, folder, entry, *random, "--device", "model", "--out", "model.npy", "--lse", "model_lse.npy", FLEXC_MODEL_SEED=str(seed), FLEXC_MODEL_POLICY=policy,
-          FLEXC_HOPPER_FORMS=forms[0] if forms else "")
+          FLEXC_HOPPER_FORMS=forms)
     flexc(binary, folder, other or entry, *random, "--device", "oracle", "--out", "oracle.npy", "--lse", "oracle_lse.npy")
     out, expected = (np.load(folder / name).astype(np.float64) for name in ("model.npy", "oracle.npy"))
     lse, expected_lse = (np.load(folder / name).astype(np.float64) for name in ("model_lse.npy", "oracle_lse.npy"))
@@ -148,11 +159,11 @@ def main():
     options = parser.parse_args()
     binary = str(Path(options.flexc).resolve())
     worst, failures = 0.0, 0
-    runs = gallery(binary) if options.all else RUNS + FORMS
+    runs = gallery(binary) if options.all else RUNS + FORMS + STEPS
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if options.negative:
-            pairs = [(RUNS[1], "noop"), (RUNS[2], "noop"), (RUNS[4], "causal")]
+            pairs = [(RUNS[1], "noop"), (RUNS[2], "noop"), (RUNS[4], "causal"), (STEPS[0], "noop"), (STEPS[2], "noop")]
             for run, other in pairs:
                 try:
                     compare(binary, folder, run, other)

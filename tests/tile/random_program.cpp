@@ -225,8 +225,31 @@ class Generator {
   Register q_ = 0, k_ = 0;
 };
 
+/// The mask at one pair, by the point interpreter.
+class PointMask {
+ public:
+  PointMask(const RandomCase& random, const Analysis& analysis) : machine_(random.program, analysis, random.launch) {}
+  bool operator()(Int b, Int h, Int q, Int k) {
+    if (b != b_ || h != h_) machine_.set_plane(b_ = b, h_ = h);
+    return machine_.evaluate(&q, &k, 1)[0] != 0;
+  }
+
+ private:
+  PointMachine machine_;
+  Int b_ = -1, h_ = -1;
+};
+
 }  // namespace
 
 RandomCase random_case(std::uint64_t seed) { return Generator(seed).run(); }
+
+BlockMask true_mask(const RandomCase& random, Int* kept_pairs) {
+  const Binding binding(random.program, random.launch);
+  BlockMask frame = random.shape;
+  if (!binding.reads(kOnBatch)) frame.batches = 1;
+  if (!binding.reads(kOnHead)) frame.heads = 1;
+  PointMask mask(random, binding.analysis);
+  return brute_force_block_mask(frame, [&](Int b, Int h, Int q, Int k) { return mask(b, h, q, k); }, kept_pairs);
+}
 
 }  // namespace flexc::tile

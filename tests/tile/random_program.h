@@ -29,19 +29,7 @@ struct RandomCase {
 
 RandomCase random_case(std::uint64_t seed);
 
-/// The mask at one pair, by the point interpreter.
-class PointMask {
- public:
-  explicit PointMask(const RandomCase& random) : analysis_(random.program), machine_(random.program, analysis_, random.launch) {}
-  bool operator()(Int b, Int h, Int q, Int k) {
-    if (b != b_ || h != h_) machine_.set_plane(b_ = b, h_ = h);
-    return machine_.evaluate(&q, &k, 1)[0] != 0;
-  }
-
- private:
-  Analysis analysis_;
-  PointMachine machine_;
-  Int b_ = -1, h_ = -1;
-};
+/// The case's block mask by its definition, every pair by the point interpreter, with as many planes as classification stores.
+BlockMask true_mask(const RandomCase& random, Int* kept_pairs = nullptr);
 
 }  // namespace flexc::tile

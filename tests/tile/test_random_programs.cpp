@@ -88,13 +88,8 @@ TEST_CASE("classification of 10,000 random programs is sound, and exact when ref
   for (int i = 0; i < runs(10000); ++i) {
     const std::uint64_t seed = first_seed() + 100000 + static_cast<std::uint64_t>(i);
     const RandomCase random = random_case(seed);
-    PointMask mask(random);
     Int kept = 0;
-    const Binding binding(random.program, random.launch);
-    BlockMask frame = random.shape;
-    if (!binding.reads(kOnBatch)) frame.batches = 1;
-    if (!binding.reads(kOnHead)) frame.heads = 1;
-    const BlockMask truth = brute_force_block_mask(frame, [&](Int b, Int h, Int q, Int k) { return mask(b, h, q, k); }, &kept);
+    const BlockMask truth = true_mask(random, &kept);
     const bool only_descent = seed % 5 == 0;
     for (const Refine refine : {Refine::None, Refine::Default, Refine::Exact}) {
       ClassifyReport report;

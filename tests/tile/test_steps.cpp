@@ -17,13 +17,8 @@ TEST_CASE("random programs in steps: sound at every refinement, brute force's ma
     random.shape.q_step = kSteps[seed % 7], random.shape.kv_step = seed % 3 == 0 ? kSteps[seed / 7 % 7] : random.shape.q_step;
     Int end = 0;
     if (!random.shape.q_positions().fits(random.shape.q_len, &end) || !random.shape.kv_positions().fits(random.shape.kv_len, &end)) continue;
-    PointMask mask(random);
     Int kept = 0;
-    const Binding binding(random.program, random.launch);
-    BlockMask frame = random.shape;
-    if (!binding.reads(kOnBatch)) frame.batches = 1;
-    if (!binding.reads(kOnHead)) frame.heads = 1;
-    const BlockMask truth = brute_force_block_mask(frame, [&](Int b, Int h, Int q, Int k) { return mask(b, h, q, k); }, &kept);
+    const BlockMask truth = true_mask(random, &kept);
     const auto real = truth.dense();
     INFO("seed " << seed << ", steps " << random.shape.q_step << ", " << random.shape.kv_step << "\n" << print(random.program));
     for (const Refine refine : {Refine::None, Refine::Default, Refine::Exact}) {

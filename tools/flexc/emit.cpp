@@ -46,6 +46,7 @@ class EmitVerb final : public Verb {
     add_text(*app, "--head-dim", head_dim_text_, "N", "Head dim for the stages from cuda to sass (default 64)");
     add_text(*app, "--value-dim", value_dim_text_, "N", "Head dim of the values (default: as the keys')");
     add_text(*app, "--kernel", kernel_text_, std::string(kKernels), "Which CUDA template: hopper (sm_90a), simt (the plain one, sm_80 and up), or auto: hopper where it takes dtype and head dims (default)");
+    add_switch(*app, "--steps", in_steps_, "The Hopper kernel for positions in other steps than 1 (run --q-step, --kv-step)");
     add_text(*app, "--arch", arch_, "sm_N", "Which GPU the plain kernel is for (default sm_80)");
     add_text(*app, "-o,--output", output_, "F", "Write to a file instead of standard output");
     add_switch(*app, "--json", json_, "Print as JSON");
@@ -78,7 +79,7 @@ class EmitVerb final : public Verb {
     print_diagnostics(loaded.variant.warnings());
     if (std::ranges::find(kKernelStages, *stage_) != std::end(kKernelStages)) {
       const bool is_gallery = variant_.variant && find_gallery_entry(*variant_.variant);
-      auto kernel = loaded.variant.emit_kernel(*stage_, {.dtype = dtype.value_or(bf16), .head_dim = head_dim, .value_dim = value_dim, .kernel = choice, .architecture = arch_.value_or(""), .in_child = true, .gallery_name = is_gallery ? *variant_.variant : "",
+      auto kernel = loaded.variant.emit_kernel(*stage_, {.dtype = dtype.value_or(bf16), .head_dim = head_dim, .value_dim = value_dim, .kernel = choice, .architecture = arch_.value_or(""), .in_steps = in_steps_, .in_child = true, .gallery_name = is_gallery ? *variant_.variant : "",
                                                              .on_warning = [](std::string_view text) { print_warning(text); }});
       if (!kernel) fail(std::move(kernel.error()));
       write_kernel(loaded, *kernel, seconds_since(start));
@@ -139,7 +140,7 @@ class EmitVerb final : public Verb {
 
   VariantOptions variant_;
   std::optional<std::string> stage_, dtype_text_, head_dim_text_, value_dim_text_, kernel_text_, arch_, output_;
-  bool json_ = false;
+  bool in_steps_ = false, json_ = false;
 };
 
 }  // namespace

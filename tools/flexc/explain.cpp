@@ -117,7 +117,7 @@ class ExplainVerb final : public Verb {
     return "metadata, by descent: coarse regions first, finer ones where undecided";
   }
 
-  /// Whether calls of this shape are in steps, which on CUDA the plain kernel takes.
+  /// Whether calls of this shape are in steps, for which CUDA has a kernel of its own.
   bool in_steps() const {
     const auto& [shape, positions] = std::tie(problem_.shape, problem_.positions);
     return positions.q.of_length(shape.q_len).step != 1 || positions.kv.of_length(shape.kv_len).step != 1;
@@ -127,7 +127,7 @@ class ExplainVerb final : public Verb {
     nlohmann::ordered_json json = {{"variant", variant.name},
                                    {"score", {{"class", facts_.score_class}, {"launch_values", facts_.launch_values}, {"column_words", facts_.column_values}}},
                                    {"mask", {{"kernel", kernel_way()}, {"tiles", nullptr}}}};
-    if (in_steps()) json["positions"] = {{"q_step", problem_.positions.q.step}, {"kv_step", problem_.positions.kv.step}, {"cuda_kernel", "simt"}};
+    if (in_steps()) json["positions"] = {{"q_step", problem_.positions.q.step}, {"kv_step", problem_.positions.kv.step}, {"cuda_kernel", "in steps"}};
     json["work"] = work_json(work_);
     if (code_) json["kernel"] = code_json(*code_);
     if (!missing.empty()) json["mask"]["missing_captures"] = missing;
@@ -156,7 +156,7 @@ class ExplainVerb final : public Verb {
     if (facts_.launch_values + facts_.column_values > 0)
       text += line("hoisted", fmt::format("{} values once a call, {} words a key once a tile", facts_.launch_values, facts_.column_values));
     text += work_text(work_);
-    if (in_steps()) text += line("positions", fmt::format("steps of {} and {}: on CUDA such calls are the plain kernel's, the Hopper kernel takes steps of 1", problem_.positions.q.step, problem_.positions.kv.step));
+    if (in_steps()) text += line("positions", fmt::format("steps of {} and {}: on CUDA another kernel than for steps of 1, with the same loop (flexc emit --steps); in a bundle the plain one", problem_.positions.q.step, problem_.positions.kv.step));
     text += line("mask", kernel_text());
     if (!missing.empty()) text += line("tiles", fmt::format("not looked at: captures are missing (--capture {}=F)", fmt::join(missing, "=F --capture ")));
     if (proof_) text += tiles();

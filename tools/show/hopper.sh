@@ -25,6 +25,7 @@ claim "the same: causal D256" "unexplained 0; detected >= 90 %" test_figure hopp
 claim "the same: lazy maximum D128" "unexplained 0; detected >= 90 %" test_figure hopper_mutants.lazy_D128 '^[0-9]*: mutants of '
 claim "the same: keys in parts, softcap, table and block mask D64" "unexplained 0; detected >= 90 %" test_figure hopper_mutants.split_D64 '^[0-9]*: mutants of '
 claim "the same: keys in parts, causal D256" "unexplained 0; detected >= 90 %" test_figure hopper_mutants.split_D256 '^[0-9]*: mutants of '
+claim "tiles that every row keeps whole are not masked, on the host model: one interval and two, in one part and three, against the bands alone" "all, none else" test_figure hopper.mods_on_the_model 'full tiles: '
 claim "keys in parts on the host model: every kind of mod equals float64 attention under every schedule; the same bits in every batch and with every block mask; spoilt parts are noticed" "0 reports; 9 of 9 noticed" test_figure hopper.mods_on_the_model 'spoilt parts|test cases'
 claim "tensors that TMA cannot describe (D 1, 7, 33, 65, 100, 129, 255; odd lengths; odd bases), through the stand-in driver with the kernel on the host model: the bits of those that it can" "all" test_figure cuda.launch 'copied tensors|skipped'
 claim "flexc run --device model in bf16 and f16 equals the oracle" "2 ulp of the largest value" test_figure hopper_device_model 'device model: '
@@ -33,7 +34,7 @@ claim "emitted mods compiled for the host: gallery, operations and divisors agre
 claim "2,000 random mods: emitted CUDA compiled for the host = oracle, on the programs and data on which random_mods.fast shows CPU = oracle" "0 differ; masks and the strict cone to the bit" test_figure random_mods.emitted 'emitted CUDA: '
 claim "faults planted in the emitted code's functions are noticed by random mods" "all" test_figure random_mods.emitted.negative 'emitted CUDA: '
 claim "NVRTC in a child that is killed, hangs, crashes or runs out of memory; cubins; tensor maps by every rule; the compile matrix" "an error in time; no spill, no stack" tests '^cuda\.(runtime|matrix|matrix\.negative)$'
-claim "every gallery variant on the model in bf16 equals the oracle" "all" test_figure hopper_device_model_gallery 'device model: '
+claim "every gallery variant on the model in bf16 equals the oracle, with positions that follow each other and in steps" "all" test_figure hopper_device_model_gallery 'device model: '
 claim "gallery x bf16, f16 x D 64, 128, 256: where machine code takes a later tile than the first, which the model runs otherwise, that one runs on the model too" "all" test_figure hopper_device_model_rungs 'later tile than|skipped'
 claim "NVRTC matrix: the whole gallery x bf16, f16 x D 64, 128, 256; bf16 x D, DV of 96, 192, and 192 with 128" "no spill, no stack" test_figure cuda.matrix.all "kernels$|skipped"
 # cold_compile: text to cubin in fresh processes with an empty cache, medians of five beside a trivial kernel's NVRTC time.
@@ -50,6 +51,7 @@ claim "the same: every variant, three runs each, bf16 and f16" "0 failures" test
 claim "the launch against a stand-in driver: call order, contexts, memory, maps, parameters; an error at each call is clean; with the kernel on the host model the bits are the model's" "0 leaks, 0 violations" tests '^cuda\.(launch|command_line)$'
 claim "--device cuda against the stand-in driver, kernels on the host model: the model's bits; NaN stands in the rows that keep it alone; without the careful path that is seen" "0 differ" test_figure cuda.not_finite "NaN stands|skipped"
 claim "the careful path on the model and through the stand-in driver, D 64 to 256, NaN and inf in removed and kept places, the lazy maximum's overflow; the plain kernel by itself: positions in steps, f32, D 320, DV 512, sm_80, strides" "0 differ" tests '^cuda\.simt$'
+claim "positions in steps: the Hopper kernel through the stand-in driver and on the model, bands, masks of pairs, block masks, parts, wide members, the careful path; bounds of bands anywhere in 64 bits" "0 differ" tests '^(cuda\.steps|hopper\.stepped)$'
 claim "the plain kernel on the model: every kind of mod, schedules, marked items; each barrier that is left out is noticed" "100 %" tests '^simt\.'
 claim "the conformance list through the plain kernel on the model, in f32 by the f32 bound" "0 failures" test_figure conformance.model.simt 'conformance pairs: '
 claim "the plain kernel through NVRTC for sm_80, f32, bf16 and f16: no spill, no stack" "0 spilled" tests '^cuda\.matrix\.simt$'

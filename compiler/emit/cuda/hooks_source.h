@@ -25,6 +25,7 @@ struct CudaHooks {
   Manifest manifest;  ///< what a launch must check before it runs this member
   unsigned param_words = 0;  ///< of the whole struct
   runtime::LaunchProgram launch;  ///< the launch-level words, for hosts without a compiler
+  bool in_steps = false;  ///< the kernel reads the mods through Stepped<Hooks> (templates/hopper/stepped.cuh)
 };
 
 struct CudaHookOptions {
@@ -35,6 +36,7 @@ struct CudaHookOptions {
   Member member = Member::Wide;
   runtime::KernelKind kernel = runtime::KernelKind::Hopper;  ///< around the mods
   HopperForms forms = {};              ///< of the kernel around the mods
+  bool in_steps = false;               ///< whether that one is for positions in other steps than 1; the plain kernel is for any
 };
 
 }  // namespace flexc::compiler

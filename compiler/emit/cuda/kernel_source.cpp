@@ -49,17 +49,19 @@ runtime::HopperMember member_of(const CudaHooks& hooks, const GemmShape& tile, c
 std::string kernel_text(const CudaHooks& hooks, const runtime::HopperMember& member, const HopperForms& forms) {
   const GemmShape& tile = member.tile;
   const std::string_view element = tile.element == device::Element::kBf16 ? "kBf16" : "kF16";
-  std::string text = "\n#include \"templates/hopper/forward.cuh\"\n\nnamespace flexc::device {\n\n";
+  std::string text = fmt::format("\n#include \"templates/hopper/forward.cuh\"\n{}\nnamespace flexc::device {{\n\n", hooks.in_steps ? "#include \"templates/hopper/stepped.cuh\"\n" : "");
+  if (hooks.in_steps) text += fmt::format("using SteppedHooks = Stepped<mods::Hooks, {}>;\n", (hooks.manifest.assumptions & kAssumesPositions) != 0);
   const std::string_view pin = forms.pin == HopperForms::Pin::Store ? "kStore" : forms.pin == HopperForms::Pin::Sleep ? "kSleep" : "kNone";
   const std::string_view relative = hooks.relative_words > 0 ? ", mods::Hooks::kRelativeWords" : "";
   text += fmt::format("struct Config : Tile<Element::{}, {}, {}, {}, {}, mods::Hooks::kColumnWords{}> {{\n  static constexpr ForwardOptions kOptions{{Pin::{}, {}, {}}};\n}};\n", element, tile.m,
                       tile.n, tile.d, tile.dv, relative, pin, forms.take_turns && tile.d <= kMostTurnsHeadDim, forms.lazy_maximum);
   text += fmt::format("static_assert(Config::kThreads == {} && Config::kSharedBytes == {}, \"the launch was laid out for this tile\");\n\n}}  // namespace flexc::device\n\n", member.threads,
                       member.dynamic_smem_bytes);
+  const std::string_view hooks_type = hooks.in_steps ? "flexc::device::SteppedHooks" : "flexc::mods::Hooks";
   return text + fmt::format(
-                    "FLEXC_KERNEL({}) {}(FLEXC_ARGUMENT flexc_hopper_arguments arguments, FLEXC_ARGUMENT flexc::mods::Hooks::Params params) {{\n"
-                    "  flexc::device::forward<flexc::device::Config, flexc::mods::Hooks>(arguments, params);\n}}\n",
-                    member.threads, runtime::kHopperKernel);
+                    "FLEXC_KERNEL({0}) {1}(FLEXC_ARGUMENT flexc_hopper_arguments arguments, FLEXC_ARGUMENT {2}::Params params) {{\n"
+                    "  flexc::device::forward<flexc::device::Config, {2}>(arguments, params);\n}}\n",
+                    member.threads, runtime::kHopperKernel, hooks_type);
 }
 
 }  // namespace

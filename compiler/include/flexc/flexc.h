@@ -57,6 +57,7 @@ struct EmitOptions {
   std::int64_t value_dim = 0;  ///< 0: as head_dim
   CudaKernelChoice kernel = CudaKernelChoice::Auto;
   std::string architecture = {};  ///< "sm_90": of the plain kernel; empty: sm_80
+  bool in_steps = false;     ///< the Hopper kernel for positions in other steps than 1 (RunArguments::q_step); the plain one is for any
   bool in_child = false;     ///< NVRTC in a process of its own, with limits on time and memory
   std::string gallery_name;  ///< for the header of the generated text; empty for a variant that is in no gallery
   bool disk_cache = true;    ///< whether the stages cubin and sass take a kernel from the cache on disk, and keep it there (docs/cache.md)

@@ -98,7 +98,8 @@ struct RunArguments {
   const BlockMask* mask = nullptr;   ///< optional, from block_mask(); without it every tile is partial; changes no bit. On CUDA refused in a stream that is being captured
   std::optional<double> scale = {};  ///< default 1/√D; finite
   /// Positions are q_offset + q_step·row and kv_offset + kv_step·column, with steps of at least 1 (flexc/positions.h); q_total and kv_total are what Q
-  /// and KV mean inside mods (0: the last position + 1, without rows the offset). On CUDA and on the host model other steps than 1 are the plain kernel's.
+  /// and KV mean inside mods (0: the last position + 1, without rows the offset). On CUDA and on the host model the first call in
+  /// other steps than 1 compiles a kernel for them; bundles have none, and take the plain one.
   std::int64_t q_offset = 0, kv_offset = 0, q_total = 0, kv_total = 0;
   std::int64_t q_step = 1, kv_step = 1;
   bool checked = false;              ///< gathers out of range are an Error, and so is a mask that does not belong to the call

@@ -61,6 +61,7 @@ def test_environment_errors(s):
     s.expect(3, "emit", "causal", "--stage", "cuda", "--kernel", "hopper", "--head-dim", "264", words=["head dim 264"])
     s.expect(3, "emit", "causal", "--stage", "cuda", "--kernel", "hopper", "--value-dim", "300", words=["head dim 300"])
     s.expect(2, "emit", "causal", "--stage", "cuda", "--value-dim", "0", words=["--value-dim 0"])
+    s.expect(2, "emit", "causal", "--stage", "cuda", "--steps", "--kernel", "simt", words=["plain CUDA kernel", "any steps"])
     s.expect(3, "emit", "causal", "--stage", "cubin", "--kernel", "hopper", "--dtype", "f32", words=["dtype f32"])
     s.expect(3, "run", "causal", "--random", "64,1024,1024,1048576,1048576,1024,1024", words=["machine has"])
     s.expect(3, "run", "causal", "--random", "9000000000,9000000000,9000000000,8,8,8,8", words=["machine has"])

@@ -9,76 +9,23 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <map>
-#include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "runtime/cuda/cubin.h"
-#include "runtime/cuda/hopper_member.h"
-#include "templates/model/fixed_kernels.h"
 #include "templates/model/forward_plan.h"
-#include "templates/model/simulator.h"
-#include "templates/simt/arguments.h"
-#include "templates/simt/tile.h"
+#include "tests/cuda/fake/launch.h"
+#include "tests/cuda/fake/state.h"
 
 namespace {
 
+using namespace fake_cuda;
 using flexc::runtime::TensorMapRequest;
 
-constexpr int kInvalidValue = 1, kNotInitialized = 3, kInvalidContext = 201, kInvalidImage = 200, kNotFound = 500, kInvalidHandle = 400, kLaunchFailed = 719;
 constexpr unsigned char kPoison = 0xff;  // a NaN of every float type
 constexpr int kSharedLimit = 232448, kMostThreads = 1024;
+constexpr std::size_t kMemory = std::size_t{80} << 30;  // an H100's
 
-struct Module {
-  std::vector<std::byte> image;
-  std::vector<unsigned> parameters;
-  void* model = nullptr;  // the same kernels for the host model, see kernels_of
-};
-struct Function {
-  Module* module;
-  std::string name;
-  int smem = 0;
-};
-struct Block {
-  std::unique_ptr<std::byte[]> bytes;
-  std::size_t size = 0;
-  bool of_stream = false;
-};
-struct Failure {
-  std::string function;
-  int left, status;
-};
-
-struct Driver {
-  std::recursive_mutex mutex;
-  bool initialized = false;
-  int major = 9, minor = 0, contexts = 0, events = 0, pushed = 0;
-  std::string calls, violations;
-  std::vector<Failure> failures;
-  std::map<void*, std::unique_ptr<Module>> modules;
-  std::vector<std::unique_ptr<Function>> functions;
-  std::map<std::uint64_t, Block> memory;
-  void (*kernel)(void*, void*) = nullptr;
-  std::map<std::string, void (*)(void*, void*)> entries;
-  std::vector<std::pair<std::uint64_t, std::uint64_t>> copied_out;  // begin and end
-  char stream = 0, context = 0;
-  bool captures = false;  // the work of that stream
-
-  void violate(const std::string& what) { violations += what + "\n"; }
-  bool holds(std::uint64_t address, std::uint64_t bytes) const {
-    auto block = memory.upper_bound(address);
-    if (block == memory.begin()) return false;
-    --block;
-    return address + bytes <= block->first + block->second.size && address + bytes >= address;
-  }
-};
-
-Driver& driver() {
-  static Driver one;
-  return one;
-}
 thread_local std::vector<void*> context_stack;
 
 /// Records the call; the status of a failure that was asked for.
@@ -104,11 +51,6 @@ int enter(const char* function, bool needs_context = true) {
 
 /// The default stream, a default stream for each thread (the driver's handle 2), and the one that tests make.
 bool known_stream(void* stream) { return stream == nullptr || reinterpret_cast<std::uintptr_t>(stream) == 2 || stream == &driver().stream; }
-
-int refuse(const std::string& what, int status = kInvalidValue) {
-  driver().violate(what);
-  return status;
-}
 
 /// $FLEXC_FAKE_CUDA_KERNELS names a folder with NAME.cubin and NAME.so: kernels for the host model, by the machine code whose place they take.
 void* kernels_of(const std::vector<std::byte>& image) {
@@ -144,74 +86,6 @@ std::uint64_t extent_of(const TensorMapRequest& map) {
   std::uint64_t last = map.sizes[0] * 2;
   for (std::uint32_t d = 1; d < map.rank; ++d) last += (map.sizes[d] - 1) * map.strides[d - 1];
   return last;
-}
-
-/// All that a kernel may read of a block mask is the GPU's memory, and says what can be: each item once, tiles that exist.
-int check_block_mask(const flexc_hopper_arguments& a) {
-  const auto held = [](const auto* from, std::uint64_t count) {
-    const auto address = reinterpret_cast<std::uint64_t>(from);
-    return address % alignof(decltype(*from)) == 0 && driver().holds(address, count * sizeof(*from));
-  };
-  const std::uint64_t rows = std::uint64_t{a.q_blocks} * a.splits * (a.mask_batch_rows != 0 ? static_cast<unsigned>(a.batch) : 1) * (a.mask_head_rows != 0 ? static_cast<unsigned>(a.heads) : 1);
-  if (!held(a.mask_order, a.items) || !held(a.mask_rows, rows)) return refuse("cuLaunchKernel: the block mask is not the GPU's memory");
-  std::vector<bool> seen(a.items);
-  for (unsigned i = 0; i < a.items; ++i) {
-    if (a.mask_order[i] >= a.items || seen[a.mask_order[i]]) return refuse("cuLaunchKernel: the order of the items is none");
-    seen[a.mask_order[i]] = true;
-  }
-  for (std::uint64_t row = 0; row < rows; ++row) {
-    if (a.mask_rows[row].tiles == 0) return refuse("cuLaunchKernel: a row without tiles");
-    const flexc_tile_run* run = a.mask_runs + a.mask_rows[row].first_run;
-    for (unsigned tiles = 0, end = 0; tiles < a.mask_rows[row].tiles; ++run) {
-      if (!held(run, 2)) return refuse("cuLaunchKernel: the runs are not the GPU's memory");  // the next one may be read
-      const unsigned count = run->count_and_full >> 1;
-      if (count == 0 || run->first < end || run->first + count > static_cast<unsigned>(std::max(a.kv_len, 1))) return refuse("cuLaunchKernel: a run of tiles that are not there");
-      tiles += count, end = run->first + count;
-    }
-  }
-  return 0;
-}
-
-int check_arguments(const flexc_hopper_arguments& a, unsigned blocks, bool is_simt) {
-  Driver& d = driver();
-  if (a.item_rows <= 0 || a.head_dim <= 0 || a.value_dim <= 0) return refuse("cuLaunchKernel: no rows of an item, or no head dims");
-  if (a.q_len <= 0 || a.items == 0 || a.splits == 0 || a.items != static_cast<unsigned>(a.batch) * static_cast<unsigned>(a.heads) * a.q_blocks * a.splits) return refuse("cuLaunchKernel: items do not fit the shape");
-  const std::uint64_t most = !is_simt ? a.items : std::uint64_t{a.items} * (static_cast<unsigned>(a.item_rows) / flexc::device::simt_rows(flexc::device::kMostSimtValueDim));
-  if (blocks == 0 || blocks > most) return refuse("cuLaunchKernel: more CTAs than items");
-  if (is_simt && a.splits != 1) return refuse("cuLaunchKernel: the plain kernel has no parts of the keys");
-  if (!is_simt && a.only_marked != 0) return refuse("cuLaunchKernel: the Hopper kernel knows no marks before it has run");
-  const std::uint64_t words = flexc::runtime::workspace_words(a), workspace = reinterpret_cast<std::uint64_t>(a.workspace);
-  const bool reads_workspace = !is_simt || a.only_marked != 0;
-  if (reads_workspace && !d.holds(workspace, words * 4)) return refuse("cuLaunchKernel: the workspace is not the GPU's memory");
-  if (!is_simt && std::any_of(a.workspace, a.workspace + words, [](unsigned word) { return word != 0; })) return refuse("cuLaunchKernel: the workspace is not zero");
-  if (a.zero != 0) return refuse("cuLaunchKernel: `zero` is not 0");
-  if ((a.mask_order == nullptr) != (a.mask_rows == nullptr) || (a.mask_rows == nullptr) != (a.mask_runs == nullptr)) return refuse("cuLaunchKernel: half of a block mask");
-  if (a.mask_rows != nullptr)
-    if (const int status = check_block_mask(a)) return status;
-  if ((a.partial_rows != nullptr) != (a.splits > 1) || (a.partial_outputs != nullptr) != (a.splits > 1)) return refuse("cuLaunchKernel: parts of the keys without a place for them");
-  if (a.splits > 1) {
-    const std::uint64_t warps = std::uint64_t{a.items} * a.partial_warps;
-    constexpr std::uint64_t kLeastColumns = 64;
-    if (!d.holds(reinterpret_cast<std::uint64_t>(a.partial_rows), warps * kFlexcWarpRows * sizeof(flexc_row_state)) || !d.holds(reinterpret_cast<std::uint64_t>(a.partial_outputs), warps * kFlexcWarpRows * kLeastColumns * sizeof(float)))
-      return refuse("cuLaunchKernel: what the parts leave is not the GPU's memory");
-  }
-  if (a.lse != nullptr) {
-    const std::uint64_t last = static_cast<std::uint64_t>((a.batch - 1) * a.lse_batch_stride + (a.heads - 1) * a.lse_head_stride + a.q_len);
-    if (!d.holds(reinterpret_cast<std::uint64_t>(a.lse), last * 4)) return refuse("cuLaunchKernel: lse is not the GPU's memory");
-  }
-  for (const void* tensor : {a.q, static_cast<const void*>(a.out)})
-    if (!d.holds(reinterpret_cast<std::uint64_t>(tensor), 1)) return refuse("cuLaunchKernel: q or out is not the GPU's memory");
-  return 0;
-}
-
-int run_model(void* entry, void* call, unsigned blocks, unsigned threads, unsigned smem) {
-  flexc::model::LaunchOptions options;
-  options.blocks = blocks, options.threads = threads, options.shared_bytes = smem;
-  options.most_steps = ~std::uint64_t{0};
-  flexc::model::Simulator simulator;
-  const auto result = simulator.launch(options, reinterpret_cast<flexc::model::KernelEntry>(entry), call);
-  if (result.reports.empty()) return 0;
-  return refuse("the host model: " + result.reports.front().text, kLaunchFailed);
 }
 
 }  // namespace
@@ -254,7 +128,7 @@ int cuInit(unsigned flags) {
   return 0;
 }
 int cuGetErrorName(int status, const char** name) {
-  *name = status == 2 ? "CUDA_ERROR_OUT_OF_MEMORY" : status == kLaunchFailed ? "CUDA_ERROR_LAUNCH_FAILED" : "CUDA_ERROR_OF_THE_STAND_IN";
+  *name = status == kOutOfMemory ? "CUDA_ERROR_OUT_OF_MEMORY" : status == kLaunchFailed ? "CUDA_ERROR_LAUNCH_FAILED" : "CUDA_ERROR_OF_THE_STAND_IN";
   return 0;
 }
 int cuDriverGetVersion(int* version) {
@@ -355,6 +229,7 @@ int cuFuncSetAttribute(void* function, int attribute, int value) {
 }
 static int allocate(std::uint64_t* address, std::size_t bytes, bool of_stream) {
   if (bytes == 0) return refuse("an allocation of 0 bytes");
+  if (bytes > kMemory) return kOutOfMemory;
   Block block{std::make_unique<std::byte[]>(bytes + 255), bytes, of_stream};
   std::memset(block.bytes.get(), kPoison, bytes + 255);
   *address = (reinterpret_cast<std::uint64_t>(block.bytes.get()) + 255) / 256 * 256;
@@ -471,49 +346,6 @@ int cuLaunchKernel(void* function, unsigned grid_x, unsigned grid_y, unsigned gr
   if (!known_stream(stream) || extra != nullptr) return refuse("cuLaunchKernel: stream");
   if (grid_y != 1 || grid_z != 1 || block_y != 1 || block_z != 1 || block_x % 128 != 0 || block_x > kMostThreads) return refuse("cuLaunchKernel: grid or block");
   if (static_cast<int>(smem) != launched->smem) return refuse("cuLaunchKernel: other shared memory than cuFuncSetAttribute was told");
-  const std::vector<unsigned>& sizes = launched->module->parameters;
-  void* const model = launched->module->model;
-  if (sizes.size() == 1) {  // one of the micro-tests, or a kernel of block masks
-    const auto known = driver().entries.find(launched->name);
-    // Those that belong to a launch run where the launch runs.
-    const bool computes = model != nullptr || driver().kernel != nullptr;
-    void* const fixed = !computes                                 ? nullptr
-                        : launched->name == "flexc_combine_splits" ? reinterpret_cast<void*>(&flexc::model::enter_combine)
-                        : launched->name == "flexc_copy_tensor"    ? reinterpret_cast<void*>(&flexc::model::enter_copy)
-                                                                   : nullptr;
-    void* const entry = known != driver().entries.end() ? reinterpret_cast<void*>(known->second)
-                        : fixed != nullptr             ? fixed
-                        : model != nullptr             ? dlsym(model, ("flexc_model_entry_" + launched->name).c_str())
-                                                       : nullptr;
-    std::vector<flexc_tensor_map> call((sizes[0] + sizeof(flexc_tensor_map) - 1) / sizeof(flexc_tensor_map));
-    std::memcpy(call.data(), arguments[0], sizes[0]);
-    constexpr unsigned kHelperBlocks = 2;  // each goes on to further rows
-    return entry != nullptr ? run_model(entry, call.data(), entry == fixed ? std::min(grid_x, kHelperBlocks) : grid_x, block_x, smem) : 0;
-  }
-  const bool is_simt = launched->name == flexc::runtime::kSimtKernel;
-  if (sizes.size() != 2 || sizes[0] != (is_simt ? sizeof(flexc_simt_arguments) : sizeof(flexc_hopper_arguments))) return refuse("cuLaunchKernel: the kernel takes other parameters");
-  // As the driver does it: as many bytes as the machine code says, whatever the pointers point at.
-  flexc_simt_arguments copied{};
-  std::memcpy(&copied, arguments[0], sizes[0]);
-  std::vector<std::uint64_t> params(sizes[1] / 8);
-  std::memcpy(params.data(), arguments[1], sizes[1]);
-  if (const int status = check_arguments(copied.call, grid_x, is_simt)) return status;
-  if (is_simt && (copied.q_step < 1 || copied.kv_step < 1)) return refuse("cuLaunchKernel: steps below 1");
-  const auto known = driver().entries.find(launched->name);
-  void* const entry = model != nullptr                   ? dlsym(model, "flexc_model_thread")
-                      : known != driver().entries.end() ? reinterpret_cast<void*>(known->second)
-                      : is_simt                         ? nullptr
-                                                        : reinterpret_cast<void*>(driver().kernel);
-  struct {
-    flexc_hopper_arguments arguments;
-    const void* params;
-  } call{copied.call, params.data()};
-  struct {
-    flexc_simt_arguments arguments;
-    const void* params;
-  } simt_call{copied, params.data()};
-  constexpr unsigned kBlocks = 2;  // two show what sharing the work does
-  void* const argument = is_simt ? static_cast<void*>(&simt_call) : &call;
-  return entry != nullptr ? run_model(entry, argument, std::min(grid_x, kBlocks), block_x, smem) : 0;
+  return launch(*launched, grid_x, block_x, smem, arguments);
 }
 }
