@@ -31,7 +31,7 @@ SHARES = {
 FLEX_RATIO, FLEX_MEAN = 2.0, 2.5
 # What a dense mod's own mathematics may take, in the time of a multiply-add of as many lanes, as a prototype did it: alibi a conversion, a product, a
 # sum; softcap a tanh of eight multiply-adds, four products, two clamps and a division. A score at head dim D takes D for each product and SOFTMAX.
-# Measured by itself the language's own tanh takes 35.2 (docs/performance/cpu.md), which would allow more.
+# Measured by itself the language's own tanh takes 26.7 (docs/performance/cpu.md), which would allow more.
 OWN_COST, SOFTMAX = {"alibi": 3.2, "softcap": 16.4}, 12.6
 MOD_RATIO, MASK_RATIO, DOCUMENT_RATIO = 0.90, 0.90, 0.85
 THREADS_RATIO = 1.9

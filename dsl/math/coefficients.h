@@ -33,9 +33,9 @@ inline constexpr float kCosTail[] = {0x1.555556p-5f, -0x1.6c1762p-10f, 0x1.a075e
 /// Weighted error 2^-32.9 (2^-33.4 before rounding to f32).
 inline constexpr float kTanTail[] = {0x1.555554p-2f, 0x1.111198p-3f, 0x1.b9f78ap-5f, 0x1.689eb8p-6f, 0x1.0dc6fcp-7f, 0x1.549ca6p-8f, -0x1.ab30d8p-11f, 0x1.17e9bp-9f};
 
-/// (tanh(x) - x) / x^3 in u = x^2, |x| <= 0.55; relative to tanh(x).
-/// Weighted error 2^-33.0 (2^-35.0 before rounding to f32).
-inline constexpr float kTanhTail[] = {-0x1.555554p-2f, 0x1.111082p-3f, -0x1.b9f392p-5f, 0x1.63b842p-6f, -0x1.0c83fcp-7f, 0x1.193d2ap-9f};
+/// (exp(2r) - 1 - 2r) / (2 r^2) for -0.0869 <= r <= 0.2602; the error is that of exp(2r) - 1, relative.
+/// Weighted error 2^-30.1 (2^-31.8 before rounding to f32).
+inline constexpr float kTanhTail[] = {0x1p+0f, 0x1.55555ep-1f, 0x1.555582p-2f, 0x1.11013cp-3f, 0x1.6bac6cp-5f, 0x1.ce9ebep-7f};
 
 /// erf(x) / x - 1 in u = x^2, |x| <= 0.93; relative to erf(x).
 /// Weighted error 2^-30.1 (2^-31.0 before rounding to f32).

@@ -17,9 +17,11 @@ F32Register clamp(F32Register x, float low, float high) {
 I32Register shifted_integer(F32Register shifted) { return bits_of(shifted) - std::bit_cast<std::int32_t>(kRoundingShift); }
 
 /// Beyond, tanh and erf are 1 in f32.
-constexpr float kTanhEnd = 10.0f, kErfEnd = 4.0f;
-/// Below, their polynomials are used.
-constexpr float kTanhSmall = 0.55f, kErfSmallEnd = 0.925f;
+constexpr float kTanhEnd = 9.02f, kErfEnd = 4.0f;
+/// Below, erf's polynomial is used.
+constexpr float kErfSmallEnd = 0.925f;
+/// Adding it rounds to an integer n too, and leaves n + 127 in the low bits: shifted into place, the power 2^n.
+constexpr float kPowerShift = kRoundingShift + 127.0f;
 
 }  // namespace
 
@@ -72,10 +74,18 @@ F32Register expand_expm1(F32Register x) {
 }
 
 F32Register expand_tanh(F32Register x) {
-  const F32Register a = abs(x), u = a * a;
-  const F32Register small = fma(a * u, polynomial(u, kTanhTail), a);
-  const F32Register large = 1.0f - 2.0f / (expand_exp(2.0f * select(a > kTanhEnd, kTanhEnd, a)) + 1.0f);
-  return with_sign_of(select(a < kTanhSmall, small, large), x);
+  // H/(1 + H) with H = (exp(2a) - 1)/2 = 2^n h + (2^n - 1)/2, h the same of what n leaves of a. A quarter is taken off before n is rounded, so that
+  // H is h alone up to a = 0.26 and cancels little beyond. The rounding of 1 + H is put right.
+  const F32Register a = abs(x), c = select(a > kTanhEnd, kTanhEnd, a);
+  const F32Register shifted = fma(c, kTwoLog2E[0], -0.25f) + kPowerShift;
+  const F32Register r = fma(shifted - kPowerShift, -0.5f * kLn2[0], c);
+  const F32Register h = fma(r * r, polynomial(r, kTanhTail), r);
+  const F32Register power = float_of_bits(shift_left(bits_of(shifted), 23));
+  const F32Register numerator = fma(h, power, fma(power, 0.5f, -0.5f));
+  const F32Register sum = numerator + 1.0f, sum_low = (1.0f - sum) + numerator;
+  const F32Register reciprocal = 1.0f / sum, quotient = numerator * reciprocal;
+  const F32Register rest = fma(-quotient, sum_low, fma(-quotient, sum, numerator));
+  return with_sign_of(fma(rest, reciprocal, quotient), x);
 }
 
 F32Register expand_sigmoid(F32Register x) {

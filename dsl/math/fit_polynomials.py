@@ -41,11 +41,6 @@ def erf(x):
     return 2 / PI.sqrt() * series(x, lambda k: -x * x * (2 * k + 1) / ((k + 1) * (2 * k + 3)))
 
 
-def tanh(x):
-    e = (2 * x).exp()
-    return (e - 1) / (e + 1)
-
-
 def to_f32(value):
     """Nearest f32 (the double in between is far more precise than any tie could matter)."""
     return struct.unpack("<f", struct.pack("<f", float(value)))[0]
@@ -154,8 +149,8 @@ def main():
         lambda u: (cos(u.sqrt()) - 1 + u / 2) / (u * u), lambda u: u * u, 3)
     fit("kTanTail", "(tan(r) - r) / r^3 in u = r^2, |r| <= pi/4; relative to tan(r).", D(0), end,
         lambda u: (sin(u.sqrt()) / cos(u.sqrt()) / u.sqrt() - 1) / u, lambda u: u * u.sqrt() * cos(u.sqrt()) / sin(u.sqrt()), 7)
-    fit("kTanhTail", "(tanh(x) - x) / x^3 in u = x^2, |x| <= 0.55; relative to tanh(x).", D(0), D("0.3026"),
-        lambda u: (tanh(u.sqrt()) / u.sqrt() - 1) / u, lambda u: u * u.sqrt() / tanh(u.sqrt()), 5)
+    fit("kTanhTail", "(exp(2r) - 1 - 2r) / (2 r^2) for -0.0869 <= r <= 0.2602; the error is that of exp(2r) - 1, relative.", D("-0.0869"), D("0.2602"),
+        lambda r: ((2 * r).exp() - 1 - 2 * r) / (2 * r * r), lambda r: abs(2 * r * r / ((2 * r).exp() - 1)), 5)
     fit("kErfSmall", "erf(x) / x - 1 in u = x^2, |x| <= 0.93; relative to erf(x).", D(0), D("0.865"),
         lambda u: erf(u.sqrt()) / u.sqrt() - 1, lambda u: u.sqrt() / erf(u.sqrt()), 6)
     fit("kErfLarge", "-log(1 - erf(x)) for 0.92 <= x <= 4; the error is that of erf(x), relative.", D("0.92"), D(4),
