@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "compiler/bundle/bundle_header.h"
 #include "compiler/host/cuda_compile.h"
@@ -73,7 +74,7 @@ Result<void> check_options(std::span<const BundleInput> variants, const BundleOp
   for (const std::string& feature : options.features) {
     if (std::ranges::find(runtime::kBundleFeatures, feature) != runtime::kBundleFeatures.end()) continue;
     const std::string_view near = nearest_name(feature, runtime::kBundleFeatures);
-    return failed(ErrorKind::Usage, fmt::format("there is no feature `{}`; {}", feature, near.empty() ? "features are lse, max_scores, sink and steps" : fmt::format("did you mean `{}`?", near)));
+    return failed(ErrorKind::Usage, fmt::format("there is no feature `{}`; {}", feature, near.empty() ? fmt::format("features are {}", fmt::join(runtime::kBundleFeatures, ", ")) : fmt::format("did you mean `{}`?", near)));
   }
   return {};
 }

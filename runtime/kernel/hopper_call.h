@@ -42,7 +42,7 @@ Result<HopperCall> bind_hopper_call(std::string_view device, const runtime::Sign
 /// Whether the call's positions have other steps than 1: then it takes a member that is compiled for steps.
 bool in_steps(const CallShape& shape);
 
-/// Input for a call that is the plain kernel's: a scale that no member of the narrow one's class can fold into its exponents.
+/// Input for a call that is the plain kernel's: a scale that the variant's members cannot fold into their exponents.
 Result<void> check_hopper_call(std::string_view device, const runtime::HopperMember& member, const CallShape& shape);
 
 /// What the plain kernel is given of a plan, or of a launch that marked rows for it.

@@ -135,6 +135,29 @@ void run_model(HostCall& host, std::int64_t q_offset, std::int64_t step = 1) {
 
 std::string raw(const Tensor& tensor) { return {static_cast<const char*>(tensor.view().data), tensor.byte_count()}; }
 
+/// The same by the plain kernel.
+void run_plain_model(HostCall& host, std::int64_t q_offset, std::int64_t step) {
+  setenv("FLEXC_CUDA_KERNEL", "simt", 1);
+  run_model(host, q_offset, step);
+  unsetenv("FLEXC_CUDA_KERNEL");
+}
+
+/// A call of the bundle's in steps launches so many kernels and has the expected bits, which are not those of a call without steps.
+void check_stepped_call(const std::string& bytes, std::int64_t q_offset, std::int64_t step, const HostCall& expected, int launches) {
+  HostCall here, neighbours;
+  fake().reset();
+  REQUIRE(whole_program(bytes, neighbours, q_offset).has_value());
+  fake().reset();
+  const auto status = whole_program(bytes, here, q_offset, step);
+  INFO((status ? "" : status.error().message) << fake().violations());
+  REQUIRE(status.has_value());
+  CHECK(count_of(fake().calls(), "cuLaunchKernel") == launches);
+  CHECK(fake().violations() == "");
+  CHECK(raw(here.out) == raw(expected.out));
+  CHECK(raw(here.lse) == raw(expected.lse));
+  CHECK(raw(here.lse) != raw(neighbours.lse));
+}
+
 }  // namespace
 
 TEST_CASE("a cubin out of a bundle, launched through the stand-in driver on the host model, gives the host model's bits") {
@@ -177,20 +200,9 @@ TEST_CASE("a cubin out of a bundle, launched through the stand-in driver on the 
     CHECK(folder.read("lse") == raw(expected.lse));
   }
   // Calls in steps are the plain kernel's, which the bundle has too.
-  HostCall expected, here, neighbours;
-  setenv("FLEXC_CUDA_KERNEL", "simt", 1);
-  run_model(expected, 40, 2);
-  unsetenv("FLEXC_CUDA_KERNEL");
-  run_model(neighbours, 40);
-  fake().reset();
-  const auto status = whole_program(cuda_bundle().bytes, here, 40, 2);
-  INFO((status ? "" : status.error().message) << fake().violations());
-  REQUIRE(status.has_value());
-  CHECK(count_of(fake().calls(), "cuLaunchKernel") == 1);
-  CHECK(fake().violations() == "");
-  CHECK(raw(here.out) == raw(expected.out));
-  CHECK(raw(here.lse) == raw(expected.lse));
-  CHECK(raw(here.lse) != raw(neighbours.lse));
+  HostCall plain;
+  run_plain_model(plain, 40, 2);
+  check_stepped_call(cuda_bundle().bytes, 40, 2, plain, 1);
 }
 
 TEST_CASE("a bundle with the feature `steps` has the Hopper kernel for positions in steps, with the compiler's bits") {
@@ -201,26 +213,18 @@ TEST_CASE("a bundle with the feature `steps` has the Hopper kernel for positions
   fake().reset();
   const Folder folder;
   folder.put_model_in_place_of(*bundle);
-  HostCall compiled, here, far, neighbours;
-  REQUIRE(compiled_program(compiled, 40, 2).has_value());
-  run_model(neighbours, 40);
-  fake().reset();
-  const auto status = whole_program(made.bytes, here, 40, 2);
-  INFO((status ? "" : status.error().message) << fake().violations());
-  REQUIRE(status.has_value());
-  CHECK(count_of(fake().calls(), "cuLaunchKernel") == 2);
-  CHECK(fake().violations() == "");
-  CHECK(raw(here.out) == raw(compiled.out));
-  CHECK(raw(here.lse) == raw(compiled.lse));
-  CHECK(raw(here.lse) != raw(neighbours.lse));
+  // The narrow member, and the wide one: a row then keeps the key of its own number alone.
+  for (const std::int64_t step : {std::int64_t{2}, std::int64_t{1} << 31}) {
+    HostCall compiled;
+    REQUIRE(compiled_program(compiled, 40, step).has_value());
+    check_stepped_call(made.bytes, 40, step, compiled, 2);
+  }
   // What the plain kernel makes of the same call is near, and has other bits.
-  setenv("FLEXC_CUDA_KERNEL", "simt", 1);
-  run_model(neighbours, 40, 2);
-  unsetenv("FLEXC_CUDA_KERNEL");
-  CHECK(raw(here.lse) != raw(neighbours.lse));
-  for (std::size_t i = 0; i < here.lse.byte_count() / sizeof(float); ++i) CHECK(std::abs(here.lse.as<float>()[i] - neighbours.lse.as<float>()[i]) < 1e-3f);
-  // Steps beyond what the narrow member assumes.
-  REQUIRE(whole_program(made.bytes, far, kFar, 3).has_value());
+  HostCall compiled, plain;
+  REQUIRE(compiled_program(compiled, 40, 2).has_value());
+  run_plain_model(plain, 40, 2);
+  CHECK(raw(compiled.lse) != raw(plain.lse));
+  for (std::size_t i = 0; i < plain.lse.byte_count() / sizeof(float); ++i) CHECK(std::abs(compiled.lse.as<float>()[i] - plain.lse.as<float>()[i]) < 1e-3f);
   fake().reset();
 }
 

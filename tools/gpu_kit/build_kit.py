@@ -17,15 +17,14 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from plan import PAPER  # noqa: E402
+from plan import PAPER, STEPS  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 MOST_BYTES = 48 << 20
 FILES = ["session.py", "plan.py", "state.py", "report.py", "figures.py", "plots.py", "peers.py", "README.md"]
 # Of the C library's own package: every Linux machine has them, and they belong to its loader and kernel.
 OF_LIBC = re.compile(r"(ld-linux-x86-64|libc|libm|libdl|libpthread|librt)\.so\.\d+$")
-# docs/gpu_questions.md: what a GPU has to decide. Form: (entries, head dims). The last is no form of a kernel, but the kernels for positions in steps.
-STEPS = "steps"
+# docs/gpu_questions.md: what a GPU has to decide. Form: (entries, head dims).
 FORMS = {
     "pin=sleep": (["noop", "causal"], [64, 128]),
     "turns=off": (["noop", "causal"], [64, 128]),

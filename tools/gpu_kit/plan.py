@@ -13,6 +13,7 @@ SWEEP = [("noop", 128, 8192), ("causal", 128, 8192), ("noop", 64, 8192), ("causa
 DECODE = ["1,32,8,1,65536,128", "16,32,8,1,8192,128"]
 REPEATED = ["noop_128", "causal_64", "alibi_128", "softcap_128", "document_64"]
 TOOLS = ["memcheck", "initcheck", "synccheck"]
+STEPS = "steps"  # among the forms, the kernels for positions in steps
 # Stages by name, as --only takes them.
 STAGES = ["micro", "cases", "masks", "shapes", "repeat", "sanitizer", "bench", "decode", "peers", "sweep", "cpu", "retile"]
 FAST_PEERS, SLOW_PEERS = "cuDNN,FlashAttention-3", "FlexAttention,FlexAttention FLASH"  # the latter compile for half a minute a shape
@@ -112,7 +113,7 @@ class Plan:
 
     def _sweep(self):
         for folder in sorted((self.kit / "bundles/forms").glob("*")):
-            if folder.name == "steps":
+            if folder.name == STEPS:
                 continue  # another call, not another form of the kernel for the same
             for variant, head_dim, length in SWEEP:
                 if (folder / f"{variant}.flexb").is_file() and head_dim in json.loads((folder / "head_dims.json").read_text()):

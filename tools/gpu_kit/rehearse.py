@@ -23,12 +23,12 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from plan import STAGES  # noqa: E402
+from plan import STAGES, STEPS  # noqa: E402
 from sandbox import Sandbox, needed, outside, processes_of, strays  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-ENTRIES, HEAD_DIM, FORM, STEPS = "causal,alibi", "64", "tile=128x128", "steps"
+ENTRIES, HEAD_DIM, FORM = "causal,alibi", "64", "tile=128x128"
 # What makes the session's steps small; sizes only, every kind of step is there.
 SIZE = {"odd_shapes": "1x1,113x203", "runs": 3, "load_mib": 1, "repeats": 1, "lengths": [512], "shape": [1, 1, 1, 130, 130], "repeated": ["causal_64"], "decode": []}
 # Step and stage; the stages before it are run first. The stand-in's launches hang meanwhile, so that the kill comes in the middle.

@@ -92,7 +92,7 @@ std::string write_bundle(const Options& options, const GalleryEntry& entry, cons
   const Variant variant = *Variant::parse(entry.text, {.name = std::string(entry.name)});
   BundleOptions how;
   how.dtypes = options.dtypes, how.head_dims = options.head_dims, how.features = {"lse"};
-  if (options.form == kSteps) how.features.push_back("steps");
+  if (options.form == kSteps) how.features.emplace_back(runtime::kStepsFeature);
   how.for_cpu = options.form.empty(), how.require_cuda = true, how.file_stem = entry.name;
   const BundleInput input{std::string(entry.name), variant, std::string(entry.name)};
   auto made = compile_bundle({&input, 1}, how);
