@@ -245,15 +245,22 @@ Result<void> run_attention(const AttentionArguments& arguments, WorkerPool& pool
   if (const auto fits = check(arguments); !fits) return fits;
   const KernelTable* kernels = find_kernels(arguments.target);
   if (!kernels) return misfit("the instruction set \"" + arguments.target + "\" is not compiled in, or not in this machine");
+  return run_attention_with(*kernels, arguments, pool);
+}
+
+Result<void> run_attention_with(const KernelTable& kernels, const AttentionArguments& arguments, WorkerPool& pool) {
+  if (const auto fits = check(arguments); !fits) return fits;
   if (arguments.q_len == 0) return {};
-  Plan plan = make_plan(arguments);
+  Plan plan = make_plan(arguments, kernels.matrix_unit);
   AlignedBuffer launch_values;
   bool enough = launch_values.allocate(slots_bytes(plan.module.launch_slots));
   if (enough && plan.module.launch_slots) {
     plan.module.launch_level(&plan.launch, launch_values.as<std::byte>());
     plan.launch.launch_values = launch_values.as<std::byte>();
   }
-  enough = enough && Call(plan, *kernels, pool).run();
+  const Plan vector = without_matrix_unit(plan);
+  plan.vector = &vector;
+  enough = enough && Call(plan, kernels, pool).run();
   if (!enough)
     return std::unexpected(Error{ErrorKind::Environment, "attention on the CPU: there is not enough memory for its packed keys and values"});
   return {};

@@ -6,11 +6,14 @@
 #define FLEXC_CPU_GROUP_INL_H_
 #endif
 
+#include <type_traits>
+
 #include "templates/cpu/finish.h"
 #include "templates/cpu/kernels.h"
 #include "templates/cpu/mods.h"
 #include "templates/cpu/direct-inl.h"
 #include "templates/cpu/live_tiles.h"
+#include "templates/cpu/matrix-inl.h"
 #include "templates/cpu/split-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -18,9 +21,26 @@ namespace flexc::cpu::HWY_NAMESPACE {
 
 inline constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 
-inline void start_group(const Plan& plan, Workspace& workspace, std::int64_t unit, std::int64_t index, Group& group) {
+inline void pack_tile(const Plan& plan, const Workspace& workspace, std::int64_t unit, std::int64_t tile, float* target) {
+  const std::int64_t b = unit / plan.call.kv_heads, h = unit % plan.call.kv_heads, first = tile * plan.tile, count = plan.tile_count(tile);
+  if (plan.matrix.used) {
+    with_parts(plan, [&]<int kParts>() {
+      split_k<kParts>(plan, b, h, first, count, workspace.matrix, target);
+      split_v<kParts>(plan, b, h, first, count, workspace.matrix, target + plan.k_floats);
+    });
+    return;
+  }
+  pack_k(plan, b, h, first, count, workspace.pack_rows, target);
+  if (!plan.v_in_place) pack_v(plan, b, h, first, count, workspace.pack_rows, target + plan.k_floats);
+}
+
+/// The group `in_task` of a task, the group `index` of its unit.
+inline void start_group(const Plan& plan, Workspace& workspace, std::int64_t unit, std::int64_t index, std::int64_t in_task, Group& group) {
   group.place = place_of(plan, unit, index);
-  plan.direct ? copy_q(plan, group) : pack_q(plan, group, workspace.pack_rows);
+  if (plan.matrix.used)
+    with_parts(plan, [&]<int kParts>() { split_q<kParts>(plan, group, in_task, workspace.matrix); });
+  else
+    plan.direct ? copy_q(plan, group) : pack_q(plan, group, workspace.pack_rows);
   enter_group(plan, group);
 }
 
@@ -36,7 +56,7 @@ inline void pack_shared(const Plan& plan, Workspace& workspace, const TileSource
   const auto pack = [&](std::int64_t at) {
     TileState expected = TileState::Unpacked;
     if (!source.states[at].compare_exchange_strong(expected, TileState::Taken, std::memory_order_relaxed)) return false;
-    pack_tile(plan, unit, at, workspace.pack_rows, source.shared + at * (plan.k_floats + plan.v_floats));
+    pack_tile(plan, workspace, unit, at, source.shared + at * (plan.k_floats + plan.v_floats));
     source.states[at].store(TileState::Packed, std::memory_order_release);
     source.states[at].notify_all();
     return true;
@@ -59,7 +79,7 @@ inline PackedTile packed_tile(const Plan& plan, Workspace& workspace, const Tile
   const std::int64_t slot = tile % source.slots;
   float* memory = source.own + slot * floats;
   if (source.held[slot] != tile) {
-    pack_tile(plan, unit, tile, workspace.pack_rows, memory);
+    pack_tile(plan, workspace, unit, tile, memory);
     source.held[slot] = tile;
   }
   return with_values(memory);
@@ -170,24 +190,27 @@ inline void inspect_scores(const float* s, Group& group, int row, KeepWords& kee
     }
 }
 
-/// Products → weights, and the rows' maxima and sums.
-inline void weigh_scores(const Plan& plan, Workspace& workspace, std::int64_t tile, Group& group, bool careful) {
+/// Products → weights, in S or in `parts`, and the rows' maxima and sums.
+inline void weigh_scores(const Plan& plan, Workspace& workspace, std::int64_t tile, Group& group, bool careful, const WeightParts& parts = {}) {
   Weighted& result = group.weighted;
   TileColumns& columns = *group.columns;
   float* const s = group.s;
   BlockRuns(&runs)[kBlocks] = result.runs;
   const int rows_computed = result.rows = plan.direct ? group.place.rows : static_cast<int>(kGroupRows);
+  const bool is_affine = plan.module.score_class == FLEXC_SCORE_AFFINE;
+  // Where nobody looks at the scores the factor comes with the exponential, as long as it keeps their order.
+  const bool is_late = plan.matrix.used && plan.module.score_class == FLEXC_SCORE_IDENTITY && plan.s_factor > 0;
   for (int block = 0; block < kBlocks; ++block) {
     runs[block].count = runs_of(columns.active[block], runs[block].runs);
-    if (plan.s_factor == 1.0f) continue;
+    if (plan.s_factor == 1.0f || is_late) continue;
     for (int row = block * kBlockRows; row < std::min<int>((block + 1) * kBlockRows, rows_computed); ++row)
       multiply_scores(s + row * plan.s_stride, runs[block].runs.data(), runs[block].count, plan.s_factor);
   }
-  const bool is_affine = plan.module.score_class == FLEXC_SCORE_AFFINE;
   if (plan.module.score_class == FLEXC_SCORE_GENERAL) rewrite_scores(plan, workspace, group, tile);
 
   // All maxima first, then all factors, then all exponentials: none waits for another's end.
-  alignas(64) float tops[kPanel], row_terms[kGroupRows] = {}, shifts[kPanel];
+  alignas(64) float tops[kPanel], row_terms[kGroupRows] = {}, shifts[kPanel], factors[kGroupRows];
+  std::fill(factors, factors + kGroupRows, is_late ? plan.s_factor : 1.0f);
   float(&alpha)[kPanel] = result.alpha;
   std::fill(tops, tops + kPanel, kMinusInfinity);
   for (int block = 0; block < kBlocks; ++block) {
@@ -212,16 +235,26 @@ inline void weigh_scores(const Plan& plan, Workspace& workspace, std::int64_t ti
           tops[row] = finish_scores<false>(scores, panels, columns.keep[row], {});
         }
       } else {
-        tops[row] = finish_scores<false>(scores, panels, columns.keep[row], {});
+        tops[row] = factors[row] * finish_scores<false>(scores, panels, columns.keep[row], {});
+        if (is_late && tops[row] == -kMinusInfinity) {  // as it would be with scores that are multiplied first: inf - inf, and so noticed
+          multiply_scores(scores, runs[block].runs.data(), runs[block].count, factors[row]);
+          factors[row] = 1.0f;
+        }
       }
       if (careful) inspect_scores(scores, group, row, columns.keep[row]);
     }
   }
   raise_tops(tops, group.top, shifts, alpha);
+  if (parts.p) {
+    for (int row = 0; row < kGroupRows; ++row)
+      exponentials_in_parts(plan, s + row * plan.s_stride, columns.active[row / kBlockRows], parts.chunks, factors[row], shifts[row] - row_terms[row], alpha[row],
+                            group.sums + row * kPanel, parts.p + row * plan.matrix.p_stride);
+    return;
+  }
   for (int block = 0; block < kBlocks; ++block) {
     if (columns.active[block] == 0) continue;
     for (int row = block * kBlockRows; row < std::min<int>((block + 1) * kBlockRows, rows_computed); ++row)
-      exponentials(s + row * plan.s_stride, runs[block].runs.data(), runs[block].count, shifts[row] - row_terms[row], alpha[row], group.sums + row * kPanel);
+      exponentials(s + row * plan.s_stride, runs[block].runs.data(), runs[block].count, factors[row], shifts[row] - row_terms[row], alpha[row], group.sums + row * kPanel);
   }
 }
 
@@ -295,53 +328,198 @@ inline void visit_tile_directly(const Plan& plan, Workspace& workspace, std::int
   with_element(plan.call.dtype, [&](auto element) { direct_pv<decltype(element)>(plan, place, rows, row_count, tile, next); });
 }
 
-/// Whether some sum or output of the group is not finite. In a product 0 * NaN is NaN, so what was removed may have leaked.
+/// Whether a row's sums or outputs are not finite. In a product 0 * NaN is NaN, so what was removed may have leaked.
+inline bool needs_care(const Plan& plan, const Group& group, int row) {
+  return !all_finite(group.o + row * plan.value_padded, plan.value_padded) || !all_finite(group.sums + row * kPanel, kPanel);
+}
 inline bool needs_care(const Plan& plan, const Group& group) {
   return !all_finite(group.o, group.place.rows * plan.value_padded) || !all_finite(group.sums, group.place.rows * kPanel);
 }
 
+/// What the careful path noted is forgotten.
+inline void forget_scores(Group& group) {
+  std::fill(group.saw_nan, group.saw_nan + kGroupRows, false);
+  std::fill(group.saw_infinity, group.saw_infinity + kGroupRows, false);
+}
+
+/// One row of a group, whose weights in the tile at hand are known: O += P V without removed columns.
+template <class Tiles>
+inline void multiply_pv_by_matrix_carefully(const Plan& plan, const MatrixMemory& memory, const Group& group, int row, std::uint32_t chunks, const float* v) {
+  with_parts(plan, [&]<int kParts>() {
+    float* const o = group.o + row * plan.value_padded;
+    std::copy_n(o, plan.value_padded, memory.o);
+    for (std::uint32_t rest = chunks; rest != 0; rest &= rest - 1) {
+      const int chunk = std::countr_zero(rest);
+      const std::uint32_t one = std::uint32_t{1} << chunk;
+      split_weights(plan, group.s + row * plan.s_stride, group.columns->active[row / kBlockRows], one, memory.p);
+      for (std::int64_t other = 1; other < kMatrixRows; ++other) split_weights(plan, group.s, 0, one, memory.p + other * plan.matrix.p_stride);
+      const auto keep = static_cast<std::uint32_t>(group.columns->keep[row][static_cast<std::size_t>(chunk / 2)] >> (chunk % 2 * kTileDepth));
+      keep_columns(plan, v + chunk * v_chunk_floats(plan), keep, memory.chunk);
+      matrix_pv<Tiles, kParts>(plan, memory.p, memory.chunk, 0, one, memory.o);
+    }
+    std::copy_n(memory.o, plan.value_padded, o);
+  });
+}
+
+/// A tile for those of the groups `first` to `first` + 3 of a task that are in `live`, on the matrix unit. With `careful`, nothing of a removed pair can
+/// reach the result; clean rows come out the same either way.
+template <class Tiles>
+inline void visit_tile_by_matrix(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, std::int64_t tile, std::int64_t first, unsigned live,
+                                 bool careful) {
+  Group* const groups = workspace.groups.data() + first;
+  const MatrixMemory& memory = workspace.matrix;
+  unsigned here = 0;
+  std::uint32_t chunks = 0;
+  for (std::int64_t i = 0; i < kMatrixGroups; ++i) {
+    if ((live >> i & 1) == 0 || !find_columns(plan, workspace, groups[i], tile)) continue;
+    here |= 1u << i;
+    for (PanelSet rest = groups[i].columns->active[0] | groups[i].columns->active[1]; rest != 0; rest &= rest - 1) chunks |= std::uint32_t{1} << (std::countr_zero(rest) / 2);
+  }
+  if (here == 0) return;
+  const PackedTile packed = packed_tile(plan, workspace, source, unit, tile);
+  with_parts(plan, [&]<int kParts>() {
+    matrix_qk<Tiles, kParts>(plan, memory.q + first * kGroupRows * plan.matrix.depth, packed.k, chunks, groups->s, workspace.ahead);
+  });
+  for (std::int64_t i = 0; i < kMatrixGroups; ++i) {
+    Group& group = groups[i];
+    std::uint16_t* const p = memory.p + i * kGroupRows * plan.matrix.p_stride;
+    if ((here >> i & 1) == 0) {
+      if (!careful) clear_weights(plan, chunks, p);
+      continue;
+    }
+    weigh_scores(plan, workspace, tile, group, careful, {careful ? nullptr : p, chunks});
+    for (std::int64_t row = 0; row < kGroupRows; ++row) multiply_row(group.o + row * plan.value_padded, plan.value_padded, group.weighted.alpha[row]);
+    for (int row = 0; row < static_cast<int>(kGroupRows) && careful; ++row) multiply_pv_by_matrix_carefully<Tiles>(plan, memory, group, row, chunks, packed.v);
+  }
+  if (careful) return;
+  with_parts(plan, [&]<int kParts>() {
+    matrix_pv<Tiles, kParts>(plan, memory.p, packed.v, v_chunk_floats(plan), chunks, groups->o);
+  });
+}
+
+/// A group's tiles: its tiles are those of `all` that have its bit in `live`.
+struct LiveTiles {
+  TileRange all;
+  const std::uint8_t* live;
+  template <class Visit>
+  void visit(std::int64_t group, const Visit& use) const {
+    for (std::int64_t tile = all.first; tile < all.end; ++tile)
+      if ((live[tile] >> group & 1) != 0) use(tile);
+  }
+};
+
+/// A group of which some row is not finite, on the matrix unit once more: first without what is removed. Rows that are still not finite hold a NaN or an
+/// infinity: those alone are computed by vectors, where infinities keep their meaning.
+template <class Tiles>
+inline void compute_again_by_matrix(const Plan& plan, std::int64_t unit, std::int64_t index, const LiveTiles& tiles, Workspace& workspace, const TileSource& source) {
+  Group& group = workspace.groups[static_cast<std::size_t>(index)];
+  clear_group(plan, group);
+  const std::int64_t first = index / kMatrixGroups * kMatrixGroups;
+  tiles.visit(index, [&](std::int64_t tile) { visit_tile_by_matrix<Tiles>(plan, workspace, source, unit, tile, first, 1u << (index - first), true); });
+  forget_scores(group);
+  if (!needs_care(plan, group)) return;
+
+  const Plan& vector = *plan.vector;
+  Group& again = *workspace.matrix.again;
+  again.place = group.place;
+  pack_q(vector, again, workspace.pack_rows);
+  enter_group(vector, again);
+  clear_group(vector, again);
+  forget_scores(again);
+  std::int64_t held = -1;
+  const TileSource own{nullptr, nullptr, workspace.matrix.again_tile, 1, &held};
+  tiles.visit(index, [&](std::int64_t tile) { visit_tile(vector, workspace, own, unit, tile, again, true); });
+  for (int row = 0; row < group.place.rows; ++row) {
+    if (!needs_care(plan, group, row)) continue;
+    std::copy_n(again.o + row * plan.value_padded, plan.value_padded, group.o + row * plan.value_padded);
+    std::copy_n(again.sums + row * kPanel, kPanel, group.sums + row * kPanel);
+    group.top[row] = again.top[row];
+    group.saw_nan[row] = again.saw_nan[row];
+    group.saw_infinity[row] = again.saw_infinity[row];
+  }
+}
+
+/// Kernels without a matrix unit.
+struct NoTiles {
+  static void start() {}
+  static void stop() {}
+};
+
+/// The matrix unit's registers belong to the thread that computes, as long as it does.
+template <class Tiles>
+class TileSession {
+ public:
+  explicit TileSession(const Plan& plan) : used_(plan.matrix.used) {
+    if (used_) Tiles::start();
+  }
+  ~TileSession() {
+    if (used_) Tiles::stop();
+  }
+  TileSession(const TileSession&) = delete;
+  TileSession& operator=(const TileSession&) = delete;
+
+ private:
+  bool used_;
+};
+
 /// The groups of a task, up to their state after `tiles`; returns how many they are.
-inline std::int64_t compute_groups(const Plan& plan, std::int64_t unit, std::int64_t task, const TileRange& tiles, Workspace& workspace,
+template <class Tiles>
+inline std::int64_t compute_groups(const Plan& plan, std::int64_t unit, std::int64_t task, const TileRange& range, Workspace& workspace,
                                    const TileSource& source) {
+  constexpr bool kMatrix = !std::is_same_v<Tiles, NoTiles>;
+  const TileSession<Tiles> session(plan);
   const std::int64_t first = task * kTaskGroups, count = std::min(kTaskGroups, plan.groups_per_unit - first);
   Group* const groups = workspace.groups.data();
   for (std::int64_t i = 0; i < count; ++i) {
-    start_group(plan, workspace, unit, first + i, groups[i]);
+    start_group(plan, workspace, unit, first + i, i, groups[i]);
     clear_group(plan, groups[i]);
   }
-  const TileRange all = find_live_tiles(plan, workspace, count, tiles);
-  const std::uint8_t* const live = workspace.live.as<std::uint8_t>();
-  const auto next_live = [&](std::int64_t tile) { return std::find_if(live + tile, live + all.end, [](std::uint8_t groups_there) { return groups_there != 0; }) - live; };
+  const TileRange all = find_live_tiles(plan, workspace, count, range);
+  const LiveTiles tiles{all, workspace.live.as<std::uint8_t>()};
+  const auto next_live = [&](std::int64_t tile) {
+    return std::find_if(tiles.live + tile, tiles.live + all.end, [](std::uint8_t groups_there) { return groups_there != 0; }) - tiles.live;
+  };
   for (std::int64_t tile = all.end > all.first ? next_live(all.first) : all.end, next; tile < all.end; tile = next) {
     next = next_live(tile + 1);
+    const unsigned live = tiles.live[tile];
     if (plan.direct) {
-      visit_tile_directly(plan, workspace, tile, next < all.end ? next : tile, live[tile], count);
+      visit_tile_directly(plan, workspace, tile, next < all.end ? next : tile, live, count);
       continue;
     }
+    if constexpr (kMatrix)
+      if (plan.matrix.used) {
+        for (std::int64_t i = 0; i < count; i += kMatrixGroups) visit_tile_by_matrix<Tiles>(plan, workspace, source, unit, tile, i, live >> i, false);
+        continue;
+      }
     for (std::int64_t i = 0; i < count; ++i)
-      if ((live[tile] >> i & 1) != 0) visit_tile(plan, workspace, source, unit, tile, groups[i], false);
+      if ((live >> i & 1) != 0) visit_tile(plan, workspace, source, unit, tile, groups[i], false);
   }
   for (std::int64_t i = 0; i < count; ++i) {
     Group& group = groups[i];
-    std::fill(group.saw_nan, group.saw_nan + kGroupRows, false);
-    std::fill(group.saw_infinity, group.saw_infinity + kGroupRows, false);
+    forget_scores(group);
     if (!needs_care(plan, group)) continue;
+    if constexpr (kMatrix)
+      if (plan.matrix.used) {
+        compute_again_by_matrix<Tiles>(plan, unit, i, tiles, workspace, source);
+        continue;
+      }
     clear_group(plan, group);
-    for (std::int64_t tile = all.first; tile < all.end; ++tile)
-      if ((live[tile] >> i & 1) != 0) visit_tile(plan, workspace, source, unit, tile, group, true);
+    tiles.visit(i, [&](std::int64_t tile) { visit_tile(plan, workspace, source, unit, tile, group, true); });
   }
   return count;
 }
 
+template <class Tiles>
 inline void run_task(const Plan& plan, std::int64_t unit, std::int64_t task, Workspace& workspace, const TileSource& source) {
-  const std::int64_t count = compute_groups(plan, unit, task, {0, plan.tiles}, workspace, source);
+  const std::int64_t count = compute_groups<Tiles>(plan, unit, task, {0, plan.tiles}, workspace, source);
   for (std::int64_t i = 0; i < count; ++i) finish_group(plan, workspace.groups[static_cast<std::size_t>(i)], store_row);
 }
 
+template <class Tiles>
 inline void run_split(const Plan& plan, std::int64_t unit, std::int64_t task, std::int64_t split, Workspace& workspace, const TileSource& source,
                       float* states) {
   const TileRange tiles{split * plan.split_tiles, std::min((split + 1) * plan.split_tiles, plan.tiles)};
-  const std::int64_t count = compute_groups(plan, unit, task, tiles, workspace, source);
+  const std::int64_t count = compute_groups<Tiles>(plan, unit, task, tiles, workspace, source);
   for (std::int64_t i = 0; i < count; ++i) {
     const Group& group = workspace.groups[static_cast<std::size_t>(i)];
     for (int row = 0; row < group.place.rows; ++row, states += plan.state_floats()) store_state(plan, group, row, states);
@@ -354,13 +532,18 @@ inline void merge_splits(const Plan& plan, std::int64_t unit, std::int64_t task,
   for (std::int64_t i = 0; i < count; ++i) {
     group.place = place_of(plan, unit, first + i);
     clear_group(plan, group);
-    std::fill(group.saw_nan, group.saw_nan + kGroupRows, false);
-    std::fill(group.saw_infinity, group.saw_infinity + kGroupRows, false);
+    forget_scores(group);
     for (int row = 0; row < group.place.rows; ++row, states += plan.state_floats())
       for (std::int64_t split = 0; split < plan.splits; ++split)
         merge_state(plan, states + split * plan.task_rows() * plan.state_floats(), row, group);
     finish_group(plan, group, store_row);
   }
+}
+
+/// The kernels with a matrix unit, or with NoTiles.
+template <class Tiles>
+inline KernelTable kernels_named(const char* name) {
+  return {name, !std::is_same_v<Tiles, NoTiles>, run_task<Tiles>, run_split<Tiles>, merge_splits};
 }
 
 }  // namespace flexc::cpu::HWY_NAMESPACE

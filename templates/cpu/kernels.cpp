@@ -12,7 +12,10 @@
 HWY_BEFORE_NAMESPACE();
 namespace flexc::cpu::HWY_NAMESPACE {
 
-inline KernelTable kernel_table() { return {hwy::TargetName(HWY_TARGET), run_task, run_split, merge_splits}; }
+inline KernelTable kernel_table() { return kernels_named<NoTiles>(hwy::TargetName(HWY_TARGET)); }
+#if HWY_TARGET == HWY_AVX3
+inline KernelTable amx_kernel_table() { return kernels_named<AmxTiles>("AMX"); }
+#endif
 
 }  // namespace flexc::cpu::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -22,13 +25,16 @@ namespace flexc::cpu {
 namespace {
 
 struct AvailableKernels {
-  KernelTable tables[3];
+  KernelTable tables[4];
   std::size_t count = 0;
 
   AvailableKernels() {
     [[maybe_unused]] const auto supported = hwy::SupportedTargets();
 #if HWY_TARGETS & HWY_AVX3
-    if (supported & HWY_AVX3) tables[count++] = N_AVX3::kernel_table();
+    if (supported & HWY_AVX3) {
+      if (has_matrix_unit()) tables[count++] = N_AVX3::amx_kernel_table();
+      tables[count++] = N_AVX3::kernel_table();
+    }
 #endif
 #if HWY_TARGETS & HWY_AVX2
     if (supported & HWY_AVX2) tables[count++] = N_AVX2::kernel_table();

@@ -22,6 +22,7 @@ struct TileSource {
 
 struct KernelTable {
   const char* name;
+  bool matrix_unit;  ///< whether plans may use one
   /// Computes a run of groups: `task` counts within the unit.
   void (*run_task)(const Plan& plan, std::int64_t unit, std::int64_t task, Workspace& workspace, const TileSource& source);
   /// Computes a task within one split of the keys; `states` gets the states of its rows, state_floats() each.
@@ -33,5 +34,8 @@ struct KernelTable {
 
 /// The kernels that this machine can run, the best first.
 std::span<const KernelTable> kernel_tables();
+
+/// run_attention with kernels of the caller's.
+Result<void> run_attention_with(const KernelTable& kernels, const AttentionArguments& arguments, WorkerPool& pool);
 
 }  // namespace flexc::cpu

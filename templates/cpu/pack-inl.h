@@ -175,12 +175,6 @@ inline void pack_v(const Plan& plan, std::int64_t b, std::int64_t h, std::int64_
   // Columns that do not exist are never multiplied: products stop at the last kept column.
 }
 
-inline void pack_tile(const Plan& plan, std::int64_t unit, std::int64_t tile, float* rows, float* target) {
-  const std::int64_t b = unit / plan.call.kv_heads, h = unit % plan.call.kv_heads, first = tile * plan.tile, count = plan.tile_count(tile);
-  pack_k(plan, b, h, first, count, rows, target);
-  if (!plan.v_in_place) pack_v(plan, b, h, first, count, rows, target + plan.k_floats);
-}
-
 /// Q of a group → [block][head_dim][4], times q_factor; rows that do not exist are zeros.
 inline void pack_q(const Plan& plan, const Group& group, float* memory) {
   const GroupPlace& place = group.place;

@@ -2,15 +2,42 @@
 
 #include <cmath>
 
+#include "templates/cpu/matrix_unit.h"
+
 namespace flexc::cpu {
 namespace {
 
 /// Scales within this range are folded into q; beyond, products with q would lose what the product with the score keeps.
 constexpr double kLeastFoldedScale = 0x1p-40, kMostFoldedScale = 0x1p40;
 
+/// Where K and V lie in a tile, and where the scale goes.
+void lay_out(Plan& plan) {
+  const AttentionArguments& call = plan.call;
+  plan.s_stride = plan.tile + kPanel;
+  plan.v_in_place = !plan.matrix.used && call.dtype == DType::F32 && call.value_dim % kPanel == 0 && call.v.strides.row == call.value_dim;
+  if (plan.matrix.used) {
+    // Two bf16 in the place of a float.
+    plan.k_floats = plan.tile * plan.matrix.depth * plan.matrix.parts / 2;
+    plan.v_floats = plan.tile * plan.value_padded * plan.matrix.parts / 2;
+  } else {
+    plan.k_floats = plan.tile * call.head_dim;
+    plan.v_floats = plan.v_in_place ? 0 : plan.tile * plan.value_padded;
+  }
+  plan.v_step = plan.v_in_place ? call.value_dim : kPanel;
+  plan.v_panel = plan.v_in_place ? kPanel : plan.tile * kPanel;
+
+  plan.q_factor = plan.s_factor = 1;
+  if (plan.module.score_class == FLEXC_SCORE_AFFINE) return;  // affine rows bring their own factor
+  const double factor = plan.module.score_class == FLEXC_SCORE_GENERAL ? call.scale : call.scale * kLog2e;
+  const double size = std::abs(factor);
+  // For the matrix unit q stays exact; times the scale it would not.
+  const bool folded = size >= kLeastFoldedScale && size <= kMostFoldedScale && !plan.matrix.used;
+  (folded ? plan.q_factor : plan.s_factor) = static_cast<float>(factor);
+}
+
 }  // namespace
 
-Plan make_plan(const AttentionArguments& call) {
+Plan make_plan(const AttentionArguments& call, bool matrix_unit) {
   Plan plan;
   plan.call = call;
   std::int64_t q_end = 0, kv_end = 0;
@@ -27,16 +54,18 @@ Plan make_plan(const AttentionArguments& call) {
 
   plan.heads_per_unit = call.heads / call.kv_heads;
   plan.direct = call.q_len <= kDirectRows || call.q_len * plan.heads_per_unit <= kDirectUnitRows;
-  const std::int64_t packed_tile = tile_columns(call.head_dim, call.value_dim), packed_tiles = divide_up(call.kv_len, packed_tile);
+  plan.matrix.used = matrix_unit && call.dtype != DType::F32 && !plan.direct && call.q_len * plan.heads_per_unit >= kMatrixRows;
+  if (plan.matrix.used) {
+    plan.matrix.parts = call.dtype == DType::BF16 ? 1 : 2;
+    plan.matrix.depth = round_up(call.head_dim, kTileDepth);
+  }
+  const std::int64_t widest = tile_columns(call.head_dim, call.value_dim), packed_tile = plan.matrix.used ? std::min(widest, kMatrixTile) : widest;
+  const std::int64_t packed_tiles = divide_up(call.kv_len, packed_tile);
   plan.tile = plan.direct ? tile_columns(call.head_dim, call.value_dim, static_cast<std::int64_t>(element_size(plan)), kDirectTileBytes) : packed_tile;
   plan.tiles = divide_up(call.kv_len, plan.tile);
   plan.value_padded = round_up(call.value_dim, kPanel);
-  plan.s_stride = plan.tile + kPanel;
-  plan.k_floats = plan.tile * call.head_dim;
-  plan.v_in_place = call.dtype == DType::F32 && call.value_dim % kPanel == 0 && call.v.strides.row == call.value_dim;
-  plan.v_floats = plan.v_in_place ? 0 : plan.tile * plan.value_padded;
-  plan.v_step = plan.v_in_place ? call.value_dim : kPanel;
-  plan.v_panel = plan.v_in_place ? kPanel : plan.tile * kPanel;
+  plan.matrix.p_stride = plan.tile + kTileDepth;
+  lay_out(plan);
   plan.units = call.batch * call.kv_heads;
   plan.groups_per_head = divide_up(call.q_len, kGroupRows);
   plan.groups_per_unit = plan.groups_per_head * plan.heads_per_unit;
@@ -51,13 +80,14 @@ Plan make_plan(const AttentionArguments& call) {
     plan.splits = divide_up(packed_tiles, split_tiles);
     plan.split_tiles = split_tiles * (packed_tile / plan.tile);
   }
-
-  if (plan.module.score_class != FLEXC_SCORE_AFFINE) {  // affine rows bring their own factor
-    const double factor = plan.module.score_class == FLEXC_SCORE_GENERAL ? call.scale : call.scale * kLog2e;
-    const double size = std::abs(factor);
-    (size >= kLeastFoldedScale && size <= kMostFoldedScale ? plan.q_factor : plan.s_factor) = static_cast<float>(factor);
-  }
   return plan;
+}
+
+Plan without_matrix_unit(const Plan& plan) {
+  Plan other = plan;
+  other.matrix.used = false;
+  lay_out(other);
+  return other;
 }
 
 }  // namespace flexc::cpu

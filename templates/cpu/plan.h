@@ -19,6 +19,9 @@ inline constexpr std::int64_t kMinTile = 64;
 inline constexpr std::int64_t kTileBytes = 256 * 1024;  ///< packed K and V of a tile: half of a 512 KiB L2
 /// The same where K and V are read where they lie: what is read of K stays in L1 for all heads, while as much of V comes from memory.
 inline constexpr std::int64_t kDirectTileBytes = 64 * 1024;
+/// Rows of a unit from which the matrix unit is worth its packing, and that go through it together; columns of its tiles, where S and P stay near.
+inline constexpr std::int64_t kMatrixRows = 32, kMatrixTile = 256;
+inline constexpr std::int64_t kMatrixGroups = kMatrixRows / kGroupRows;
 inline constexpr std::int64_t kMaxPanels = kMaxTile / kPanel;
 /// Rows a head up to which K and V are read where they lie: up to here that costs less than the products of eight rows …
 inline constexpr std::int64_t kDirectRows = 4;
@@ -40,6 +43,17 @@ constexpr std::int64_t tile_columns(std::int64_t head_dim, std::int64_t value_di
   return columns;
 }
 
+/// How products of 16-bit types go through the matrix unit (matrix-inl.h).
+struct MatrixPlan {
+  bool used = false;
+  int parts = 0;              ///< bf16 that q, k and v are cut into: bf16 1, f16 2
+  std::int64_t depth = 0;     ///< head_dim, in whole tiles
+  std::int64_t p_stride = 0;  ///< bf16 from a row of P to the next
+};
+
+/// Parts of a weight, which is computed in f32: so the error of its being cut is 2^-16 of it, not bf16's 2^-9.
+inline constexpr int kWeightParts = 2;
+
 /// A unit is all that shares one K and V head: the query heads of a (b, kv head). Its rows are cut into groups of eight, none of
 /// which spans two heads, and a task is a run of groups.
 struct Plan {
@@ -57,7 +71,9 @@ struct Plan {
   bool direct = false;                      ///< K and V are read where they lie: the products of direct-inl.h
   std::int64_t splits = 1, split_tiles = 0;  ///< pieces that the keys of a task are cut into, by position; tiles of each
   float q_factor = 1;  ///< multiplies q when it is packed
-  float s_factor = 1;  ///< multiplies q . k: 1 unless the scale is too extreme to be folded into q
+  float s_factor = 1;  ///< multiplies q . k: 1 unless the scale is too extreme to be folded into q, or q goes to the matrix unit
+  MatrixPlan matrix;
+  const Plan* vector = nullptr;  ///< of a plan with the matrix unit: the same call without it, by the same tiles
 
   std::int64_t unit_floats() const { return tiles * (k_floats + v_floats); }
   /// Rows of a task at most, and floats of the state of one (split-inl.h).
@@ -66,8 +82,11 @@ struct Plan {
   std::int64_t tile_count(std::int64_t index) const { return std::min(tile, call.kv_len - index * tile); }
 };
 
-/// Of arguments that have been checked.
-Plan make_plan(const AttentionArguments& call);
+/// Of arguments that have been checked; `matrix_unit`: the kernels have one.
+Plan make_plan(const AttentionArguments& call, bool matrix_unit);
+
+/// The same without the matrix unit, for what has to be computed again (group-inl.h). Tiles and splits stay.
+Plan without_matrix_unit(const Plan& plan);
 
 /// Where a group's rows are.
 struct GroupPlace {

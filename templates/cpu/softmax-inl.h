@@ -119,20 +119,20 @@ HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels,
   return hn::GetLane(hn::MaxOfLanes(d, hn::Max(top0, top1)));
 }
 
-/// s → 2^(s - shift) in place over runs of panels. `sums` gets alpha times its old value plus the weights, by column modulo 16: the
+/// s → 2^(s * factor - shift) in place over runs of panels. `sums` gets alpha times its old value plus the weights, by column modulo 16: the
 /// accumulator of a column follows from its position, so leaving panels out changes no bit.
-HWY_NOINLINE inline void exponentials(float* HWY_RESTRICT s, const Run* runs, int run_count, float shift_value, float alpha,
+HWY_NOINLINE inline void exponentials(float* HWY_RESTRICT s, const Run* runs, int run_count, float factor_value, float shift_value, float alpha_value,
                                       float* HWY_RESTRICT sums) {
   const Floats d;
-  const Vector shift = hn::Set(d, shift_value), factor = hn::Set(d, alpha);
+  const Vector factor = hn::Set(d, factor_value), shift = hn::Set(d, shift_value), alpha = hn::Set(d, alpha_value);
   Vector sum[kPanelVectors];
-  for (std::size_t v = 0; v < kPanelVectors; ++v) sum[v] = hn::Mul(factor, hn::Load(d, sums + v * kLanes));
+  for (std::size_t v = 0; v < kPanelVectors; ++v) sum[v] = hn::Mul(alpha, hn::Load(d, sums + v * kLanes));
   for (const Run* run = runs; run != runs + run_count; ++run) {
     float* panel = s + run->first * kPanel;
     float* const end = s + run->end * kPanel;
     for (; panel != end; panel += kPanel)
       for (std::size_t v = 0; v < kPanelVectors; ++v) {
-        const Vector p = exp2_of(hn::Sub(hn::Load(d, panel + v * kLanes), shift));
+        const Vector p = exp2_of(hn::MulSub(hn::Load(d, panel + v * kLanes), factor, shift));
         hn::Store(p, d, panel + v * kLanes);
         sum[v] = hn::Add(sum[v], p);
       }
@@ -174,6 +174,14 @@ HWY_NOINLINE inline bool all_finite(const float* values, std::int64_t count) {
   bool finite = true;
   for (std::size_t v = 0; v < kPanelVectors; ++v) finite &= hn::AllTrue(d, hn::Eq(sum[v], zero));
   return finite;
+}
+
+/// One row of outputs times a factor; `count` is a multiple of 16.
+HWY_INLINE void multiply_row(float* HWY_RESTRICT values, std::int64_t count, float factor_value) {
+  const Floats d;
+  if (factor_value == 1.0f) return;
+  const Vector factor = hn::Set(d, factor_value);
+  for (std::int64_t i = 0; i < count; i += static_cast<std::int64_t>(kLanes)) hn::Store(hn::Mul(factor, hn::Load(d, values + i)), d, values + i);
 }
 
 /// s *= factor over runs of panels: for scales that cannot be folded into q.

@@ -4,6 +4,9 @@
 #include <cstring>
 #include <limits>
 #include <new>
+#include <utility>
+
+#include "templates/cpu/matrix_unit.h"
 
 namespace flexc::cpu {
 
@@ -29,37 +32,61 @@ bool Workspace::allocate(const Plan& plan) {
                      sum_floats = kGroupRows * kPanel;
   const std::int64_t head_bytes = slots_bytes(plan.module.head_slots), row_bytes = slots_bytes(plan.module.q_side_slots) * kGroupRows;
   const std::int64_t kv_bytes = std::int64_t{plan.module.kv_side_slots} * plan.tile * 8;
-  // Groups take a tile in turn and share S, but direct ones take it together.
+  // Groups take a tile in turn and share S, but direct ones take it together, and with the matrix unit some do.
+  const std::int64_t together = plan.direct ? count : plan.matrix.used ? kMatrixGroups : 1;
   const std::int64_t s_floats = (plan.direct ? std::min(kGroupRows, plan.call.q_len) : kGroupRows) * plan.s_stride;
-  if (!s_memory_.allocate((plan.direct ? count : 1) * s_floats * kFloat) || !live.allocate(plan.tiles) || !group_memory_.allocate(count * (q_floats + o_floats + sum_floats) * kFloat) ||
-      !level_memory_.allocate(kv_bytes + count * (head_bytes + row_bytes)) ||
-      !pack_memory_.allocate(kPanel * std::max(padded, plan.value_padded) * kFloat))
+  // The matrix unit computes whole tiles, and one group more is kept for what is computed again without it.
+  const std::int64_t all = plan.matrix.used ? round_up(count, kMatrixGroups) + 1 : count;
+  if (!s_memory_.allocate(together * s_floats * kFloat) || !live.allocate(plan.tiles) || !group_memory_.allocate(all * (q_floats + o_floats + sum_floats) * kFloat) ||
+      !level_memory_.allocate(kv_bytes + all * (head_bytes + row_bytes)) ||
+      !pack_memory_.allocate(kPanel * std::max(padded, plan.value_padded) * kFloat) || !allocate_matrix(plan))
     return false;
   try {
-    groups.resize(static_cast<std::size_t>(count));
+    groups.resize(static_cast<std::size_t>(all));
     direct_rows.resize(static_cast<std::size_t>(plan.direct ? plan.task_rows() : 0));
-    columns_.resize(static_cast<std::size_t>(plan.direct ? count : 1));
+    columns_.resize(static_cast<std::size_t>(together));
   } catch (const std::bad_alloc&) {
     return false;
   }
-  float* floats = group_memory_.as<float>();
+  float* const floats = group_memory_.as<float>();
   std::byte* levels = level_memory_.as<std::byte>();
   kv_side = levels;
   levels += kv_bytes;
   for (std::size_t i = 0; i < groups.size(); ++i) {
     Group& group = groups[i];
-    const std::size_t own = plan.direct ? i : 0;
-    group.s = s_memory_.as<float>() + static_cast<std::int64_t>(own) * s_floats;
-    group.columns = &columns_[own];
-    group.q = floats;
-    group.o = floats + q_floats;
-    group.sums = floats + q_floats + o_floats;
-    floats += q_floats + o_floats + sum_floats;
+    const auto at = static_cast<std::int64_t>(i), own = at % together;
+    group.s = s_memory_.as<float>() + own * s_floats;
+    group.columns = &columns_[static_cast<std::size_t>(own)];
+    group.q = floats + at * q_floats;
+    group.o = floats + all * q_floats + at * o_floats;
+    group.sums = floats + all * (q_floats + o_floats) + at * sum_floats;
     group.head = levels;
     group.q_side = levels + head_bytes;
     levels += head_bytes + row_bytes;
   }
+  matrix.again = &groups.back();
   pack_rows = pack_memory_.as<float>();
+  return true;
+}
+
+bool Workspace::allocate_matrix(const Plan& plan) {
+  if (!plan.matrix.used) return true;
+  const MatrixPlan& unit = plan.matrix;
+  const std::int64_t task_rows = kTaskGroups * kGroupRows;
+  // In floats, each a whole number of cache lines.
+  const std::int64_t q = unit.parts * task_rows * unit.depth / 2, p = kWeightParts * kMatrixRows * unit.p_stride / 2, rows = kTileRows * unit.parts * unit.depth / 2,
+                     wide = 2 * std::max(unit.depth, plan.value_padded), o = kMatrixRows * plan.value_padded, chunk = unit.parts * kTilePairs * plan.value_padded,
+                     tile = plan.vector->k_floats + plan.vector->v_floats;
+  if (!matrix_memory_.allocate((q + p + rows + wide + o + chunk + tile) * static_cast<std::int64_t>(sizeof(float)))) return false;
+  float* memory = matrix_memory_.as<float>();
+  const auto take = [&](std::int64_t floats) { return std::exchange(memory, memory + floats); };
+  matrix.q = reinterpret_cast<std::uint16_t*>(take(q));
+  matrix.p = reinterpret_cast<std::uint16_t*>(take(p));
+  matrix.rows = reinterpret_cast<std::uint16_t*>(take(rows));
+  matrix.wide = take(wide);
+  matrix.o = take(o);
+  matrix.chunk = take(chunk);
+  matrix.again_tile = take(tile);
   return true;
 }
 

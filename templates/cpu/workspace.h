@@ -61,6 +61,18 @@ struct DirectRow {
   const BlockRuns* runs = nullptr;
 };
 
+/// Scratch memory for the matrix unit, of bf16 as 16-bit numbers. Groups' rows follow each other in it, and so do their S and o.
+struct MatrixMemory {
+  std::uint16_t* q = nullptr;        ///< [part][a task's rows][depth]: times q_factor
+  std::uint16_t* p = nullptr;        ///< [part][kMatrixRows][p_stride]: the weights of the tile at hand
+  std::uint16_t* rows = nullptr;     ///< [16][part][depth]: rows of K, in parts
+  float* wide = nullptr;             ///< [2][max(depth, value_padded)]: rows of K or V, widened
+  float* o = nullptr;                ///< [kMatrixRows][value_padded]: a row's outputs, alone
+  float* chunk = nullptr;            ///< V of kTileDepth columns, without what is removed
+  Group* again = nullptr;            ///< for rows that are computed without the unit
+  float* again_tile = nullptr;       ///< the vector plan's packed tile
+};
+
 struct Workspace {
   bool allocate(const Plan& plan);
 
@@ -70,11 +82,14 @@ struct Workspace {
   Ahead ahead;
   std::byte* kv_side = nullptr;                                    ///< [slot][tile]
   std::int64_t kv_side_b = -1, kv_side_h = -1, kv_side_tile = -1;  ///< what it was filled for
+  MatrixMemory matrix;
   float* pack_rows = nullptr;                                      ///< [16][max(head_dim in whole panels, value_padded)]: rows, widened
 
  private:
-  AlignedBuffer s_memory_, group_memory_, level_memory_, pack_memory_;
-  std::vector<TileColumns> columns_;  ///< one for all groups, or one each where the plan is direct: as with S
+  bool allocate_matrix(const Plan& plan);
+
+  AlignedBuffer s_memory_, group_memory_, level_memory_, pack_memory_, matrix_memory_;
+  std::vector<TileColumns> columns_;  ///< one for all groups, or one each where several take a tile together: as with S
 };
 
 /// A tile of K and V in the kernels' layout: K [panel][head_dim][16], zeros beyond the end; V [value panel][column][16], or where it lies (v_in_place).
