@@ -190,8 +190,8 @@ inline void inspect_scores(const float* s, Group& group, int row, KeepWords& kee
     }
 }
 
-/// Products → weights, in S or in `parts`, and the rows' maxima and sums.
-inline void weigh_scores(const Plan& plan, Workspace& workspace, std::int64_t tile, Group& group, bool careful, const WeightParts& parts = {}) {
+/// Products → finished scores, the rows' maxima, and how their weights follow.
+inline void finish_group_scores(const Plan& plan, Workspace& workspace, std::int64_t tile, Group& group, bool careful) {
   Weighted& result = group.weighted;
   TileColumns& columns = *group.columns;
   float* const s = group.s;
@@ -209,7 +209,8 @@ inline void weigh_scores(const Plan& plan, Workspace& workspace, std::int64_t ti
   if (plan.module.score_class == FLEXC_SCORE_GENERAL) rewrite_scores(plan, workspace, group, tile);
 
   // All maxima first, then all factors, then all exponentials: none waits for another's end.
-  alignas(64) float tops[kPanel], row_terms[kGroupRows] = {}, shifts[kPanel], factors[kGroupRows];
+  alignas(64) float tops[kPanel], row_terms[kGroupRows] = {}, bases[kPanel];
+  float(&factors)[kGroupRows] = result.factors;
   std::fill(factors, factors + kGroupRows, is_late ? plan.s_factor : 1.0f);
   float(&alpha)[kPanel] = result.alpha;
   std::fill(tops, tops + kPanel, kMinusInfinity);
@@ -244,17 +245,19 @@ inline void weigh_scores(const Plan& plan, Workspace& workspace, std::int64_t ti
       if (careful) inspect_scores(scores, group, row, columns.keep[row]);
     }
   }
-  raise_tops(tops, group.top, shifts, alpha);
-  if (parts.p) {
-    for (int row = 0; row < kGroupRows; ++row)
-      exponentials_in_parts(plan, s + row * plan.s_stride, columns.active[row / kBlockRows], parts.chunks, factors[row], shifts[row] - row_terms[row], alpha[row],
-                            group.sums + row * kPanel, parts.p + row * plan.matrix.p_stride);
-    return;
-  }
+  raise_tops(tops, group.top, bases, alpha);
+  for (int row = 0; row < kGroupRows; ++row) result.shifts[row] = bases[row] - row_terms[row];
+}
+
+/// Products → weights, and the rows' maxima and sums.
+inline void weigh_scores(const Plan& plan, Workspace& workspace, std::int64_t tile, Group& group, bool careful) {
+  finish_group_scores(plan, workspace, tile, group, careful);
+  const Weighted& result = group.weighted;
   for (int block = 0; block < kBlocks; ++block) {
-    if (columns.active[block] == 0) continue;
-    for (int row = block * kBlockRows; row < std::min<int>((block + 1) * kBlockRows, rows_computed); ++row)
-      exponentials(s + row * plan.s_stride, runs[block].runs.data(), runs[block].count, factors[row], shifts[row] - row_terms[row], alpha[row], group.sums + row * kPanel);
+    if (group.columns->active[block] == 0) continue;
+    for (int row = block * kBlockRows; row < std::min<int>((block + 1) * kBlockRows, result.rows); ++row)
+      exponentials(group.s + row * plan.s_stride, result.runs[block].runs.data(), result.runs[block].count, result.factors[row], result.shifts[row], result.alpha[row],
+                   group.sums + row * kPanel);
   }
 }
 
@@ -342,22 +345,23 @@ inline void forget_scores(Group& group) {
   std::fill(group.saw_infinity, group.saw_infinity + kGroupRows, false);
 }
 
-/// One row of a group, whose weights in the tile at hand are known: O += P V without removed columns.
+/// A tile of one group on the matrix unit, row by row and without removed columns.
 template <class Tiles>
-inline void multiply_pv_by_matrix_carefully(const Plan& plan, const MatrixMemory& memory, const Group& group, int row, std::uint32_t chunks, const float* v) {
+inline void multiply_pv_by_matrix_carefully(const Plan& plan, const MatrixMemory& memory, const Group& group, std::uint32_t chunks, const float* v) {
   with_parts(plan, [&]<int kParts>() {
-    float* const o = group.o + row * plan.value_padded;
-    std::copy_n(o, plan.value_padded, memory.o);
-    for (std::uint32_t rest = chunks; rest != 0; rest &= rest - 1) {
-      const int chunk = std::countr_zero(rest);
-      const std::uint32_t one = std::uint32_t{1} << chunk;
-      split_weights(plan, group.s + row * plan.s_stride, group.columns->active[row / kBlockRows], one, memory.p);
-      for (std::int64_t other = 1; other < kMatrixRows; ++other) split_weights(plan, group.s, 0, one, memory.p + other * plan.matrix.p_stride);
-      const auto keep = static_cast<std::uint32_t>(group.columns->keep[row][static_cast<std::size_t>(chunk / 2)] >> (chunk % 2 * kTileDepth));
-      keep_columns(plan, v + chunk * v_chunk_floats(plan), keep, memory.chunk);
-      matrix_pv<Tiles, kParts>(plan, memory.p, memory.chunk, 0, one, memory.o);
+    for (int row = 0; row < static_cast<int>(kGroupRows); ++row) {
+      float* const o = group.o + row * plan.value_padded;
+      std::copy_n(o, plan.value_padded, memory.o);
+      for (std::uint32_t rest = chunks; rest != 0; rest &= rest - 1) {
+        const int chunk = std::countr_zero(rest);
+        const PanelSet active = group.columns->active[row / kBlockRows];
+        const auto keep = static_cast<std::uint32_t>(group.columns->keep[row][static_cast<std::size_t>(chunk / 2)] >> (chunk % 2 * kTileDepth));
+        keep_columns(plan, v + chunk * v_chunk_floats(plan), keep, memory.chunk);
+        WeighedRows one{group.s + row * plan.s_stride, group.sums + row * kPanel, {active}, {group.weighted.factors[row]}, {group.weighted.shifts[row]}};
+        weigh_and_multiply_row<Tiles, kParts>(plan, one, memory.p, memory.chunk, chunk, memory.o);
+      }
+      std::copy_n(memory.o, plan.value_padded, o);
     }
-    std::copy_n(memory.o, plan.value_padded, o);
   });
 }
 
@@ -373,7 +377,7 @@ inline void visit_tile_by_matrix(const Plan& plan, Workspace& workspace, const T
   for (std::int64_t i = 0; i < kMatrixGroups; ++i) {
     if ((live >> i & 1) == 0 || !find_columns(plan, workspace, groups[i], tile)) continue;
     here |= 1u << i;
-    for (PanelSet rest = groups[i].columns->active[0] | groups[i].columns->active[1]; rest != 0; rest &= rest - 1) chunks |= std::uint32_t{1} << (std::countr_zero(rest) / 2);
+    chunks |= chunks_of(groups[i].columns->active[0] | groups[i].columns->active[1]);
   }
   if (here == 0) return;
   const PackedTile packed = packed_tile(plan, workspace, source, unit, tile);
@@ -381,20 +385,35 @@ inline void visit_tile_by_matrix(const Plan& plan, Workspace& workspace, const T
     matrix_qk<Tiles, kParts>(plan, memory.q + first * kGroupRows * plan.matrix.depth, packed.k, chunks, groups->s, workspace.ahead);
   });
   for (std::int64_t i = 0; i < kMatrixGroups; ++i) {
-    Group& group = groups[i];
-    std::uint16_t* const p = memory.p + i * kGroupRows * plan.matrix.p_stride;
-    if ((here >> i & 1) == 0) {
-      if (!careful) clear_weights(plan, chunks, p);
-      continue;
+    if ((here >> i & 1) == 0) continue;
+    finish_group_scores(plan, workspace, tile, groups[i], careful);
+    for (std::int64_t row = 0; row < kGroupRows; ++row) {
+      const float alpha = groups[i].weighted.alpha[row];
+      multiply_row(groups[i].o + row * plan.value_padded, plan.value_padded, alpha);
+      multiply_row(groups[i].sums + row * kPanel, kPanel, alpha);
     }
-    weigh_scores(plan, workspace, tile, group, careful, {careful ? nullptr : p, chunks});
-    for (std::int64_t row = 0; row < kGroupRows; ++row) multiply_row(group.o + row * plan.value_padded, plan.value_padded, group.weighted.alpha[row]);
-    for (int row = 0; row < static_cast<int>(kGroupRows) && careful; ++row) multiply_pv_by_matrix_carefully<Tiles>(plan, memory, group, row, chunks, packed.v);
   }
-  if (careful) return;
-  with_parts(plan, [&]<int kParts>() {
-    matrix_pv<Tiles, kParts>(plan, memory.p, packed.v, v_chunk_floats(plan), chunks, groups->o);
-  });
+  constexpr std::int64_t kHalfGroups = kTileRows / kGroupRows;
+  for (std::int64_t half = 0; half < kMatrixGroups; half += kHalfGroups) {
+    if ((here >> half & 3) == 0) continue;
+    WeighedRows rows;
+    rows.s = groups[half].s;
+    rows.sums = groups[half].sums;
+    std::uint32_t its_chunks = 0;
+    for (std::int64_t i = 0; i < kHalfGroups; ++i) {
+      if ((here >> (half + i) & 1) == 0) continue;
+      const Group& group = groups[half + i];
+      for (int block = 0; block < kBlocks; ++block) {
+        rows.active[i * kBlocks + block] = group.columns->active[block];
+        its_chunks |= chunks_of(group.columns->active[block]);
+      }
+      std::copy_n(group.weighted.factors, kGroupRows, rows.factors + i * kGroupRows);
+      std::copy_n(group.weighted.shifts, kGroupRows, rows.shifts + i * kGroupRows);
+      if (careful) multiply_pv_by_matrix_carefully<Tiles>(plan, memory, group, chunks, packed.v);
+    }
+    if (careful) continue;
+    with_parts(plan, [&]<int kParts>() { weigh_and_multiply<Tiles, kParts>(plan, rows, memory.p, packed.v, v_chunk_floats(plan), its_chunks, groups[half].o); });
+  }
 }
 
 /// A group's tiles: its tiles are those of `all` that have its bit in `live`.

@@ -20,20 +20,6 @@ namespace flexc::cpu::HWY_NAMESPACE {
 
 static_assert(kTilePairs == kPanel, "a tile holds the pairs of a panel");
 
-/// A product of two sums, term by term: part a of the left one times part b of the right one.
-struct Term {
-  int a, b;
-};
-/// In an order in which each term shares a part with the one before.
-template <int kA, int kB>
-constexpr std::array<Term, static_cast<std::size_t>(kA* kB)> make_terms() {
-  std::array<Term, static_cast<std::size_t>(kA * kB)> terms{};
-  std::size_t count = 0;
-  for (int a = 0; a < kA; ++a)
-    for (int i = 0; i < kB; ++i) terms[count++] = {a, a % 2 == 0 ? i : kB - 1 - i};
-  return terms;
-}
-
 /// The next part of each number in `rest`, in the upper half of its 32 bits; what is left stays in `rest`. The last of several parts is rounded,
 /// others are cut off, so that what is left is exact. An infinity has one part, and then 0 (unless kFinite says that there is none); a NaN is one in all
 /// parts.
@@ -143,91 +129,155 @@ inline void split_v(const Plan& plan, std::int64_t b, std::int64_t h, std::int64
   }
 }
 
-/// The registers of a block of 2 x 2 tiles: C 0 to 3, A 4 and 5, B 6 and 7. Loads A and B where the term before had other parts, and multiplies.
-template <class Tiles, bool kTwoColumns, bool kLoadA, bool kLoadB>
-HWY_INLINE void multiply_term(const std::uint16_t* a0, const std::uint16_t* a1, std::int64_t a_step, const float* b0, const float* b1) {
-  constexpr std::int64_t kRowBytes = 64;
-  if constexpr (kLoadA) Tiles::template load<4>(a0, a_step);
-  if constexpr (kLoadB) Tiles::template load<6>(b0, kRowBytes);
-  Tiles::template multiply<0, 4, 6>();
-  if constexpr (kTwoColumns) {
-    if constexpr (kLoadB) Tiles::template load<7>(b1, kRowBytes);
-    Tiles::template multiply<1, 4, 7>();
-  }
-  if constexpr (kLoadA) Tiles::template load<5>(a1, a_step);
-  Tiles::template multiply<2, 5, 6>();
-  if constexpr (kTwoColumns) Tiles::template multiply<3, 5, 7>();
+/// The chunks of 32 columns that a set of panels needs.
+inline std::uint32_t chunks_of(PanelSet panels) {
+  std::uint32_t chunks = 0;
+  for (PanelSet rest = panels; rest != 0; rest &= rest - 1) chunks |= std::uint32_t{1} << (std::countr_zero(rest) / 2);
+  return chunks;
 }
 
-/// All terms of 32 rows x one or two tiles of columns over 32 products; parts of A are a_part apart, of B b_part.
-template <class Tiles, int kA, int kB, bool kTwoColumns>
-HWY_INLINE void multiply_terms(const std::uint16_t* a, std::int64_t a_part, std::int64_t a_stride, const float* b0, const float* b1, std::int64_t b_part) {
-  static constexpr auto kTerms = make_terms<kA, kB>();
-  const std::int64_t a_step = a_stride * static_cast<std::int64_t>(sizeof *a);
-  [&]<std::size_t... kIndex>(std::index_sequence<kIndex...>) {
-    (multiply_term<Tiles, kTwoColumns, kIndex == 0 || kTerms[kIndex].a != kTerms[kIndex == 0 ? 0 : kIndex - 1].a,
-                   kIndex == 0 || kTerms[kIndex].b != kTerms[kIndex == 0 ? 0 : kIndex - 1].b>(
-         a + kTerms[kIndex].a * a_part, a + kTerms[kIndex].a * a_part + kTileRows * a_stride, a_step, b0 + kTerms[kIndex].b * b_part, b1 + kTerms[kIndex].b * b_part),
-     ...);
-  }(std::make_index_sequence<kTerms.size()>());
-}
-
-/// S = Q K for 32 rows and the pairs of panels in `chunks`, bit c: panels 2 c and 2 c + 1.
+/// S = Q K for 32 rows and the pairs of panels in `chunks`, bit c: panels 2 c and 2 c + 1. C in tiles 0 to 3, 2 x 2; Q in 4 and 5, K in 6 and 7.
 template <class Tiles, int kParts>
 HWY_NOINLINE void matrix_qk(const Plan& plan, const std::uint16_t* q, const float* k, std::uint32_t chunks, float* s, Ahead& ahead) {
+  constexpr std::int64_t kRowBytes = 64;
   const std::int64_t depth = plan.matrix.depth, q_part = kTaskGroups * kGroupRows * depth, k_part = depth / 2 * kPanel, k_panel = kParts * k_part;
-  const std::int64_t s_step = plan.s_stride * static_cast<std::int64_t>(sizeof *s);
+  const std::int64_t q_step = depth * static_cast<std::int64_t>(sizeof *q), s_step = plan.s_stride * static_cast<std::int64_t>(sizeof *s);
   for (std::uint32_t rest = chunks; rest != 0; rest &= rest - 1) {
     const std::int64_t panel = 2 * std::int64_t{std::countr_zero(rest)};
-    const float *k0 = k + panel * k_panel, *k1 = k0 + k_panel;
     ahead.step(plan), ahead.step(plan);
     Tiles::template zero<0>(), Tiles::template zero<1>(), Tiles::template zero<2>(), Tiles::template zero<3>();
-    for (std::int64_t i = 0; i < depth; i += kTileDepth, k0 += kTileFloats, k1 += kTileFloats)
-      multiply_terms<Tiles, kParts, kParts, true>(q + i, q_part, depth, k0, k1, k_part);
+    for (std::int64_t i = 0; i < depth; i += kTileDepth) {
+      const std::uint16_t* const queries = q + i;
+      const float* const keys = k + panel * k_panel + i / 2 * kPanel;
+#pragma GCC unroll 2
+      for (int a = 0; a < kParts; ++a) {
+        Tiles::template load<4>(queries + a * q_part, q_step);
+        Tiles::template load<5>(queries + a * q_part + kTileRows * depth, q_step);
+#pragma GCC unroll 2
+        for (int b = 0; b < kParts; ++b) {
+          Tiles::template load<6>(keys + b * k_part, kRowBytes);
+          Tiles::template load<7>(keys + b * k_part + k_panel, kRowBytes);
+          Tiles::template multiply<0, 4, 6>(), Tiles::template multiply<1, 4, 7>();
+          Tiles::template multiply<2, 5, 6>(), Tiles::template multiply<3, 5, 7>();
+        }
+      }
+    }
     float *const top = s + panel * kPanel, *const bottom = top + kTileRows * plan.s_stride;
     Tiles::template store<0>(top, s_step), Tiles::template store<1>(top + kPanel, s_step);
     Tiles::template store<2>(bottom, s_step), Tiles::template store<3>(bottom + kPanel, s_step);
   }
 }
 
-/// O += P V for 32 rows over `chunks`; V's chunk c starts at v + c * v_chunk.
-template <class Tiles, int kParts, bool kTwoColumns>
-HWY_INLINE void matrix_pv_columns(const Plan& plan, const std::uint16_t* p, const float* v, std::int64_t v_chunk, std::int64_t v_part, std::uint32_t chunks, float* o) {
-  const std::int64_t stride = plan.matrix.p_stride, p_part = kMatrixRows * stride, o_step = plan.value_padded * static_cast<std::int64_t>(sizeof *o);
-  float* const bottom = o + kTileRows * plan.value_padded;
-  Tiles::template load<0>(o, o_step), Tiles::template load<2>(bottom, o_step);
-  if constexpr (kTwoColumns) Tiles::template load<1>(o + kPanel, o_step), Tiles::template load<3>(bottom + kPanel, o_step);
-  for (std::uint32_t rest = chunks; rest != 0; rest &= rest - 1) {
-    const std::int64_t chunk = std::countr_zero(rest);
-    const float* const values = v + chunk * v_chunk;
-    multiply_terms<Tiles, kWeightParts, kParts, kTwoColumns>(p + chunk * kTileDepth, p_part, stride, values, values + kTileFloats, v_part);
-  }
-  Tiles::template store<0>(o, o_step), Tiles::template store<2>(bottom, o_step);
-  if constexpr (kTwoColumns) Tiles::template store<1>(o + kPanel, o_step), Tiles::template store<3>(bottom + kPanel, o_step);
-}
+/// Where the weights of 16 rows are in P, [part][16][p_stride]: a chunk of columns after the other. If all values are multiplied at once, two places are
+/// enough, which stay in L1.
+struct WeightPlaces {
+  std::uint16_t* p;
+  int mask;
+  std::uint16_t* at(int chunk) const { return p + (chunk & mask) * kTileDepth; }
+};
 
-/// The same for all values.
-template <class Tiles, int kParts>
-HWY_NOINLINE void matrix_pv(const Plan& plan, const std::uint16_t* p, const float* v, std::int64_t v_chunk, std::uint32_t chunks, float* o) {
-  const std::int64_t panels = plan.value_padded / kPanel, v_part = panels * kTileFloats;
-  std::int64_t panel = 0;
-  for (; panel + 2 <= panels; panel += 2)
-    matrix_pv_columns<Tiles, kParts, true>(plan, p, v + panel * kTileFloats, v_chunk, v_part, chunks, o + panel * kPanel);
-  if (panel < panels) matrix_pv_columns<Tiles, kParts, false>(plan, p, v + panel * kTileFloats, v_chunk, v_part, chunks, o + panel * kPanel);
-}
+/// Value panels that are multiplied at once: tiles 0 to 3 hold their outputs.
+inline constexpr std::int64_t kPanelsAtOnce = 4;
 
-/// Weights of a row → P, over `chunks`; what is not in `active` is 0.
-HWY_INLINE void split_weights(const Plan& plan, const float* s, PanelSet active, std::uint32_t chunks, std::uint16_t* p) {
-  const Floats d;
-  alignas(64) static constexpr float kZeros[kPanel] = {};
+inline WeightPlaces weight_places(const Plan& plan, std::uint16_t* p) { return {p, plan.value_padded <= kPanelsAtOnce * kPanel ? 1 : -1}; }
+
+/// O += P V for 16 rows and kPanels panels of values over `chunks`; V's chunk c is at v + c * v_chunk. Calls weigh(chunk), which writes the weights there,
+/// right before they are multiplied, so that they need not be kept. P in tiles 4 and 5, V in 6 and 7.
+template <class Tiles, int kParts, int kPanels, class Weigh>
+HWY_INLINE void matrix_pv_panels(const Plan& plan, const WeightPlaces& places, const float* v, std::int64_t v_chunk, std::uint32_t chunks, float* o, const Weigh& weigh) {
+  static_assert(kWeightParts == 2);
+  constexpr std::int64_t kRowBytes = 64;
+  const std::int64_t p_step = plan.matrix.p_stride * static_cast<std::int64_t>(sizeof(std::uint16_t)), p_part = kTileRows * plan.matrix.p_stride;
+  const std::int64_t o_step = plan.value_padded * static_cast<std::int64_t>(sizeof *o), v_part = plan.value_padded / kPanel * kTileFloats;
+  Tiles::template load<0>(o, o_step);
+  if constexpr (kPanels > 1) Tiles::template load<1>(o + kPanel, o_step);
+  if constexpr (kPanels > 2) Tiles::template load<2>(o + 2 * kPanel, o_step);
+  if constexpr (kPanels > 3) Tiles::template load<3>(o + 3 * kPanel, o_step);
   for (std::uint32_t rest = chunks; rest != 0; rest &= rest - 1) {
     const int chunk = std::countr_zero(rest);
-    alignas(64) float weights[kTileDepth];
-    for (int half = 0; half < 2; ++half)
-      std::copy_n((active >> (2 * chunk + half) & 1) != 0 ? s + chunk * kTileDepth + half * kPanel : kZeros, kPanel, weights + half * kPanel);
-    for (std::size_t i = 0; i < static_cast<std::size_t>(kTileDepth); i += 2 * kLanes)
-      store_parts<kWeightParts, true>(hn::Load(d, weights + i), hn::Load(d, weights + i + kLanes), p + chunk * kTileDepth + i, kMatrixRows * plan.matrix.p_stride);
+    weigh(chunk);
+    const std::uint16_t* const weights = places.at(chunk);
+    Tiles::template load<4>(weights, p_step), Tiles::template load<5>(weights + p_part, p_step);
+#pragma GCC unroll 2
+    for (int part = 0; part < kParts; ++part) {
+      const float* const values = v + chunk * v_chunk + part * v_part;
+      Tiles::template load<6>(values, kRowBytes);
+      Tiles::template multiply<0, 4, 6>();
+      if constexpr (kPanels > 1) Tiles::template load<7>(values + kTileFloats, kRowBytes), Tiles::template multiply<1, 4, 7>();
+      Tiles::template multiply<0, 5, 6>();
+      if constexpr (kPanels > 1) Tiles::template multiply<1, 5, 7>();
+      if constexpr (kPanels > 2) Tiles::template load<6>(values + 2 * kTileFloats, kRowBytes), Tiles::template multiply<2, 4, 6>();
+      if constexpr (kPanels > 3) Tiles::template load<7>(values + 3 * kTileFloats, kRowBytes), Tiles::template multiply<3, 4, 7>();
+      if constexpr (kPanels > 2) Tiles::template multiply<2, 5, 6>();
+      if constexpr (kPanels > 3) Tiles::template multiply<3, 5, 7>();
+    }
   }
+  Tiles::template store<0>(o, o_step);
+  if constexpr (kPanels > 1) Tiles::template store<1>(o + kPanel, o_step);
+  if constexpr (kPanels > 2) Tiles::template store<2>(o + 2 * kPanel, o_step);
+  if constexpr (kPanels > 3) Tiles::template store<3>(o + 3 * kPanel, o_step);
+}
+
+/// The same for all values; the weights are found with the first of them.
+template <class Tiles, int kParts, class Weigh>
+HWY_INLINE void matrix_pv(const Plan& plan, const WeightPlaces& places, const float* v, std::int64_t v_chunk, std::uint32_t chunks, float* o, const Weigh& weigh) {
+  const std::int64_t panels = plan.value_padded / kPanel;
+  const auto multiply = [&](std::int64_t first, const auto& before) {
+    const float* const values = v + first * kTileFloats;
+    float* const outputs = o + first * kPanel;
+    switch (std::min(panels - first, kPanelsAtOnce)) {
+      case 1: return matrix_pv_panels<Tiles, kParts, 1>(plan, places, values, v_chunk, chunks, outputs, before);
+      case 2: return matrix_pv_panels<Tiles, kParts, 2>(plan, places, values, v_chunk, chunks, outputs, before);
+      case 3: return matrix_pv_panels<Tiles, kParts, 3>(plan, places, values, v_chunk, chunks, outputs, before);
+      default: return matrix_pv_panels<Tiles, kParts, 4>(plan, places, values, v_chunk, chunks, outputs, before);
+    }
+  };
+  multiply(0, weigh);
+  for (std::int64_t first = kPanelsAtOnce; first < panels; first += kPanelsAtOnce) multiply(first, [](int) {});
+}
+
+/// 16 rows' scores and what their weights are found by: of two groups, of which one may have no part in the tile.
+struct WeighedRows {
+  const float* s = nullptr;    ///< [16][s_stride]
+  float* sums = nullptr;       ///< [16][16]
+  PanelSet active[kTileRows / kBlockRows] = {};
+  float factors[kTileRows] = {}, shifts[kTileRows] = {};
+};
+
+/// Weights of 16 rows in a chunk of columns → P; what is not active is 0. Adds to the rows' sums as `exponentials` does.
+HWY_INLINE void weigh_chunk(const Plan& plan, const WeighedRows& rows, int chunk, std::uint16_t* HWY_RESTRICT p) {
+  const Floats d;
+  const std::int64_t step = kTileRows * plan.matrix.p_stride;
+  for (std::int64_t row = 0; row < kTileRows; ++row, p += plan.matrix.p_stride) {
+    const PanelSet active = rows.active[row / kBlockRows] >> (2 * chunk);
+    float* const sums = rows.sums + row * kPanel;
+    const float* const s = rows.s + row * plan.s_stride + chunk * kTileDepth;
+    const Vector factor = hn::Set(d, rows.factors[row]), shift = hn::Set(d, rows.shifts[row]);
+    Vector weights[2 * kPanelVectors];
+    for (std::size_t half = 0; half < 2; ++half)
+      for (std::size_t v = 0; v < kPanelVectors; ++v) {
+        Vector& weight = weights[half * kPanelVectors + v];
+        weight = hn::Zero(d);
+        if ((active >> half & 1) == 0) continue;
+        weight = exp2_of(hn::MulSub(hn::Load(d, s + half * kPanel + v * kLanes), factor, shift));
+        hn::Store(hn::Add(hn::Load(d, sums + v * kLanes), weight), d, sums + v * kLanes);
+      }
+    for (std::size_t v = 0; v < 2 * kPanelVectors; v += 2) store_parts<kWeightParts, true>(weights[v], weights[v + 1], p + v * kLanes, step);
+  }
+}
+
+/// The same for the first row alone, in one chunk, whose V is `v`.
+template <class Tiles, int kParts>
+HWY_NOINLINE void weigh_and_multiply_row(const Plan& plan, const WeighedRows& rows, std::uint16_t* p, const float* v, int chunk, float* o) {
+  const WeightPlaces places = weight_places(plan, p);
+  matrix_pv<Tiles, kParts>(plan, places, v, 0, std::uint32_t{1} << chunk, o, [&](int) { weigh_chunk(plan, rows, chunk, places.at(chunk)); });
+}
+
+/// The weights of 16 rows, and O += P V.
+template <class Tiles, int kParts>
+HWY_NOINLINE void weigh_and_multiply(const Plan& plan, const WeighedRows& rows, std::uint16_t* p, const float* v, std::int64_t v_chunk, std::uint32_t chunks, float* o) {
+  const WeightPlaces places = weight_places(plan, p);
+  matrix_pv<Tiles, kParts>(plan, places, v, v_chunk, chunks, o, [&](int chunk) { weigh_chunk(plan, rows, chunk, places.at(chunk)); });
 }
 
 /// Floats from a chunk of 32 columns of V to the next.
@@ -241,45 +291,6 @@ inline void keep_columns(const Plan& plan, const float* from, std::uint32_t keep
     const std::uint32_t two = keep >> (2 * (i / kTilePairs % kTileRows)) & 3;
     kept[i] = pairs[i] & (((two & 1) != 0 ? 0x0000FFFFu : 0) | ((two & 2) != 0 ? 0xFFFF0000u : 0));
   }
-}
-
-/// A group's rows of P are 0 in `chunks`.
-inline void clear_weights(const Plan& plan, std::uint32_t chunks, std::uint16_t* p) {
-  for (int part = 0; part < kWeightParts; ++part, p += (kMatrixRows - kGroupRows) * plan.matrix.p_stride)
-    for (std::int64_t row = 0; row < kGroupRows; ++row, p += plan.matrix.p_stride)
-      for (std::uint32_t rest = chunks; rest != 0; rest &= rest - 1) std::fill_n(p + std::countr_zero(rest) * kTileDepth, kTileDepth, std::uint16_t{0});
-}
-
-/// Where the weights of a group's tile go as parts: a row every p_stride, over `chunks`.
-struct WeightParts {
-  std::uint16_t* p = nullptr;  ///< of the group's first row; null: weights stay in S
-  std::uint32_t chunks = 0;
-};
-
-/// As exponentials and split_weights one after the other, but S stays.
-HWY_NOINLINE inline void exponentials_in_parts(const Plan& plan, const float* HWY_RESTRICT s, PanelSet active, std::uint32_t chunks, float factor_value, float shift_value,
-                                        float alpha_value, float* HWY_RESTRICT sums, std::uint16_t* HWY_RESTRICT p) {
-  const Floats d;
-  const Vector factor = hn::Set(d, factor_value), shift = hn::Set(d, shift_value), alpha = hn::Set(d, alpha_value);
-  const std::int64_t step = kMatrixRows * plan.matrix.p_stride;
-  Vector sum[kPanelVectors];
-  for (std::size_t v = 0; v < kPanelVectors; ++v) sum[v] = hn::Mul(alpha, hn::Load(d, sums + v * kLanes));
-  for (std::uint32_t rest = chunks; rest != 0; rest &= rest - 1) {
-    const int chunk = std::countr_zero(rest);
-    Vector weights[2 * kPanelVectors];
-    for (std::size_t half = 0; half < 2; ++half) {
-      const bool is_active = (active >> (2 * static_cast<std::size_t>(chunk) + half) & 1) != 0;
-      for (std::size_t v = 0; v < kPanelVectors; ++v) {
-        Vector& weight = weights[half * kPanelVectors + v];
-        weight = hn::Zero(d);
-        if (!is_active) continue;
-        weight = exp2_of(hn::MulSub(hn::Load(d, s + chunk * kTileDepth + half * kPanel + v * kLanes), factor, shift));
-        sum[v] = hn::Add(sum[v], weight);
-      }
-    }
-    for (std::size_t v = 0; v < 2 * kPanelVectors; v += 2) store_parts<kWeightParts, true>(weights[v], weights[v + 1], p + chunk * kTileDepth + v * kLanes, step);
-  }
-  for (std::size_t v = 0; v < kPanelVectors; ++v) hn::Store(sum[v], d, sums + v * kLanes);
 }
 
 /// Calls use.operator()<parts of a number of q, k and v>().

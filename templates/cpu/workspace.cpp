@@ -74,8 +74,8 @@ bool Workspace::allocate_matrix(const Plan& plan) {
   const MatrixPlan& unit = plan.matrix;
   const std::int64_t task_rows = kTaskGroups * kGroupRows;
   // In floats, each a whole number of cache lines.
-  const std::int64_t q = unit.parts * task_rows * unit.depth / 2, p = kWeightParts * kMatrixRows * unit.p_stride / 2, rows = kTileRows * unit.parts * unit.depth / 2,
-                     wide = 2 * std::max(unit.depth, plan.value_padded), o = kMatrixRows * plan.value_padded, chunk = unit.parts * kTilePairs * plan.value_padded,
+  const std::int64_t q = unit.parts * task_rows * unit.depth / 2, p = kWeightParts * kTileRows * unit.p_stride / 2, rows = kTileRows * unit.parts * unit.depth / 2,
+                     wide = 2 * std::max(unit.depth, plan.value_padded), o = kTileRows * plan.value_padded, chunk = unit.parts * kTilePairs * plan.value_padded,
                      tile = plan.vector->k_floats + plan.vector->v_floats;
   if (!matrix_memory_.allocate((q + p + rows + wide + o + chunk + tile) * static_cast<std::int64_t>(sizeof(float)))) return false;
   float* memory = matrix_memory_.as<float>();

@@ -34,6 +34,7 @@ class AlignedBuffer {
 struct Weighted {
   BlockRuns runs[kBlocks];
   alignas(64) float alpha[kPanel];
+  float factors[kGroupRows], shifts[kGroupRows];  ///< a weight is 2^(score * factor - shift)
   int rows = 0;  ///< that were computed
 };
 
@@ -64,10 +65,10 @@ struct DirectRow {
 /// Scratch memory for the matrix unit, of bf16 as 16-bit numbers. Groups' rows follow each other in it, and so do their S and o.
 struct MatrixMemory {
   std::uint16_t* q = nullptr;        ///< [part][a task's rows][depth]: times q_factor
-  std::uint16_t* p = nullptr;        ///< [part][kMatrixRows][p_stride]: the weights of the tile at hand
+  std::uint16_t* p = nullptr;        ///< [part][kTileRows][p_stride]: weights of the tile at hand
   std::uint16_t* rows = nullptr;     ///< [16][part][depth]: rows of K, in parts
   float* wide = nullptr;             ///< [2][max(depth, value_padded)]: rows of K or V, widened
-  float* o = nullptr;                ///< [kMatrixRows][value_padded]: a row's outputs, alone
+  float* o = nullptr;                ///< [kTileRows][value_padded]: a row's outputs, alone
   float* chunk = nullptr;            ///< V of kTileDepth columns, without what is removed
   Group* again = nullptr;            ///< for rows that are computed without the unit
   float* again_tile = nullptr;       ///< the vector plan's packed tile
