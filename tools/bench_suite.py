@@ -35,6 +35,8 @@ FLEX_RATIO, FLEX_MEAN = 2.0, 2.5
 OWN_COST, SOFTMAX = {"alibi": 3.2, "softcap": 16.4}, 12.6
 MOD_RATIO, MASK_RATIO, DOCUMENT_RATIO = 0.90, 0.90, 0.85
 THREADS_RATIO = 1.9
+# bf16 beside f32.
+BF16_RATIO = 1.0
 # Time as a power of kept pairs, over all lengths of a variant: 1 is linear, and a little less is small calls' fixed cost.
 LEAST_POWER, MOST_POWER = 0.90, 1.05
 SDPA_RATIO = {"noop": 1.1, "causal": 1.5}
@@ -61,7 +63,7 @@ def suite(name):
         yield case("noop", "8,12,12,512,512,64,64", share=0.80)
         yield case("causal", "8,12,12,512,512,64,64", share=0.75)
         yield case("noop", "1,8,8,2048,2048,64,64")
-        yield case("noop", "1,8,8,2048,2048,64,64", dtype="bf16")
+        yield case("noop", "1,8,8,2048,2048,64,64", dtype="bf16", of="noop", of_ratio=BF16_RATIO)
     elif name == "lengths":
         for variant in ("noop", "causal", "sliding_window", "document"):
             for length in (1024, 2048, 4096, 8192, 16384, 32768, 65536):
@@ -177,7 +179,8 @@ def beside(rows):
             if base is None or not share_of(row) or not share_of(base):
                 continue
             ratio, limit = share_of(row) / share_of(base), limits["of_ratio"]
-            texts.append(f"{row['variant']} {ratio:.3f} of {limits['of']}'s rate (limit {limit:.3f})")
+            names = [row["variant"], limits["of"]] if row["dtype"] == base["dtype"] else [f"{each['variant']} in {each['dtype']}" for each in (row, base)]
+            texts.append(f"{names[0]} {ratio:.3f} of {names[1]}'s rate (limit {limit:.3f})")
         elif "speedup" in limits:
             base = next((other for other in rows if other["variant"] == row["variant"] and other["threads"] == 1 and other["shape_text"] == row["shape_text"]), None)
             if base is None:

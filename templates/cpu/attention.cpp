@@ -2,6 +2,7 @@
 #include "templates/cpu/attention.h"
 
 #include <atomic>
+#include <cstdlib>
 #include <new>
 #include <span>
 
@@ -57,10 +58,24 @@ Result<void> check(const AttentionArguments& call) {
   return call.mask ? check_mask(call, *call.mask) : Result<void>{};
 }
 
-const KernelTable* find_kernels(const std::string& target) {
-  for (const KernelTable& table : kernel_tables())
+/// The user's choice of an instruction set, for all calls of the process; empty: the best one.
+const std::string& chosen_target() {
+  static const std::string name = [] {
+    const char* const text = std::getenv("FLEXC_CPU_TARGET");
+    return std::string(text ? text : "");
+  }();
+  return name;
+}
+
+Result<const KernelTable*> find_kernels(const std::string& asked) {
+  const std::string& target = asked.empty() ? chosen_target() : asked;
+  std::string known;
+  for (const KernelTable& table : kernel_tables()) {
     if (target.empty() || target == table.name) return &table;
-  return nullptr;
+    known += (known.empty() ? "" : ", ") + std::string(table.name);
+  }
+  if (!asked.empty()) return misfit("the instruction set \"" + asked + "\" is not compiled in, or not in this machine");
+  return std::unexpected(Error{ErrorKind::Usage, "FLEXC_CPU_TARGET: this machine has no instruction set \"" + target + "\" that flexc is compiled for; it has " + known});
 }
 
 /// A worker's memory.
@@ -243,9 +258,9 @@ std::vector<std::string> kernel_targets() {
 
 Result<void> run_attention(const AttentionArguments& arguments, WorkerPool& pool) {
   if (const auto fits = check(arguments); !fits) return fits;
-  const KernelTable* kernels = find_kernels(arguments.target);
-  if (!kernels) return misfit("the instruction set \"" + arguments.target + "\" is not compiled in, or not in this machine");
-  return run_attention_with(*kernels, arguments, pool);
+  const Result<const KernelTable*> kernels = find_kernels(arguments.target);
+  if (!kernels) return std::unexpected(kernels.error());
+  return run_attention_with(**kernels, arguments, pool);
 }
 
 Result<void> run_attention_with(const KernelTable& kernels, const AttentionArguments& arguments, WorkerPool& pool) {

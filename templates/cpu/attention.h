@@ -65,7 +65,7 @@ struct AttentionArguments {
   const BlockMask* mask = nullptr;
   /// Pieces that the keys are cut into, in whole tiles by position; 0: as many as the shape suggests.
   std::int64_t split = 0;
-  /// Name of an instruction set from kernel_targets(); empty takes the best one.
+  /// Name of an instruction set from kernel_targets(); empty takes $FLEXC_CPU_TARGET, or the best one.
   std::string target;
 };
 
