@@ -244,25 +244,50 @@ struct WeighedRows {
   float factors[kTileRows] = {}, shifts[kTileRows] = {};
 };
 
-/// Weights of 16 rows in a chunk of columns → P; what is not active is 0. Adds to the rows' sums as `exponentials` does.
-HWY_INLINE void weigh_chunk(const Plan& plan, const WeighedRows& rows, int chunk, std::uint16_t* HWY_RESTRICT p) {
+/// Weights of a row, or of two at once, in a chunk of columns → P; without kLow or kHigh, those of one panel are 0. Adds to the rows' sums as `exponentials` does.
+template <int kRows, bool kLow, bool kHigh>
+HWY_INLINE void weigh_rows(const Plan& plan, const WeighedRows& rows, std::int64_t first, int chunk, std::uint16_t* HWY_RESTRICT p) {
   const Floats d;
-  const std::int64_t step = kTileRows * plan.matrix.p_stride;
-  for (std::int64_t row = 0; row < kTileRows; ++row, p += plan.matrix.p_stride) {
-    const PanelSet active = rows.active[row / kBlockRows] >> (2 * chunk);
-    float* const sums = rows.sums + row * kPanel;
-    const float* const s = rows.s + row * plan.s_stride + chunk * kTileDepth;
-    const Vector factor = hn::Set(d, rows.factors[row]), shift = hn::Set(d, rows.shifts[row]);
-    Vector weights[2 * kPanelVectors];
-    for (std::size_t half = 0; half < 2; ++half)
-      for (std::size_t v = 0; v < kPanelVectors; ++v) {
-        Vector& weight = weights[half * kPanelVectors + v];
-        weight = hn::Zero(d);
-        if ((active >> half & 1) == 0) continue;
-        weight = exp2_of(hn::MulSub(hn::Load(d, s + half * kPanel + v * kLanes), factor, shift));
-        hn::Store(hn::Add(hn::Load(d, sums + v * kLanes), weight), d, sums + v * kLanes);
-      }
-    for (std::size_t v = 0; v < 2 * kPanelVectors; v += 2) store_parts<kWeightParts, true>(weights[v], weights[v + 1], p + v * kLanes, step);
+  constexpr std::size_t kPanels = std::size_t{kLow} + std::size_t{kHigh}, kVectors = kPanels * kPanelVectors, kFirst = kLow ? 0 : kPanelVectors;
+  const float* const s = rows.s + first * plan.s_stride + chunk * kTileDepth + kFirst * kLanes;
+  Vector weights[kRows * kVectors];
+  for (std::size_t i = 0; i < kRows * kVectors; ++i) {
+    const std::size_t row = i / kVectors, at = static_cast<std::size_t>(first) + row;
+    weights[i] = hn::MulSub(hn::Load(d, s + row * static_cast<std::size_t>(plan.s_stride) + i % kVectors * kLanes), hn::Set(d, rows.factors[at]), hn::Set(d, rows.shifts[at]));
+  }
+  exp2_of_each(weights);
+  for (std::size_t row = 0; row < kRows; ++row) {
+    float* const sums = rows.sums + (first + static_cast<std::int64_t>(row)) * kPanel;
+    std::uint16_t* const to = p + (first + static_cast<std::int64_t>(row)) * plan.matrix.p_stride;
+    Vector both[2 * kPanelVectors];
+    for (Vector& weight : both) weight = hn::Zero(d);
+    for (std::size_t v = 0; v < kVectors; ++v) both[kFirst + v] = weights[row * kVectors + v];
+    for (std::size_t v = 0; v < kPanelVectors; ++v) {
+      Vector sum = hn::Load(d, sums + v * kLanes);
+      if constexpr (kLow) sum = hn::Add(sum, both[v]);
+      if constexpr (kHigh) sum = hn::Add(sum, both[kPanelVectors + v]);
+      hn::Store(sum, d, sums + v * kLanes);
+    }
+    for (std::size_t v = 0; v < 2 * kPanelVectors; v += 2) store_parts<kWeightParts, true>(both[v], both[v + 1], to + v * kLanes, kTileRows * plan.matrix.p_stride);
+  }
+}
+
+/// Weights of 16 rows in a chunk of columns → P; what is not active is 0.
+HWY_INLINE void weigh_chunk(const Plan& plan, const WeighedRows& rows, int chunk, std::uint16_t* HWY_RESTRICT p) {
+  constexpr int kAtOnce = kPanelVectors == 1 ? 2 : 1;
+  for (std::int64_t first = 0; first < kTileRows; first += kBlockRows) {
+    const PanelSet active = rows.active[first / kBlockRows] >> (2 * chunk) & 3;
+    for (std::int64_t row = first; row < first + kBlockRows; row += kAtOnce) {
+      if (active == 3)
+        weigh_rows<kAtOnce, true, true>(plan, rows, row, chunk, p);
+      else if (active == 1)
+        weigh_rows<kAtOnce, true, false>(plan, rows, row, chunk, p);
+      else if (active == 2)
+        weigh_rows<kAtOnce, false, true>(plan, rows, row, chunk, p);
+      else
+        for (int part = 0; part < kWeightParts; ++part)
+          for (int i = 0; i < kAtOnce; ++i) std::fill_n(p + (part * kTileRows + row + i) * plan.matrix.p_stride, kTileDepth, std::uint16_t{0});
+    }
   }
 }
 

@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "templates/cpu/products-inl.h"
+#include "templates/cpu/workspace.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace flexc::cpu::HWY_NAMESPACE {

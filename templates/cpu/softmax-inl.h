@@ -29,20 +29,28 @@ HWY_INLINE Vector greater_or_second(Vector a, Vector b) {
 /// 2^t for t <= 0, with a relative error of 1.7e-7; exactly 1 at 0, 0 below -126.5 and at -inf; a NaN stays.
 /// Adding 1.5 * 2^23 + 127 rounds t to an integer n and leaves n + 127 in the low bits, which shifted into place are 2^n, or 0 for
 /// n = -127. That is multiplied and not added to the exponent, which could never give 0.
-HWY_INLINE Vector exp2_of(Vector t) {
+/// Several at a time, step by step: chains that wait for themselves fill the processor's scheduler, and then nothing else comes in.
+template <std::size_t kCount>
+HWY_INLINE void exp2_of_each(Vector (&t)[kCount]) {
   const Floats d;
   const hn::RebindToSigned<Floats> di;
-  const Vector shift = hn::Set(d, 0x1.8p23f + 127.0f);
-  t = greater_or_second(hn::Set(d, -127.0f), t);
-  const Vector shifted = hn::Add(t, shift);
-  const Vector r = hn::Sub(t, hn::Sub(shifted, shift));
+  const Vector shift = hn::Set(d, 0x1.8p23f + 127.0f), least = hn::Set(d, -127.0f);
   // The minimax polynomial of degree 5 on |r| <= 1/2 with p(0) = 1.
-  Vector p = hn::MulAdd(hn::Set(d, 0.00132647273f), r, hn::Set(d, 0.00967151299f));
-  p = hn::MulAdd(p, r, hn::Set(d, 0.0555073358f));
-  p = hn::MulAdd(p, r, hn::Set(d, 0.240222424f));
-  p = hn::MulAdd(p, r, hn::Set(d, 0.693147004f));
-  p = hn::MulAdd(p, r, hn::Set(d, 1.0f));
-  return hn::Mul(p, hn::BitCast(d, hn::ShiftLeft<23>(hn::BitCast(di, shifted))));
+  constexpr float kCoefficients[] = {0.00967151299f, 0.0555073358f, 0.240222424f, 0.693147004f, 1.0f};
+  Vector shifted[kCount], p[kCount];
+  for (Vector& x : t) x = greater_or_second(least, x);
+  for (std::size_t i = 0; i < kCount; ++i) shifted[i] = hn::Add(t[i], shift);
+  for (std::size_t i = 0; i < kCount; ++i) p[i] = hn::Sub(shifted[i], shift);
+  for (std::size_t i = 0; i < kCount; ++i) t[i] = hn::Sub(t[i], p[i]);
+  for (Vector& x : p) x = hn::Set(d, 0.00132647273f);
+  for (const float coefficient : kCoefficients)
+    for (std::size_t i = 0; i < kCount; ++i) p[i] = hn::MulAdd(p[i], t[i], hn::Set(d, coefficient));
+  for (std::size_t i = 0; i < kCount; ++i) t[i] = hn::Mul(p[i], hn::BitCast(d, hn::ShiftLeft<23>(hn::BitCast(di, shifted[i]))));
+}
+HWY_INLINE Vector exp2_of(Vector t) {
+  Vector one[] = {t};
+  exp2_of_each(one);
+  return one[0];
 }
 
 /// Lanes `vector` of a panel that are kept.
