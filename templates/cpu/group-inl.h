@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "templates/cpu/finish.h"
+#include "templates/cpu/flush_tiny.h"
 #include "templates/cpu/kernels.h"
 #include "templates/cpu/mods.h"
 #include "templates/cpu/direct-inl.h"
@@ -245,6 +246,7 @@ inline void finish_group_scores(const Plan& plan, Workspace& workspace, std::int
       if (careful) inspect_scores(scores, group, row, columns.keep[row]);
     }
   }
+  const FlushTiny flush;
   raise_tops(tops, group.top, bases, alpha);
   for (int row = 0; row < kGroupRows; ++row) result.shifts[row] = bases[row] - row_terms[row];
 }
@@ -252,6 +254,7 @@ inline void finish_group_scores(const Plan& plan, Workspace& workspace, std::int
 /// Products → weights, and the rows' maxima and sums.
 inline void weigh_scores(const Plan& plan, Workspace& workspace, std::int64_t tile, Group& group, bool careful) {
   finish_group_scores(plan, workspace, tile, group, careful);
+  const FlushTiny flush;
   const Weighted& result = group.weighted;
   for (int block = 0; block < kBlocks; ++block) {
     if (group.columns->active[block] == 0) continue;
@@ -277,6 +280,7 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
     products_qk(plan, group, columns, packed.k, group.s, workspace.ahead);
   }
   weigh_scores(plan, workspace, tile, group, careful);
+  const FlushTiny flush;
   Weighted& weighted = group.weighted;
   BlockRuns(&runs)[kBlocks] = weighted.runs;
   if (careful) {
@@ -328,6 +332,7 @@ inline void visit_tile_directly(const Plan& plan, Workspace& workspace, std::int
       row->alpha = row->runs->count != 0 ? group.weighted.alpha[own] : 1.0f;
     }
   }
+  const FlushTiny flush;
   with_element(plan.call.dtype, [&](auto element) { direct_pv<decltype(element)>(plan, place, rows, row_count, tile, next); });
 }
 
@@ -387,12 +392,14 @@ inline void visit_tile_by_matrix(const Plan& plan, Workspace& workspace, const T
   for (std::int64_t i = 0; i < kMatrixGroups; ++i) {
     if ((here >> i & 1) == 0) continue;
     finish_group_scores(plan, workspace, tile, groups[i], careful);
+    const FlushTiny flush;
     for (std::int64_t row = 0; row < kGroupRows; ++row) {
       const float alpha = groups[i].weighted.alpha[row];
       multiply_row(groups[i].o + row * plan.value_padded, plan.value_padded, alpha);
       multiply_row(groups[i].sums + row * kPanel, kPanel, alpha);
     }
   }
+  const FlushTiny flush;
   constexpr std::int64_t kHalfGroups = kTileRows / kGroupRows;
   for (std::int64_t half = 0; half < kMatrixGroups; half += kHalfGroups) {
     if ((here >> half & 3) == 0) continue;
