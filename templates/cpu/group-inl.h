@@ -6,6 +6,7 @@
 #define FLEXC_CPU_GROUP_INL_H_
 #endif
 
+#include <cmath>
 #include <type_traits>
 
 #include "templates/cpu/finish.h"
@@ -191,6 +192,9 @@ inline void inspect_scores(const float* s, Group& group, int row, KeepWords& kee
     }
 }
 
+/// Up to here a factor may come with the exponential.
+inline constexpr float kLargestLateScore = 0x1p24f;
+
 /// Products → finished scores, the rows' maxima, and how their weights follow.
 inline void finish_group_scores(const Plan& plan, Workspace& workspace, std::int64_t tile, Group& group, bool careful) {
   Weighted& result = group.weighted;
@@ -238,7 +242,9 @@ inline void finish_group_scores(const Plan& plan, Workspace& workspace, std::int
         }
       } else {
         tops[row] = factors[row] * finish_scores<false>(scores, panels, columns.keep[row], {});
-        if (is_late && tops[row] == -kMinusInfinity) {  // as it would be with scores that are multiplied first: inf - inf, and so noticed
+        // The largest score's exponent is then not 0 but what the product's rounding left, which must be small beside 2^7. Larger scores, and inf - inf,
+        // are to be as they are without the unit.
+        if (is_late && !(std::abs(tops[row]) < kLargestLateScore) && tops[row] != kMinusInfinity) {
           multiply_scores(scores, runs[block].runs.data(), runs[block].count, factors[row]);
           factors[row] = 1.0f;
         }
