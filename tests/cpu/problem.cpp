@@ -6,6 +6,8 @@
 #include <random>
 #include <sstream>
 
+#include "tests/cpu/emulated_kernels.h"
+
 namespace flexc::cpu_test {
 
 Tensor::Tensor(DType type, std::int64_t batch, std::int64_t heads, std::int64_t rows, std::int64_t width, Layout layout)
@@ -124,7 +126,8 @@ Result Problem::run(const RunOptions& options) const {
   call.mask = options.mask;
   call.target = options.target;
   cpu::WorkerPool pool(options.threads);
-  if (!cpu::run_attention(call, pool)) return {};
+  const cpu::KernelTable* const emulated = emulated_kernels(options.target);
+  if (!(emulated ? cpu::run_attention_with(*emulated, call, pool) : cpu::run_attention(call, pool))) return {};
   result.out = out.dense();
   result.bytes = out.bytes();
   return result;
@@ -183,6 +186,12 @@ std::string Problem::compare(const Result& result, const ReferenceOutput& refere
     return text.str();
   }
   return {};
+}
+
+std::vector<std::string> targets(DType dtype) {
+  std::vector<std::string> names = cpu::kernel_targets();
+  if (dtype != DType::F32 && emulated_kernels(kEmulatedTarget)) names.emplace_back(kEmulatedTarget);
+  return names;
 }
 
 bool same_bits(const Result& a, const Result& b) {

@@ -46,7 +46,7 @@ struct Setting {
 };
 
 struct RunOptions {
-  std::string target;
+  std::string target;  ///< of cpu::kernel_targets(), or of emulated_kernels.h
   int threads = 1;
   const BlockMask* mask = nullptr;
 };
@@ -69,6 +69,7 @@ class Problem {
   cpu::AttentionArguments arguments() const;
   Result run(const RunOptions& options = {}) const;
   ReferenceOutput reference() const;
+  DType dtype() const { return setting_.dtype; }
   /// Classified pair by pair; `kept_pairs` may be null.
   BlockMask block_mask(std::int32_t block_q, std::int32_t block_kv, std::int64_t* kept_pairs = nullptr) const;
   /// An empty text, or the first value beyond the bound (2e-5 + 1e-4 |ref|) max(1, max|s| / 64), widened by half a unit in the last
@@ -81,6 +82,9 @@ class Problem {
   Setting setting_;
   Bindings bindings_;
 };
+
+/// The instruction sets to test for a type: all that this machine has, and for 16-bit types the emulated matrix unit; f32 does not go there.
+std::vector<std::string> targets(DType dtype);
 
 /// Whether two runs agree to the bit; zeros too.
 bool same_bits(const Result& a, const Result& b);

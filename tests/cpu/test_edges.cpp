@@ -19,7 +19,7 @@ const double kNan = std::nan("");
 void check_against_reference(Problem& problem) {
   const ReferenceOutput reference = problem.reference();
   const BlockMask mask = problem.block_mask(32, 64);
-  for (const std::string& target : cpu::kernel_targets()) {
+  for (const std::string& target : targets(problem.dtype())) {
     INFO(target);
     const Result result = problem.run({target, 1, nullptr});
     CHECK(problem.compare(result, reference) == "");
@@ -35,17 +35,17 @@ bool same_numbers(const Result& a, const Result& b) { return a.out == b.out && a
 TEST_CASE("what stands at removed pairs has no effect") {
   // Causal with offset 0: columns from 90 on are removed for every row.
   for (const char* name : {"causal", "alibi_causal", "document_causal"})
-    for (const double poison : {kNan, kInfinity, -kInfinity}) {
-      INFO(name << " " << poison);
+    for (const auto& [poison, type] : {std::pair{kNan, DType::F32}, {kInfinity, DType::F32}, {-kInfinity, DType::F32}, {kNan, DType::BF16}, {kInfinity, DType::F16}}) {
+      INFO(name << " " << poison << ", " << name_of(type));
       const Shape shape{1, 2, 1, 90, 140, 40, 24};
-      Problem clean(shape, variant(name), {}), poisoned(shape, variant(name), {});
+      Problem clean(shape, variant(name), {type}), poisoned(shape, variant(name), {type});
       for (std::int64_t column = 60; column < 140; column += 3) {
         if (column < 90) continue;
         poisoned.k.set(0, 0, column, column % 40, poison);
         poisoned.v.set(0, 0, column, column % 24, poison);
       }
       check_against_reference(poisoned);
-      for (const std::string& target : cpu::kernel_targets()) CHECK(same_numbers(clean.run({target}), poisoned.run({target})));
+      for (const std::string& target : targets(type)) CHECK(same_numbers(clean.run({target}), poisoned.run({target})));
     }
 }
 
@@ -66,12 +66,15 @@ TEST_CASE("a removed pair leaks nothing into a row of several tiles") {
   // Two tiles of 512: NaN in the first one, in a column that the window has left behind.
   Shape shape{1, 1, 1, 40, 700, 16, 16};
   shape.q_offset = 650;
-  Problem clean(shape, variant("sliding_window"), {}), poisoned(shape, variant("sliding_window"), {});
-  poisoned.v.set(0, 0, 10, 3, kNan);
-  poisoned.v.set(0, 0, 612, 3, kNan);  // kept by no row: 650 - 612 > 37
-  poisoned.k.set(0, 0, 697, 3, kNan);  // ahead of all rows
-  check_against_reference(poisoned);
-  CHECK(same_numbers(clean.run(), poisoned.run()));
+  for (const DType type : {DType::F32, DType::BF16, DType::F16}) {
+    INFO(name_of(type));
+    Problem clean(shape, variant("sliding_window"), {type}), poisoned(shape, variant("sliding_window"), {type});
+    poisoned.v.set(0, 0, 10, 3, kNan);
+    poisoned.v.set(0, 0, 612, 3, kNan);  // kept by no row: 650 - 612 > 37
+    poisoned.k.set(0, 0, 697, 3, kNan);  // ahead of all rows
+    check_against_reference(poisoned);
+    for (const std::string& target : targets(type)) CHECK(same_numbers(clean.run({target}), poisoned.run({target})));
+  }
 }
 
 TEST_CASE("a score of -inf is removed in every respect") {
@@ -85,11 +88,12 @@ TEST_CASE("a score of -inf is removed in every respect") {
 }
 
 TEST_CASE("sinks") {
-  for (const char* name : {"noop", "causal", "all_false", "first_half_false", "alibi"})
+  for (const auto& [name, type] : {std::pair{"noop", DType::F32}, {"causal", DType::F32}, {"all_false", DType::F32}, {"first_half_false", DType::F32}, {"alibi", DType::F32},
+                                   {"causal", DType::BF16}, {"first_half_false", DType::F16}})
     for (const float value :
          {0.0f, -3.0f, 200.0f, 1e30f, -1e30f, std::numeric_limits<float>::infinity(), -std::numeric_limits<float>::infinity(), std::nanf("")}) {
-      INFO(name << " sink " << value);
-      Problem problem({1, 2, 2, 30, 40, 16, 16}, variant(name), {});
+      INFO(name << " sink " << value << ", " << name_of(type));
+      Problem problem({1, 2, 2, type == DType::F32 ? 30 : 34, 40, 16, 16}, variant(name), {type});
       problem.sink = {value, 1.0f};
       check_against_reference(problem);
     }
@@ -133,11 +137,19 @@ TEST_CASE("products of wide heads are exact enough") {
     Problem problem({1, 4, 4, 256, 512, width, 32}, variant("noop"), {DType::F32, Layout::Dense, 2, false, 0.7});
     check_against_reference(problem);
   }
+  for (const DType type : {DType::BF16, DType::F16}) {
+    INFO(name_of(type));
+    Problem problem({1, 1, 1, 64, 512, 256, 32}, variant("noop"), {type, Layout::Dense, 2, false, 0.7});
+    check_against_reference(problem);
+  }
 }
 
 TEST_CASE("large scores do not overflow") {
-  Problem problem({1, 1, 1, 40, 600, 32, 32}, variant("causal"), {DType::F32, Layout::Dense, 1, false, 50});
-  check_against_reference(problem);
+  for (const DType type : {DType::F32, DType::BF16, DType::F16}) {
+    INFO(name_of(type));
+    Problem problem({1, 1, 1, 40, 600, 32, 32}, variant("causal"), {type, Layout::Dense, 1, false, 50});
+    check_against_reference(problem);
+  }
 }
 
 TEST_CASE("positions far from zero") {

@@ -97,46 +97,57 @@ TEST_CASE("runs of panels, trimmed to columns") {
 TEST_CASE("the way of distributing work changes no bit") {
   // Many units: each worker packs its own. Few: all pack together. Few rows: a tile at a time. The same heads must come out the same.
   const Variant& causal = variant("causal");
-  Problem many({9, 2, 2, 200, 600, 32, 32}, causal, {});
-  const Result all = many.run({"", 2, nullptr});
-  for (const std::int64_t batches : {1, 3}) {
-    Problem few({batches, 2, 2, 200, 600, 32, 32}, causal, {});
-    for (std::int64_t b = 0; b < batches; ++b)
-      for (std::int64_t h = 0; h < 2; ++h) {
-        for (std::int64_t row = 0; row < 200; ++row)
-          for (std::int64_t i = 0; i < 32; ++i) few.q.set(b, h, row, i, many.q.get(b, h, row, i));
-        for (std::int64_t column = 0; column < 600; ++column)
-          for (std::int64_t i = 0; i < 32; ++i) {
-            few.k.set(b, h, column, i, many.k.get(b, h, column, i));
-            few.v.set(b, h, column, i, many.v.get(b, h, column, i));
-          }
-      }
-    const Result part = few.run({"", 2, nullptr});
-    CHECK(std::equal(part.out.begin(), part.out.end(), all.out.begin()));
-    CHECK(std::equal(part.lse.begin(), part.lse.end() - 1, all.lse.begin()));
-  }
+  const auto check = [&](const std::string& target, DType type) {
+    INFO(target << " " << name_of(type));
+    Problem many({9, 2, 2, 200, 600, 32, 32}, causal, {type});
+    const Result all = many.run({target, 2, nullptr});
+    for (const std::int64_t batches : {1, 3}) {
+      Problem few({batches, 2, 2, 200, 600, 32, 32}, causal, {type});
+      for (std::int64_t b = 0; b < batches; ++b)
+        for (std::int64_t h = 0; h < 2; ++h) {
+          for (std::int64_t row = 0; row < 200; ++row)
+            for (std::int64_t i = 0; i < 32; ++i) few.q.set(b, h, row, i, many.q.get(b, h, row, i));
+          for (std::int64_t column = 0; column < 600; ++column)
+            for (std::int64_t i = 0; i < 32; ++i) {
+              few.k.set(b, h, column, i, many.k.get(b, h, column, i));
+              few.v.set(b, h, column, i, many.v.get(b, h, column, i));
+            }
+        }
+      const Result part = few.run({target, 2, nullptr});
+      CHECK(std::equal(part.out.begin(), part.out.end(), all.out.begin()));
+      CHECK(std::equal(part.lse.begin(), part.lse.end() - 1, all.lse.begin()));
+    }
+  };
+  check("", DType::F32);
+  for (const DType type : {DType::BF16, DType::F16}) check(targets(type).back(), type);
 }
 
 TEST_CASE("rows do not depend on how many come with them") {
   // A few rows take tiles one at a time; the same rows among many take them from a shared buffer. (Up to eight rows of a K and V head have
-  // products of their own: tests/cpu/test_decode.cpp.)
-  constexpr std::int64_t kFew = 12, kFirst = 77;
-  Shape shape{1, 1, 1, 100, 1100, 24, 24};
-  Problem all(shape, variant("alibi"), {});
-  const Result many = all.run();
-  shape.q_len = kFew;
-  shape.q_offset = kFirst;
-  Problem some(shape, variant("alibi"), {});
-  for (std::int64_t row = 0; row < kFew; ++row)
-    for (std::int64_t i = 0; i < 24; ++i) some.q.set(0, 0, row, i, all.q.get(0, 0, kFirst + row, i));
-  for (std::int64_t column = 0; column < 1100; ++column)
-    for (std::int64_t i = 0; i < 24; ++i) {
-      some.k.set(0, 0, column, i, all.k.get(0, 0, column, i));
-      some.v.set(0, 0, column, i, all.v.get(0, 0, column, i));
-    }
-  const Result few = some.run();
-  CHECK(std::equal(few.out.begin(), few.out.end(), many.out.begin() + kFirst * 24));
-  CHECK(std::equal(few.lse.begin(), few.lse.end() - 1, many.lse.begin() + kFirst));
+  // products of their own: tests/cpu/test_decode.cpp. And below 32 rows none go to the matrix unit.)
+  const auto check = [](const std::string& target, DType type, std::int64_t few_rows) {
+    INFO(target << " " << name_of(type));
+    constexpr std::int64_t kFirst = 77;
+    Shape shape{1, 1, 1, 150, 1100, 24, 24};
+    Problem all(shape, variant("alibi"), {type});
+    const Result many = all.run({target});
+    shape.q_len = few_rows;
+    shape.q_offset = kFirst;
+    Problem some(shape, variant("alibi"), {type});
+    for (std::int64_t row = 0; row < few_rows; ++row)
+      for (std::int64_t i = 0; i < 24; ++i) some.q.set(0, 0, row, i, all.q.get(0, 0, kFirst + row, i));
+    for (std::int64_t column = 0; column < 1100; ++column)
+      for (std::int64_t i = 0; i < 24; ++i) {
+        some.k.set(0, 0, column, i, all.k.get(0, 0, column, i));
+        some.v.set(0, 0, column, i, all.v.get(0, 0, column, i));
+      }
+    const Result few = some.run({target});
+    CHECK(std::equal(few.out.begin(), few.out.end(), many.out.begin() + kFirst * 24));
+    CHECK(std::equal(few.lse.begin(), few.lse.end() - 1, many.lse.begin() + kFirst));
+  };
+  check("", DType::F32, 12);
+  for (const DType type : {DType::BF16, DType::F16})
+    for (const std::string& target : targets(type)) check(target, type, 41);
 }
 
 TEST_CASE("V is multiplied where it lies or packed, with the same bits") {
