@@ -244,7 +244,7 @@ struct WeighedRows {
   float factors[kTileRows] = {}, shifts[kTileRows] = {};
 };
 
-/// Weights of a row, or of two at once, in a chunk of columns → P; without kLow or kHigh, those of one panel are 0. Adds to the rows' sums as `exponentials` does.
+/// Weights of a row, or of two of a block at once, in a chunk of columns → P; without kLow or kHigh, those of one panel are 0. Adds to the rows' sums as `exponentials` does.
 template <int kRows, bool kLow, bool kHigh>
 HWY_INLINE void weigh_rows(const Plan& plan, const WeighedRows& rows, std::int64_t first, int chunk, std::uint16_t* HWY_RESTRICT p) {
   const Floats d;
@@ -272,30 +272,35 @@ HWY_INLINE void weigh_rows(const Plan& plan, const WeighedRows& rows, std::int64
   }
 }
 
+/// The same for whichever panels are active.
+template <int kRows>
+HWY_INLINE void weigh_active_rows(const Plan& plan, const WeighedRows& rows, std::int64_t first, int chunk, std::uint16_t* HWY_RESTRICT p) {
+  const PanelSet active = rows.active[first / kBlockRows] >> (2 * chunk) & 3;
+  if (active == 3)
+    weigh_rows<kRows, true, true>(plan, rows, first, chunk, p);
+  else if (active == 1)
+    weigh_rows<kRows, true, false>(plan, rows, first, chunk, p);
+  else if (active == 2)
+    weigh_rows<kRows, false, true>(plan, rows, first, chunk, p);
+  else
+    for (int part = 0; part < kWeightParts; ++part)
+      for (int i = 0; i < kRows; ++i) std::fill_n(p + (part * kTileRows + first + i) * plan.matrix.p_stride, kTileDepth, std::uint16_t{0});
+}
+
 /// Weights of 16 rows in a chunk of columns → P; what is not active is 0.
 HWY_INLINE void weigh_chunk(const Plan& plan, const WeighedRows& rows, int chunk, std::uint16_t* HWY_RESTRICT p) {
   constexpr int kAtOnce = kPanelVectors == 1 ? 2 : 1;
-  for (std::int64_t first = 0; first < kTileRows; first += kBlockRows) {
-    const PanelSet active = rows.active[first / kBlockRows] >> (2 * chunk) & 3;
-    for (std::int64_t row = first; row < first + kBlockRows; row += kAtOnce) {
-      if (active == 3)
-        weigh_rows<kAtOnce, true, true>(plan, rows, row, chunk, p);
-      else if (active == 1)
-        weigh_rows<kAtOnce, true, false>(plan, rows, row, chunk, p);
-      else if (active == 2)
-        weigh_rows<kAtOnce, false, true>(plan, rows, row, chunk, p);
-      else
-        for (int part = 0; part < kWeightParts; ++part)
-          for (int i = 0; i < kAtOnce; ++i) std::fill_n(p + (part * kTileRows + row + i) * plan.matrix.p_stride, kTileDepth, std::uint16_t{0});
-    }
-  }
+  for (std::int64_t row = 0; row < kTileRows; row += kAtOnce) weigh_active_rows<kAtOnce>(plan, rows, row, chunk, p);
 }
 
-/// The same for the first row alone, in one chunk, whose V is `v`.
+/// The first row alone, in one chunk, whose V is `v`: its weights, and O += P V.
 template <class Tiles, int kParts>
 HWY_NOINLINE void weigh_and_multiply_row(const Plan& plan, const WeighedRows& rows, std::uint16_t* p, const float* v, int chunk, float* o) {
   const WeightPlaces places = weight_places(plan, p);
-  matrix_pv<Tiles, kParts>(plan, places, v, 0, std::uint32_t{1} << chunk, o, [&](int) { weigh_chunk(plan, rows, chunk, places.at(chunk)); });
+  matrix_pv<Tiles, kParts>(plan, places, v, 0, std::uint32_t{1} << chunk, o, [&](int) {
+    for (std::int64_t row = 0; row < kWeightParts * kTileRows; ++row) std::fill_n(places.at(chunk) + row * plan.matrix.p_stride, kTileDepth, std::uint16_t{0});
+    weigh_active_rows<1>(plan, rows, 0, chunk, places.at(chunk));
+  });
 }
 
 /// The weights of 16 rows, and O += P V.
