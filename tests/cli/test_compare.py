@@ -70,6 +70,12 @@ def positive(command, stand_in):
     done = command.bench("causal", *SHAPE, python=python, json_output=False)
     check("x flexc's median; outputs differ by" in done.stdout, f"the table lacks the peers: {done.stdout}")
 
+    # A peer may use every CPU that flexc may, also where flexc's threads are bound to one each.
+    cpus = command.python("cpus", f"#!/bin/sh\nexec '{sys.executable}' -c 'import os; print(chr(123) + chr(34) + \"unavailable\" + chr(34) + \":\" + chr(34) + str(len(os.sched_getaffinity(0))) + \" CPUs\" + chr(34) + chr(125))'\n")
+    for pin in ([], ["--pin"]):
+        peers = command.peers("causal", *SHAPE, "--threads", "2", *pin, python=cpus)
+        check(peers["sdpa"].get("unavailable") == f"{len(os.sched_getaffinity(0))} CPUs", f"{pin}: a peer has {peers['sdpa']} of {len(os.sched_getaffinity(0))} CPUs")
+
     broken = {
         "silent": ("#!/bin/sh\nexit 0\n", "ended without a word"),
         "failing": ("#!/bin/sh\necho 'ImportError: all is lost' >&2\nexit 1\n", "ImportError: all is lost"),

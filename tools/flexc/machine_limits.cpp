@@ -32,12 +32,13 @@ std::vector<int> allowed_cpus() {
   return cpus;
 }
 
-bool bind(pid_t thread, int cpu) {
-  cpu_set_t one;
-  CPU_ZERO(&one);
-  CPU_SET(cpu, &one);
-  return sched_setaffinity(thread, sizeof one, &one) == 0;
+bool bind(pid_t thread, const std::vector<int>& cpus) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  for (const int cpu : cpus) CPU_SET(cpu, &set);
+  return sched_setaffinity(thread, sizeof set, &set) == 0;
 }
+bool bind(pid_t thread, int cpu) { return bind(thread, std::vector{cpu}); }
 
 /// The sum of body(0) … body(threads - 1), each on a thread and a CPU of its own, all begun together.
 double on_threads(int threads, const std::vector<int>& cpus, const std::function<double(int)>& body) {
@@ -81,6 +82,9 @@ bool pin_threads() {
   for (std::size_t i = 0; i < threads.size(); ++i) all = bind(threads[i], cpus[i % cpus.size()]) && all;
   return all;
 }
+
+AllCpus::AllCpus() : before_(allowed_cpus()) { bind(0, first_allowed()); }
+AllCpus::~AllCpus() { bind(0, before_); }
 
 double peak_gflops(int threads) {
   return on_threads(threads, first_allowed(), [](int) { return machine::measure_peak(kPeakSeconds); });

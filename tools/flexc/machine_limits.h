@@ -10,6 +10,18 @@ namespace flexc::cli {
 /// let it. What is measured with threads that the scheduler moves about differs by up to a factor of two.
 bool pin_threads();
 
+/// While it lives, the calling thread may run on all CPUs that the process had: what it starts then is not bound to the one CPU that pin_threads left it.
+class AllCpus {
+ public:
+  AllCpus();
+  ~AllCpus();
+  AllCpus(const AllCpus&) = delete;
+  AllCpus& operator=(const AllCpus&) = delete;
+
+ private:
+  std::vector<int> before_;
+};
+
 /// f32 multiply-adds of `threads` threads together, in GFLOP/s; 0 where it cannot be told. Takes about 20 ms.
 double peak_gflops(int threads);
 

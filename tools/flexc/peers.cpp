@@ -17,6 +17,7 @@
 #include <nlohmann/json.hpp>
 
 #include "tools/flexc/failure.h"
+#include "tools/flexc/machine_limits.h"
 
 extern char** environ;
 
@@ -98,7 +99,11 @@ Peer::Peer(const std::string& python, const std::string& folder, const std::stri
   std::vector<char*> arguments;
   for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
-  const int status = posix_spawnp(&process_->pid, python.c_str(), &actions, nullptr, arguments.data(), environ);
+  // A peer computes on as many CPUs as flexc: a process inherits what its starter is bound to.
+  const int status = [&] {
+    const AllCpus all_cpus;
+    return posix_spawnp(&process_->pid, python.c_str(), &actions, nullptr, arguments.data(), environ);
+  }();
   posix_spawn_file_actions_destroy(&actions);
   close(ends[1]);
   if (status != 0) {
