@@ -125,6 +125,7 @@ Result Problem::run(const RunOptions& options) const {
   call.max_scores = {result.max_scores.data(), row_strides};
   call.mask = options.mask;
   call.target = options.target;
+  if (options.module) call.module = options.module;
   cpu::WorkerPool pool(options.threads);
   const cpu::KernelTable* const emulated = emulated_kernels(options.target);
   if (!(emulated ? cpu::run_attention_with(*emulated, call, pool) : cpu::run_attention(call, pool))) return {};

@@ -49,6 +49,7 @@ struct RunOptions {
   std::string target;  ///< of cpu::kernel_targets(), or of emulated_kernels.h
   int threads = 1;
   const BlockMask* mask = nullptr;
+  const flexc_row_module* module = nullptr;  ///< in place of the variant's
 };
 
 /// What a run wrote.

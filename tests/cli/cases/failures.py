@@ -56,6 +56,9 @@ def test_input_errors(s):
 def test_environment_errors(s):
     if not HAS_AVX2:
         s.expect(3, "run", "causal", *RANDOM, "--device", "cpu", words=["AVX2"])
+    else:
+        s.expect(2, "run", "causal", *RANDOM, "--device", "cpu", words=["FLEXC_CPU_TARGET", '"AVX9"', "AVX2"], environment={"FLEXC_CPU_TARGET": "AVX9"})
+        s.expect(0, "run", "causal", *RANDOM, "--device", "cpu", environment={"FLEXC_CPU_TARGET": "AVX2"})
     s.expect(3, "run", "causal", *RANDOM, "--device", "cuda", words=["device cuda", "libcuda.so.1"])
     s.expect(2, "run", "causal", *RANDOM, "--device", "model", words=["bf16"], environment={"FLEXC_CUDA_KERNEL": "hopper"})
     s.expect(3, "emit", "causal", "--stage", "cuda", "--kernel", "hopper", "--head-dim", "264", words=["head dim 264"])
