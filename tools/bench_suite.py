@@ -175,7 +175,7 @@ def beside(rows):
         limits = row["limits"]
         if "of" in limits:
             # By shares of the peak, which is measured beside each call: the two rows are minutes apart.
-            base = next((other for other in rows if other["variant"] == limits["of"] and other["shape_text"] == row["shape_text"]), None)
+            base = next((other for other in rows if other is not row and other["dtype"] == "f32" and other["variant"] == limits["of"] and other["shape_text"] == row["shape_text"]), None)
             if base is None or not share_of(row) or not share_of(base):
                 continue
             ratio, limit = share_of(row) / share_of(base), limits["of_ratio"]

@@ -257,7 +257,6 @@ std::vector<std::string> kernel_targets() {
 }
 
 Result<void> run_attention(const AttentionArguments& arguments, WorkerPool& pool) {
-  if (const auto fits = check(arguments); !fits) return fits;
   const Result<const KernelTable*> kernels = find_kernels(arguments.target);
   if (!kernels) return std::unexpected(kernels.error());
   return run_attention_with(**kernels, arguments, pool);
@@ -273,8 +272,8 @@ Result<void> run_attention_with(const KernelTable& kernels, const AttentionArgum
     plan.module.launch_level(&plan.launch, launch_values.as<std::byte>());
     plan.launch.launch_values = launch_values.as<std::byte>();
   }
-  const Plan vector = without_matrix_unit(plan);
-  plan.vector = &vector;
+  const Plan by_vectors = without_matrix_unit(plan);
+  plan.by_vectors = &by_vectors;
   enough = enough && Call(plan, kernels, pool).run();
   if (!enough)
     return std::unexpected(Error{ErrorKind::Environment, "attention on the CPU: there is not enough memory for its packed keys and values"});

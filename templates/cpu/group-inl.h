@@ -192,6 +192,34 @@ inline void inspect_scores(const float* s, Group& group, int row, KeepWords& kee
     }
 }
 
+/// The panels of a block of rows, as finishing its scores takes them.
+inline RowPanels row_panels(const TileColumns& columns, int block) {
+  RowPanels panels;
+  panels.full_run_count = runs_of(columns.active[block] & columns.full[block], panels.full_runs);
+  panels.masked = columns.active[block] & ~columns.full[block];
+  return panels;
+}
+
+/// Replaces the kept products of a row that are not finite by what they are without the matrix unit: of q times q_factor, and times s_factor. On the unit a product may leave
+/// f32's range that the scale would have kept in it, and in parts an infinity times 0 is a NaN.
+inline void mend_products(const Plan& plan, const MatrixMemory& memory, std::int64_t tile, const Group& group, int row, float q_factor, float s_factor) {
+  const GroupPlace& place = group.place;
+  const std::int64_t width = plan.call.head_dim;
+  float *const scores = group.s + row * plan.s_stride, *const q = memory.wide, *const k = memory.wide + width;
+  bool has_q = false;
+  for (std::size_t word = 0; word < kKeepWords; ++word)
+    for (std::uint64_t bits = group.columns->keep[row][word]; bits != 0; bits &= bits - 1) {
+      const std::int64_t column = static_cast<std::int64_t>(word) * 64 + std::countr_zero(bits);
+      if (std::isfinite(scores[column])) continue;
+      if (!has_q) widen_row(plan.call.dtype, row_address(plan, plan.call.q, place.b, place.h, place.first + std::min(row, place.rows - 1)), width, q);
+      has_q = true;
+      widen_row(plan.call.dtype, row_address(plan, plan.call.k, place.b, place.kv_h, tile * plan.tile + column), width, k);
+      float product = 0;
+      for (std::int64_t i = 0; i < width; ++i) product = std::fma(q[i] * q_factor, k[i], product);
+      scores[column] = product * s_factor;
+    }
+}
+
 /// Up to here a factor may come with the exponential.
 inline constexpr float kLargestLateScore = 0x1p24f;
 
@@ -203,15 +231,25 @@ inline void finish_group_scores(const Plan& plan, Workspace& workspace, std::int
   BlockRuns(&runs)[kBlocks] = result.runs;
   const int rows_computed = result.rows = plan.direct ? group.place.rows : static_cast<int>(kGroupRows);
   const bool is_affine = plan.module.score_class == FLEXC_SCORE_AFFINE;
+  const bool on_unit = plan.matrix.used;
   // Where nobody looks at the scores the factor comes with the exponential, as long as it keeps their order.
-  const bool is_late = plan.matrix.used && plan.module.score_class == FLEXC_SCORE_IDENTITY && plan.s_factor > 0;
+  const bool is_late = on_unit && plan.module.score_class == FLEXC_SCORE_IDENTITY && plan.s_factor > 0;
   for (int block = 0; block < kBlocks; ++block) {
     runs[block].count = runs_of(columns.active[block], runs[block].runs);
     if (plan.s_factor == 1.0f || is_late) continue;
     for (int row = block * kBlockRows; row < std::min<int>((block + 1) * kBlockRows, rows_computed); ++row)
       multiply_scores(s + row * plan.s_stride, runs[block].runs.data(), runs[block].count, plan.s_factor);
   }
-  if (plan.module.score_class == FLEXC_SCORE_GENERAL) rewrite_scores(plan, workspace, group, tile);
+  if (plan.module.score_class == FLEXC_SCORE_GENERAL) {
+    // Before a mod can see them: it need not let a NaN be seen.
+    for (int block = 0; block < kBlocks && on_unit; ++block) {
+      if (columns.active[block] == 0) continue;
+      const RowPanels panels = row_panels(columns, block);
+      for (int row = block * kBlockRows; row < (block + 1) * kBlockRows; ++row)
+        if (some_not_finite(s + row * plan.s_stride, panels, columns.keep[row])) mend_products(plan, workspace.matrix, tile, group, row, plan.by_vectors->q_factor, plan.by_vectors->s_factor);
+    }
+    rewrite_scores(plan, workspace, group, tile);
+  }
 
   // All maxima first, then all factors, then all exponentials: none waits for another's end.
   alignas(64) float tops[kPanel], row_terms[kGroupRows] = {}, bases[kPanel];
@@ -221,9 +259,7 @@ inline void finish_group_scores(const Plan& plan, Workspace& workspace, std::int
   std::fill(tops, tops + kPanel, kMinusInfinity);
   for (int block = 0; block < kBlocks; ++block) {
     if (columns.active[block] == 0) continue;
-    RowPanels panels;
-    panels.full_run_count = runs_of(columns.active[block] & columns.full[block], panels.full_runs);
-    panels.masked = columns.active[block] & ~columns.full[block];
+    const RowPanels panels = row_panels(columns, block);
     for (int row = block * kBlockRows; row < std::min<int>((block + 1) * kBlockRows, rows_computed); ++row) {
       float* const scores = s + row * plan.s_stride;
       if (is_affine) {
@@ -237,16 +273,22 @@ inline void finish_group_scores(const Plan& plan, Workspace& workspace, std::int
           row_terms[row] = affine.row;
         } else {
           multiply_scores(scores, runs[block].runs.data(), runs[block].count, plan.launch.scale);
+          if (on_unit && some_not_finite(scores, panels, columns.keep[row])) mend_products(plan, workspace.matrix, tile, group, row, 1.0f, plan.launch.scale);
           if (row < group.place.rows) rewrite_row(plan, workspace, group, tile, row);
           tops[row] = finish_scores<false>(scores, panels, columns.keep[row], {});
         }
       } else {
-        tops[row] = factors[row] * finish_scores<false>(scores, panels, columns.keep[row], {});
-        // The largest score's exponent is then not 0 but what the product's rounding left, which must be small beside 2^7. Larger scores, and inf - inf,
-        // are to be as they are without the unit.
-        if (is_late && !(std::abs(tops[row]) < kLargestLateScore) && tops[row] != kMinusInfinity) {
+        // The product of a kept pair that is -inf would only weigh nothing, and not be noticed.
+        bool lost = false;
+        const bool looks = on_unit && plan.module.score_class == FLEXC_SCORE_IDENTITY;
+        tops[row] = factors[row] * (looks ? finish_scores<false, true>(scores, panels, columns.keep[row], {}, &lost) : finish_scores<false>(scores, panels, columns.keep[row], {}));
+        // Late, the largest score's exponent is not 0 but what the product's rounding left, which must be small beside 2^7. Larger scores, and inf - inf, are to be
+        // as they are without the unit.
+        if (lost || (is_late && !(std::abs(tops[row]) < kLargestLateScore) && tops[row] != kMinusInfinity)) {
           multiply_scores(scores, runs[block].runs.data(), runs[block].count, factors[row]);
+          if (lost) mend_products(plan, workspace.matrix, tile, group, row, plan.by_vectors->q_factor, plan.by_vectors->s_factor);
           factors[row] = 1.0f;
+          tops[row] = finish_scores<false>(scores, panels, columns.keep[row], {});
         }
       }
       if (careful) inspect_scores(scores, group, row, columns.keep[row]);
@@ -360,7 +402,7 @@ inline void forget_scores(Group& group) {
 template <class Tiles>
 inline void multiply_pv_by_matrix_carefully(const Plan& plan, const MatrixMemory& memory, const Group& group, std::uint32_t chunks, const float* v) {
   with_parts(plan, [&]<int kParts>() {
-    for (int row = 0; row < static_cast<int>(kGroupRows); ++row) {
+    for (int row = 0; row < group.place.rows; ++row) {
       float* const o = group.o + row * plan.value_padded;
       std::copy_n(o, plan.value_padded, memory.o);
       for (std::uint32_t rest = chunks; rest != 0; rest &= rest - 1) {
@@ -451,16 +493,16 @@ inline void compute_again_by_matrix(const Plan& plan, std::int64_t unit, std::in
   forget_scores(group);
   if (!needs_care(plan, group)) return;
 
-  const Plan& vector = *plan.vector;
+  const Plan& by_vectors = *plan.by_vectors;
   Group& again = *workspace.matrix.again;
   again.place = group.place;
-  pack_q(vector, again, workspace.pack_rows);
-  enter_group(vector, again);
-  clear_group(vector, again);
+  pack_q(by_vectors, again, workspace.pack_rows);
+  enter_group(by_vectors, again);
+  clear_group(by_vectors, again);
   forget_scores(again);
   std::int64_t held = -1;
   const TileSource own{nullptr, nullptr, workspace.matrix.again_tile, 1, &held};
-  tiles.visit(index, [&](std::int64_t tile) { visit_tile(vector, workspace, own, unit, tile, again, true); });
+  tiles.visit(index, [&](std::int64_t tile) { visit_tile(by_vectors, workspace, own, unit, tile, again, true); });
   for (int row = 0; row < group.place.rows; ++row) {
     if (!needs_care(plan, group, row)) continue;
     std::copy_n(again.o + row * plan.value_padded, plan.value_padded, group.o + row * plan.value_padded);

@@ -13,7 +13,7 @@ HWY_BEFORE_NAMESPACE();
 namespace flexc::cpu::HWY_NAMESPACE {
 
 inline KernelTable kernel_table() { return kernels_named<NoTiles>(hwy::TargetName(HWY_TARGET)); }
-#if HWY_TARGET == HWY_AVX3
+#if HWY_TARGET == HWY_AVX3 && defined(__x86_64__)
 inline KernelTable amx_kernel_table() { return kernels_named<AmxTiles>("AMX"); }
 #endif
 
@@ -32,7 +32,9 @@ struct AvailableKernels {
     [[maybe_unused]] const auto supported = hwy::SupportedTargets();
 #if HWY_TARGETS & HWY_AVX3
     if (supported & HWY_AVX3) {
+#if defined(__x86_64__)
       if (has_matrix_unit()) tables[count++] = N_AVX3::amx_kernel_table();
+#endif
       tables[count++] = N_AVX3::kernel_table();
     }
 #endif

@@ -21,8 +21,8 @@ namespace flexc::cpu::HWY_NAMESPACE {
 static_assert(kTilePairs == kPanel, "a tile holds the pairs of a panel");
 
 /// The next part of each number in `rest`, in the upper half of its 32 bits; what is left stays in `rest`. The last of several parts is rounded,
-/// others are cut off, so that what is left is exact. An infinity has one part, and then 0 (unless kFinite says that there is none); a NaN is one in all
-/// parts.
+/// others are cut off, so that what is left is exact. An infinity has one part, and then 0 (unless kFinite says that there is none); a NaN is one in the first
+/// part at least.
 template <int kParts, bool kFinite = false>
 HWY_INLINE auto take_part(int part, Vector& rest) {
   const Floats d;
@@ -236,7 +236,7 @@ HWY_INLINE void matrix_pv(const Plan& plan, const WeightPlaces& places, const fl
   for (std::int64_t first = kPanelsAtOnce; first < panels; first += kPanelsAtOnce) multiply(first, [](int) {});
 }
 
-/// 16 rows' scores and what their weights are found by: of two groups, of which one may have no part in the tile.
+/// 16 rows' scores and what their weights are found by: of two groups, of which one may have no part in the tile; or of the first row alone.
 struct WeighedRows {
   const float* s = nullptr;    ///< [16][s_stride]
   float* sums = nullptr;       ///< [16][16]

@@ -73,7 +73,7 @@ struct Plan {
   float q_factor = 1;  ///< multiplies q when it is packed
   float s_factor = 1;  ///< multiplies q . k: 1 unless the scale is too extreme to be folded into q, or q goes to the matrix unit
   MatrixPlan matrix;
-  const Plan* vector = nullptr;  ///< of a plan with the matrix unit: the same call without it, by the same tiles
+  const Plan* by_vectors = nullptr;  ///< of a plan with the matrix unit: the same call without it, by the same tiles
 
   std::int64_t unit_floats() const { return tiles * (k_floats + v_floats); }
   /// Rows of a task at most, and floats of the state of one (split-inl.h).

@@ -26,7 +26,7 @@ HWY_INLINE Vector greater_or_second(Vector a, Vector b) {
 #endif
 }
 
-/// 2^t for t <= 0, with a relative error of 1.7e-7; exactly 1 at 0, 0 below -126.5 and at -inf; a NaN stays.
+/// 2^t for t <= 0, or a little more, with a relative error of 1.7e-7; exactly 1 at 0, 0 below -126.5 (-126 with FlushTiny) and at -inf; a NaN stays.
 /// Adding 1.5 * 2^23 + 127 rounds t to an integer n and leaves n + 127 in the low bits, which shifted into place are 2^n, or 0 for
 /// n = -127. That is multiplied and not added to the exponent, which could never give 0.
 /// Several at a time, step by step: chains that wait for themselves fill the processor's scheduler, and then nothing else comes in.
@@ -81,11 +81,16 @@ HWY_INLINE Vector affine_score(const float* s, std::size_t column, [[maybe_unuse
     return hn::MulAdd(x, factor, hn::Mul(slope, hn::Iota(d, static_cast<float>(column) - origin)));
 }
 
-/// Finishes the row's scores in place (removed ones become -inf) and returns the largest one. A NaN does not count in it.
-template <bool kAffine>
-HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels, const KeepWords& keep, const Affine& affine) {
+/// Finishes the row's scores in place (removed ones become -inf) and returns the largest one. A NaN does not count in it. With kLookForLost,
+/// `lost` is set where a kept score is -inf.
+template <bool kAffine, bool kLookForLost = false>
+HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels, const KeepWords& keep, const Affine& affine, [[maybe_unused]] bool* lost = nullptr) {
   const Floats d;
   const Vector minus_infinity = hn::Set(d, -std::numeric_limits<float>::infinity());
+  Vector least = hn::Zero(d);
+  const auto look_at = [&](Vector x) {
+    if constexpr (kLookForLost) least = hn::Min(x, least);  // a NaN leaves it as it is
+  };
   const Vector factor = hn::Set(d, affine.factor), slope = hn::Set(d, affine.slope);
   Vector top0 = minus_infinity, top1 = minus_infinity;
   for (int i = 0; i < panels.full_run_count; ++i) {
@@ -97,6 +102,7 @@ HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels,
         const Vector x0 = affine_score<kAffine>(s, column, factor, slope, affine.origin), x1 = affine_score<kAffine>(s, column + kPanel, factor, slope, affine.origin);
         top0 = greater_or_second(x0, top0);
         top1 = greater_or_second(x1, top1);
+        look_at(x0), look_at(x1);
         if constexpr (kAffine) {
           hn::Store(x0, d, s + column);
           hn::Store(x1, d, s + column + kPanel);
@@ -110,6 +116,7 @@ HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels,
           top0 = greater_or_second(x, top0);
         else
           top1 = greater_or_second(x, top1);
+        look_at(x);
         if constexpr (kAffine) hn::Store(x, d, s + column + v * kLanes);
       }
     }
@@ -119,12 +126,34 @@ HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels,
     const std::uint32_t bits = panel_bits(keep, panel);
     for (std::size_t v = 0; v < kPanelVectors; ++v) {
       const std::size_t column = static_cast<std::size_t>(panel * kPanel) + v * kLanes;
-      const Vector x = hn::IfThenElse(kept_lanes(bits, v), affine_score<kAffine>(s, column, factor, slope, affine.origin), minus_infinity);
+      const auto kept = kept_lanes(bits, v);
+      const Vector score = affine_score<kAffine>(s, column, factor, slope, affine.origin), x = hn::IfThenElse(kept, score, minus_infinity);
+      look_at(hn::IfThenElseZero(kept, score));
       top0 = greater_or_second(x, top0);
       hn::Store(x, d, s + column);
     }
   }
+  if constexpr (kLookForLost)
+    if (!hn::AllFalse(d, hn::Eq(least, minus_infinity))) *lost = true;
   return hn::GetLane(hn::MaxOfLanes(d, hn::Max(top0, top1)));
+}
+
+/// Whether a kept score of the row is not finite.
+HWY_NOINLINE inline bool some_not_finite(const float* HWY_RESTRICT s, const RowPanels& panels, const KeepWords& keep) {
+  const Floats d;
+  const Vector zero = hn::Zero(d);
+  Vector sum = zero;  // 0 times inf or NaN is NaN, and a NaN stays in a sum
+  for (int i = 0; i < panels.full_run_count; ++i) {
+    const Run run = panels.full_runs[static_cast<std::size_t>(i)];
+    for (auto column = static_cast<std::size_t>(run.first * kPanel); column < static_cast<std::size_t>(run.end * kPanel); column += kLanes)
+      sum = hn::MulAdd(hn::Load(d, s + column), zero, sum);
+  }
+  for (PanelSet rest = panels.masked; rest != 0; rest &= rest - 1) {
+    const int panel = std::countr_zero(rest);
+    for (std::size_t v = 0; v < kPanelVectors; ++v)
+      sum = hn::MulAdd(hn::IfThenElseZero(kept_lanes(panel_bits(keep, panel), v), hn::Load(d, s + static_cast<std::size_t>(panel * kPanel) + v * kLanes)), zero, sum);
+  }
+  return !hn::AllTrue(d, hn::Eq(sum, zero));
 }
 
 /// s → 2^(s * factor - shift) in place over runs of panels. `sums` gets alpha times its old value plus the weights, by column modulo 16: the

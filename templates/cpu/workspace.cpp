@@ -76,7 +76,7 @@ bool Workspace::allocate_matrix(const Plan& plan) {
   // In floats, each a whole number of cache lines.
   const std::int64_t q = unit.parts * task_rows * unit.depth / 2, p = kWeightParts * kTileRows * unit.p_stride / 2, rows = kTileRows * unit.parts * unit.depth / 2,
                      wide = 2 * std::max(unit.depth, plan.value_padded), o = kTileRows * plan.value_padded, chunk = unit.parts * kTilePairs * plan.value_padded,
-                     tile = plan.vector->k_floats + plan.vector->v_floats;
+                     tile = plan.by_vectors->k_floats + plan.by_vectors->v_floats;
   if (!matrix_memory_.allocate((q + p + rows + wide + o + chunk + tile) * static_cast<std::int64_t>(sizeof(float)))) return false;
   float* memory = matrix_memory_.as<float>();
   const auto take = [&](std::int64_t floats) { return std::exchange(memory, memory + floats); };

@@ -64,7 +64,7 @@ struct DirectRow {
 
 /// Scratch memory for the matrix unit, of bf16 as 16-bit numbers. Groups' rows follow each other in it, and so do their S and o.
 struct MatrixMemory {
-  std::uint16_t* q = nullptr;        ///< [part][a task's rows][depth]: times q_factor
+  std::uint16_t* q = nullptr;        ///< [part][a task's rows][depth], not scaled
   std::uint16_t* p = nullptr;        ///< [part][kTileRows][p_stride]: weights of the tile at hand
   std::uint16_t* rows = nullptr;     ///< [16][part][depth]: rows of K, in parts
   float* wide = nullptr;             ///< [2][max(depth, value_padded)]: rows of K or V, widened

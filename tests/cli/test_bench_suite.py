@@ -55,6 +55,7 @@ def main():
             ("a mod too slow", 1, [row("noop", share=0.8, limits={}, **alone), row("alibi", share=0.6, limits=mod, **alone)], "alibi 0.750 of noop's"),
             ("bf16 beside f32", 0, [row("noop", share=0.8, limits={}, **alone), row("noop", share=0.9, limits={"of": "noop", "of_ratio": 1.0}, **{**alone, "dtype": "bf16"})], "noop in bf16 1.125 of noop in f32's"),
             ("bf16 slower than f32", 1, [row("noop", share=0.8, limits={}, **alone), row("noop", share=0.7, limits={"of": "noop", "of_ratio": 1.0}, **{**alone, "dtype": "bf16"})], "noop in bf16 0.875 of noop in f32's"),
+            ("bf16 without f32 beside it", 3, [row("noop", share=0.9, limits={"of": "noop", "of_ratio": 1.0}, **{**alone, "dtype": "bf16"})], "nothing to judge"),
             ("two threads", 0, threads(1.0e-3, 0.52e-3), "1.92x one"),
             ("two threads too slow", 1, threads(1.0e-3, 0.6e-3), "1.67x one"),
             ("linear", 0, lengths(1.0), "power 1.000"),

@@ -12,8 +12,7 @@
 namespace flexc::cpu_test {
 namespace {
 
-/// A column further on is half as likely: a row has weights of every size.
-constexpr double kFall = 0x1p-126;
+constexpr double kLeastNormal = 0x1p-126;
 
 #if defined(__x86_64__)
 constexpr unsigned kFlush = 0x8000, kReadAsZero = 0x0040;
@@ -33,7 +32,7 @@ TEST_CASE("outputs near the least normal number are off by that times the row's 
   for (const char* name : {"noop", "alibi"}) {
     Problem problem(shape, variant(name), {});
     for (std::int64_t row = 0; row < 300; ++row)
-      for (std::int64_t i = 0; i < 48; ++i) problem.v.set(0, 0, row, i, (row % 2 == 0 ? 3 : -1) * kFall * static_cast<double>(i + 1));
+      for (std::int64_t i = 0; i < 48; ++i) problem.v.set(0, 0, row, i, (row % 2 == 0 ? 3 : -1) * kLeastNormal * static_cast<double>(i + 1));
     const ReferenceOutput reference = problem.reference();
     for (const std::string& target : targets(DType::F32)) {
       INFO(name << " " << target);
@@ -43,9 +42,21 @@ TEST_CASE("outputs near the least normal number are off by that times the row's 
         largest = std::max(largest, std::abs(result.out[i]));
         off = std::max(off, std::abs(result.out[i] - reference.out[i]));
       }
-      CHECK(off <= 300 * kFall);
-      CHECK(largest > 10 * kFall);
+      CHECK(off <= 300 * kLeastNormal);
+      CHECK(largest > 10 * kLeastNormal);
     }
+  }
+}
+
+TEST_CASE("a weight that is flushed takes 2^-126 times its value at most") {
+  Problem problem({1, 1, 1, 40, 2, 1, 1}, variant("noop"), {DType::F32, Layout::Dense, 1, false, 1.0});
+  for (std::int64_t row = 0; row < 40; ++row) problem.q.set(0, 0, row, 0, 1);
+  problem.k.set(0, 0, 0, 0, 0), problem.k.set(0, 0, 1, 0, -87.5);
+  problem.v.set(0, 0, 0, 0, 0), problem.v.set(0, 0, 1, 0, 1e38);
+  const double expected = problem.reference().out[0];
+  for (const std::string& target : targets(DType::F32)) {
+    INFO(target);
+    CHECK(std::abs(problem.run({target, 1, nullptr}).out[0] - expected) <= 2 * kLeastNormal * 1e38);
   }
 }
 

@@ -389,4 +389,58 @@ TEST_CASE("matrix unit: scores beyond f32 come out as without it") {
     }
 }
 
+namespace {
+
+/// A score_mod that lets no NaN be seen: 1 above 5, else 0, in the log2 domain.
+void step_at_five(const flexc_row_launch*, const flexc_row_levels*, const flexc_row_segment* segment, float* s) {
+  for (std::int64_t i = 0; i < segment->count; ++i) s[i] = s[i] > 5.0f ? 1.44269504f : 0.0f;
+}
+
+/// Each unit's result is that of vectors, but for rounding.
+void check_as_by_vectors(const Problem& problem, const flexc_row_module* module) {
+  const Result expected = problem.run({cpu::kernel_targets().back(), 1, nullptr, module});
+  for (const std::string& target : matrix_targets()) {
+    INFO(target);
+    const Result result = problem.run({target, 1, nullptr, module});
+    REQUIRE(result.out.size() == expected.out.size());
+    int apart = 0;
+    for (std::size_t i = 0; i < result.out.size(); ++i) apart += !(std::abs(result.out[i] - expected.out[i]) <= 1e-2 || (std::isnan(result.out[i]) && std::isnan(expected.out[i])));
+    for (std::size_t i = 0; i < result.lse.size(); ++i) apart += !(std::abs(result.lse[i] - expected.lse[i]) <= 1e-4f || (std::isnan(result.lse[i]) && std::isnan(expected.lse[i])));
+    CHECK(apart == 0);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("matrix unit: products beyond f32 that the scale brings back") {
+  struct Case { double q, k, last, scale; };
+  // All products of a row, with scales of both signs; and some of them.
+  for (const auto& [q, k, last, scale] : {Case{1.2e19, -1.2e19, -1.2e19, 0.01}, Case{1.2e19, 1.2e19, 1.2e19, -0.01}, Case{1.2e19, -1.2e19, -1e3, 0.01}}) {
+    INFO(q << " " << k << " " << last << " " << scale);
+    Problem problem({1, 1, 1, 40, 90, 16, 16}, variant("noop"), {DType::BF16, Layout::Dense, 1, false, scale});
+    for (std::int64_t row = 0; row < 40; ++row)
+      for (std::int64_t i = 0; i < 16; ++i) problem.q.set(0, 0, row, i, q);
+    for (std::int64_t row = 0; row < 90; ++row)
+      for (std::int64_t i = 0; i < 16; ++i) problem.k.set(0, 0, row, i, row == 89 ? last : k);
+    check(problem);
+  }
+}
+
+TEST_CASE("matrix unit: a mod that lets no NaN be seen gets the infinity that is there") {
+  flexc_row_module module{};
+  module.abi_version = FLEXC_ROW_ABI_VERSION;
+  module.score_class = FLEXC_SCORE_GENERAL;
+  module.score_row = step_at_five;
+  for (const DType type : {DType::F16, DType::BF16})
+    for (const int where : {0, 1}) {
+      INFO(name_of(type) << ", infinity in tensor " << where);
+      Problem problem({1, 1, 1, 40, 90, 16, 16}, variant("noop"), {type});
+      for (std::int64_t row = 0; row < 40; ++row)
+        for (std::int64_t i = 0; i < 16; ++i) problem.q.set(0, 0, row, i, 1);
+      for (std::int64_t row = 0; row < 90; ++row) problem.k.set(0, 0, row, 0, 1);
+      (where == 0 ? problem.q : problem.k).set(0, 0, 33, 0, std::numeric_limits<double>::infinity());
+      check_as_by_vectors(problem, &module);
+    }
+}
+
 }  // namespace flexc::cpu_test

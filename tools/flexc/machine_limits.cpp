@@ -83,7 +83,7 @@ bool pin_threads() {
   return all;
 }
 
-AllCpus::AllCpus() : before_(allowed_cpus()) { bind(0, first_allowed()); }
+AllCpus::AllCpus() : before_(allowed_cpus()), granted_(bind(0, first_allowed())) {}
 AllCpus::~AllCpus() { bind(0, before_); }
 
 double peak_gflops(int threads) {

@@ -15,11 +15,14 @@ class AllCpus {
  public:
   AllCpus();
   ~AllCpus();
+  /// Whether the system let it.
+  bool granted() const { return granted_; }
   AllCpus(const AllCpus&) = delete;
   AllCpus& operator=(const AllCpus&) = delete;
 
  private:
   std::vector<int> before_;
+  bool granted_;
 };
 
 /// f32 multiply-adds of `threads` threads together, in GFLOP/s; 0 where it cannot be told. Takes about 20 ms.

@@ -102,6 +102,7 @@ Peer::Peer(const std::string& python, const std::string& folder, const std::stri
   // A peer computes on as many CPUs as flexc: a process inherits what its starter is bound to.
   const int status = [&] {
     const AllCpus all_cpus;
+    if (!all_cpus.granted()) return EPERM;
     return posix_spawnp(&process_->pid, python.c_str(), &actions, nullptr, arguments.data(), environ);
   }();
   posix_spawn_file_actions_destroy(&actions);
