@@ -85,7 +85,7 @@ struct Plan {
 /// Of arguments that have been checked; `matrix_unit`: the kernels have one.
 Plan make_plan(const AttentionArguments& call, bool matrix_unit = false);
 
-/// The same without the matrix unit, for what has to be computed again (group-inl.h). Tiles and splits stay.
+/// The same without the matrix unit, for what has to be computed again (visit_matrix-inl.h). Tiles and splits stay.
 Plan without_matrix_unit(const Plan& plan);
 
 /// Where a group's rows are.

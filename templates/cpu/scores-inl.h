@@ -1,0 +1,159 @@
+// A group's products of a tile become finished scores, and weights. Included once for each instruction set.
+#if defined(FLEXC_CPU_SCORES_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef FLEXC_CPU_SCORES_INL_H_
+#undef FLEXC_CPU_SCORES_INL_H_
+#else
+#define FLEXC_CPU_SCORES_INL_H_
+#endif
+
+#include <cmath>
+#include <limits>
+
+#include "templates/cpu/flush_tiny.h"
+#include "templates/cpu/mods.h"
+#include "templates/cpu/pack-inl.h"
+#include "templates/cpu/softmax-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace flexc::cpu::HWY_NAMESPACE {
+
+inline constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
+
+/// The careful path's look at a row of finished scores: notes NaN and +inf, and takes scores of -inf out of `keep`.
+inline void inspect_scores(const float* s, Group& group, int row, KeepWords& keep) {
+  for (std::size_t word = 0; word < kKeepWords; ++word)
+    for (std::uint64_t bits = keep[word]; bits != 0; bits &= bits - 1) {
+      const float score = s[word * 64 + static_cast<std::size_t>(std::countr_zero(bits))];
+      if (score != score)
+        group.saw_nan[row] = true;
+      else if (score == -kMinusInfinity)
+        group.saw_infinity[row] = true;
+      else if (score == kMinusInfinity)
+        keep[word] &= ~(bits & -bits);
+    }
+}
+
+/// The panels of a block of rows, as finishing its scores takes them.
+inline RowPanels row_panels(const TileColumns& columns, int block) {
+  RowPanels panels;
+  panels.full_run_count = runs_of(columns.active[block] & columns.full[block], panels.full_runs);
+  panels.masked = columns.active[block] & ~columns.full[block];
+  return panels;
+}
+
+/// Replaces the kept products of a row that are not finite by what they are without the matrix unit: of q times q_factor, and times s_factor. On the unit a product may leave
+/// f32's range that the scale would have kept in it, and in parts an infinity times 0 is a NaN.
+inline void mend_products(const Plan& plan, const MatrixMemory& memory, std::int64_t tile, const Group& group, int row, float q_factor, float s_factor) {
+  const GroupPlace& place = group.place;
+  const std::int64_t width = plan.call.head_dim;
+  float *const scores = group.s + row * plan.s_stride, *const q = memory.wide, *const k = memory.wide + width;
+  bool has_q = false;
+  for (std::size_t word = 0; word < kKeepWords; ++word)
+    for (std::uint64_t bits = group.columns->keep[row][word]; bits != 0; bits &= bits - 1) {
+      const std::int64_t column = static_cast<std::int64_t>(word) * 64 + std::countr_zero(bits);
+      if (std::isfinite(scores[column])) continue;
+      if (!has_q) widen_row(plan.call.dtype, row_address(plan, plan.call.q, place.b, place.h, place.first + std::min(row, place.rows - 1)), width, q);
+      has_q = true;
+      widen_row(plan.call.dtype, row_address(plan, plan.call.k, place.b, place.kv_h, tile * plan.tile + column), width, k);
+      float product = 0;
+      for (std::int64_t i = 0; i < width; ++i) product = std::fma(q[i] * q_factor, k[i], product);
+      scores[column] = product * s_factor;
+    }
+}
+
+/// Up to here a factor may come with the exponential.
+inline constexpr float kLargestLateScore = 0x1p24f;
+
+/// Products → finished scores, the rows' maxima, and how their weights follow.
+inline void finish_group_scores(const Plan& plan, Workspace& workspace, std::int64_t tile, Group& group, bool careful) {
+  Weighted& result = group.weighted;
+  TileColumns& columns = *group.columns;
+  float* const s = group.s;
+  BlockRuns(&runs)[kBlocks] = result.runs;
+  const int rows_computed = result.rows = plan.direct ? group.place.rows : static_cast<int>(kGroupRows);
+  const bool is_affine = plan.module.score_class == FLEXC_SCORE_AFFINE;
+  const bool on_unit = plan.matrix.used;
+  // Where nobody looks at the scores the factor comes with the exponential, as long as it keeps their order.
+  const bool is_late = on_unit && plan.module.score_class == FLEXC_SCORE_IDENTITY && plan.s_factor > 0;
+  for (int block = 0; block < kBlocks; ++block) {
+    runs[block].count = runs_of(columns.active[block], runs[block].runs);
+    if (plan.s_factor == 1.0f || is_late) continue;
+    for (int row = block * kBlockRows; row < std::min<int>((block + 1) * kBlockRows, rows_computed); ++row)
+      multiply_scores(s + row * plan.s_stride, runs[block].runs.data(), runs[block].count, plan.s_factor);
+  }
+  if (plan.module.score_class == FLEXC_SCORE_GENERAL) {
+    // Before a mod can see them: it need not let a NaN be seen.
+    for (int block = 0; block < kBlocks && on_unit; ++block) {
+      if (columns.active[block] == 0) continue;
+      const RowPanels panels = row_panels(columns, block);
+      for (int row = block * kBlockRows; row < (block + 1) * kBlockRows; ++row)
+        if (some_not_finite(s + row * plan.s_stride, panels, columns.keep[row])) mend_products(plan, workspace.matrix, tile, group, row, plan.by_vectors->q_factor, plan.by_vectors->s_factor);
+    }
+    rewrite_scores(plan, workspace, group, tile);
+  }
+
+  // All maxima first, then all factors, then all exponentials: none waits for another's end.
+  alignas(64) float tops[kPanel], row_terms[kGroupRows] = {}, bases[kPanel];
+  float(&factors)[kGroupRows] = result.factors;
+  std::fill(factors, factors + kGroupRows, is_late ? plan.s_factor : 1.0f);
+  float(&alpha)[kPanel] = result.alpha;
+  std::fill(tops, tops + kPanel, kMinusInfinity);
+  for (int block = 0; block < kBlocks; ++block) {
+    if (columns.active[block] == 0) continue;
+    const RowPanels panels = row_panels(columns, block);
+    for (int row = block * kBlockRows; row < std::min<int>((block + 1) * kBlockRows, rows_computed); ++row) {
+      float* const scores = s + row * plan.s_stride;
+      if (is_affine) {
+        // Rows beyond the last one have no position: they take the last one's numbers, and are thrown away.
+        // Counted from the row's first kept column, no term is much larger than the largest kept score: from the tile's first one,
+        // a window far into the tile would be the small difference of two large numbers.
+        const int origin = first_kept(columns.keep[row]);
+        const flexc_row_affine affine = affine_of(plan, workspace, group, tile, std::min(row, group.place.rows - 1), origin);
+        if (is_usable(affine, plan.tile) || !plan.module.score_row) {
+          tops[row] = finish_scores<true>(scores, panels, columns.keep[row], {affine.factor, affine.slope, static_cast<float>(origin)}) + affine.row;
+          row_terms[row] = affine.row;
+        } else {
+          multiply_scores(scores, runs[block].runs.data(), runs[block].count, plan.launch.scale);
+          if (on_unit && some_not_finite(scores, panels, columns.keep[row])) mend_products(plan, workspace.matrix, tile, group, row, 1.0f, plan.launch.scale);
+          if (row < group.place.rows) rewrite_row(plan, workspace, group, tile, row);
+          tops[row] = finish_scores<false>(scores, panels, columns.keep[row], {});
+        }
+      } else {
+        // The product of a kept pair that is -inf would only weigh nothing, and not be noticed.
+        bool lost = false;
+        const bool looks = on_unit && plan.module.score_class == FLEXC_SCORE_IDENTITY;
+        tops[row] = factors[row] * (looks ? finish_scores<false, true>(scores, panels, columns.keep[row], {}, &lost) : finish_scores<false>(scores, panels, columns.keep[row], {}));
+        // Late, the largest score's exponent is not 0 but what the product's rounding left, which must be small beside 2^7. Larger scores, and inf - inf, are to be
+        // as they are without the unit.
+        if (lost || (is_late && !(std::abs(tops[row]) < kLargestLateScore) && tops[row] != kMinusInfinity)) {
+          multiply_scores(scores, runs[block].runs.data(), runs[block].count, factors[row]);
+          if (lost) mend_products(plan, workspace.matrix, tile, group, row, plan.by_vectors->q_factor, plan.by_vectors->s_factor);
+          factors[row] = 1.0f;
+          tops[row] = finish_scores<false>(scores, panels, columns.keep[row], {});
+        }
+      }
+      if (careful) inspect_scores(scores, group, row, columns.keep[row]);
+    }
+  }
+  const FlushTiny flush;
+  raise_tops(tops, group.top, bases, alpha);
+  for (int row = 0; row < kGroupRows; ++row) result.shifts[row] = bases[row] - row_terms[row];
+}
+
+/// Products → weights, and the rows' maxima and sums.
+inline void weigh_scores(const Plan& plan, Workspace& workspace, std::int64_t tile, Group& group, bool careful) {
+  finish_group_scores(plan, workspace, tile, group, careful);
+  const FlushTiny flush;
+  const Weighted& result = group.weighted;
+  for (int block = 0; block < kBlocks; ++block) {
+    if (group.columns->active[block] == 0) continue;
+    for (int row = block * kBlockRows; row < std::min<int>((block + 1) * kBlockRows, result.rows); ++row)
+      exponentials(group.s + row * plan.s_stride, result.runs[block].runs.data(), result.runs[block].count, result.factors[row], result.shifts[row], result.alpha[row],
+                   group.sums + row * kPanel);
+  }
+}
+
+}  // namespace flexc::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

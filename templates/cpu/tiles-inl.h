@@ -1,0 +1,78 @@
+// Where a group's q and a tile's packed K and V come from. Included once for each instruction set.
+#if defined(FLEXC_CPU_TILES_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef FLEXC_CPU_TILES_INL_H_
+#undef FLEXC_CPU_TILES_INL_H_
+#else
+#define FLEXC_CPU_TILES_INL_H_
+#endif
+
+#include "templates/cpu/direct-inl.h"
+#include "templates/cpu/kernels.h"
+#include "templates/cpu/matrix-inl.h"
+#include "templates/cpu/mods.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace flexc::cpu::HWY_NAMESPACE {
+
+inline void pack_tile(const Plan& plan, const Workspace& workspace, std::int64_t unit, std::int64_t tile, float* target) {
+  const std::int64_t b = unit / plan.call.kv_heads, h = unit % plan.call.kv_heads, first = tile * plan.tile, count = plan.tile_count(tile);
+  if (plan.matrix.used) {
+    with_parts(plan, [&]<int kParts>() {
+      split_k<kParts>(plan, b, h, first, count, workspace.matrix, target);
+      split_v<kParts>(plan, b, h, first, count, workspace.matrix, target + plan.k_floats);
+    });
+    return;
+  }
+  pack_k(plan, b, h, first, count, workspace.pack_rows, target);
+  if (!plan.v_in_place) pack_v(plan, b, h, first, count, workspace.pack_rows, target + plan.k_floats);
+}
+
+/// The group `in_task` of a task, the group `index` of its unit.
+inline void start_group(const Plan& plan, Workspace& workspace, std::int64_t unit, std::int64_t index, std::int64_t in_task, Group& group) {
+  group.place = place_of(plan, unit, index);
+  if (plan.matrix.used)
+    with_parts(plan, [&]<int kParts>() { split_q<kParts>(plan, group, in_task, workspace.matrix); });
+  else
+    plan.direct ? copy_q(plan, group) : pack_q(plan, group, workspace.pack_rows);
+  enter_group(plan, group);
+}
+
+/// Sees to it that a tile that all workers share is packed. Where another one is at it, this one packs the next of the unit's tiles meanwhile: it
+/// will mostly need it too.
+inline void pack_shared(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, std::int64_t tile) {
+  const auto pack = [&](std::int64_t at) {
+    TileState expected = TileState::Unpacked;
+    if (!source.states[at].compare_exchange_strong(expected, TileState::Taken, std::memory_order_relaxed)) return false;
+    pack_tile(plan, workspace, unit, at, source.shared + at * (plan.k_floats + plan.v_floats));
+    source.states[at].store(TileState::Packed, std::memory_order_release);
+    source.states[at].notify_all();
+    return true;
+  };
+  if (source.states[tile].load(std::memory_order_acquire) == TileState::Packed || pack(tile)) return;
+  if (tile + 1 < plan.tiles) pack(tile + 1);
+  source.states[tile].wait(TileState::Taken, std::memory_order_acquire);
+}
+
+inline PackedTile packed_tile(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, std::int64_t tile) {
+  const std::int64_t floats = plan.k_floats + plan.v_floats;
+  const auto with_values = [&](const float* k) -> PackedTile {
+    if (!plan.v_in_place) return {k, k + plan.k_floats};
+    return {k, reinterpret_cast<const float*>(row_address(plan, plan.call.v, unit / plan.call.kv_heads, unit % plan.call.kv_heads, tile * plan.tile))};
+  };
+  if (source.shared) {
+    pack_shared(plan, workspace, source, unit, tile);
+    return with_values(source.shared + tile * floats);
+  }
+  const std::int64_t slot = tile % source.slots;
+  float* memory = source.own + slot * floats;
+  if (source.held[slot] != tile) {
+    pack_tile(plan, workspace, unit, tile, memory);
+    source.held[slot] = tile;
+  }
+  return with_values(memory);
+}
+
+}  // namespace flexc::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,202 @@
+// A tile for a group by vectors, or for a task's groups where K and V are read where they lie. Included once for each instruction set.
+#if defined(FLEXC_CPU_VISIT_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef FLEXC_CPU_VISIT_INL_H_
+#undef FLEXC_CPU_VISIT_INL_H_
+#else
+#define FLEXC_CPU_VISIT_INL_H_
+#endif
+
+#include "templates/cpu/direct-inl.h"
+#include "templates/cpu/scores-inl.h"
+#include "templates/cpu/tiles-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace flexc::cpu::HWY_NAMESPACE {
+
+inline void clear_group(const Plan& plan, Group& group) {
+  std::fill(group.o, group.o + kGroupRows * plan.value_padded, 0.0f);
+  std::fill(group.sums, group.sums + kGroupRows * kPanel, 0.0f);
+  std::fill(group.top, group.top + kGroupRows, kMinusInfinity);
+}
+
+/// Whether a row's sums or outputs are not finite. In a product 0 * NaN is NaN, so what was removed may have leaked.
+inline bool needs_care(const Plan& plan, const Group& group, int row) {
+  return !all_finite(group.o + row * plan.value_padded, plan.value_padded) || !all_finite(group.sums + row * kPanel, kPanel);
+}
+inline bool needs_care(const Plan& plan, const Group& group) {
+  return !all_finite(group.o, group.place.rows * plan.value_padded) || !all_finite(group.sums, group.place.rows * kPanel);
+}
+
+/// What the careful path noted is forgotten.
+inline void forget_scores(Group& group) {
+  std::fill(group.saw_nan, group.saw_nan + kGroupRows, false);
+  std::fill(group.saw_infinity, group.saw_infinity + kGroupRows, false);
+}
+
+/// S = Q K for the active panels. Both blocks of rows take a panel while it is in L1. What lies in S elsewhere is never looked at.
+inline void products_qk(const Plan& plan, const Group& group, const TileColumns& columns, const float* k, float* s, Ahead& ahead) {
+  const auto width = static_cast<std::size_t>(plan.call.head_dim), stride = static_cast<std::size_t>(plan.s_stride);
+  const auto s_block = static_cast<std::size_t>(kBlockRows) * stride, q_block = static_cast<std::size_t>(kBlockRows) * width;
+  const auto k_at = [&](int panel) { return k + static_cast<std::size_t>(panel * kPanel) * width; };
+  for (PanelSet rest = columns.active[0] | columns.active[1]; rest != 0;) {
+    const int first = std::countr_zero(rest);
+    rest &= rest - 1;
+    ahead.step(plan);
+    if constexpr (kBothBlocks) {  // two panels of one vector each
+      PanelSet taken = PanelSet{1} << first;
+      int second = first;
+      if (rest != 0) {
+        second = std::countr_zero(rest);
+        rest &= rest - 1;
+        taken |= PanelSet{1} << second;
+      }
+      const PanelSet mine[kBlocks] = {columns.active[0] & taken, columns.active[1] & taken};
+      // Next to a diagonal a block may need one of the two alone.
+      const auto multiply = [&]<int kRows>(PanelSet panels, std::size_t block) {
+        const float* const q = group.q + block * q_block;
+        float* const s_row = s + block * s_block;
+        const int only = (panels >> first & 1) != 0 ? first : second;
+        if (second != first && panels == taken)
+          multiply_qk_chunks<kRows, 2>(q, q_block, k_at(first), k_at(second), width, s_row + first * kPanel, s_row + second * kPanel, stride);
+        else
+          multiply_qk_chunks<kRows, 1>(q, q_block, k_at(only), k_at(only), width, s_row + only * kPanel, s_row + only * kPanel, stride);
+      };
+      if (mine[0] == mine[1]) {
+        multiply.template operator()<kGroupRows>(taken, 0);
+        continue;
+      }
+      for (std::size_t block = 0; block < static_cast<std::size_t>(kBlocks); ++block)
+        if (mine[block] != 0) multiply.template operator()<kBlockRows>(mine[block], block);
+    } else {
+      for (std::size_t block = 0; block < static_cast<std::size_t>(kBlocks); ++block) {
+        if ((columns.active[block] >> first & 1) == 0) continue;
+        float* const s_row = s + block * s_block + first * kPanel;
+        for (std::size_t lane = 0; lane < static_cast<std::size_t>(kPanel); lane += 2 * kLanes)
+          multiply_qk_chunks<kBlockRows, 2>(group.q + block * q_block, q_block, k_at(first) + lane, k_at(first) + lane + kLanes, width, s_row + lane,
+                                            s_row + lane + kLanes, stride);
+      }
+    }
+  }
+}
+
+/// O = O alpha + P V for kRows rows over runs of columns.
+template <int kRows>
+inline void multiply_values(const Plan& plan, const float* p, const float* v, const Run* runs, int run_count, const float* alpha, float* o) {
+  const auto stride = static_cast<std::size_t>(plan.s_stride), width = static_cast<std::size_t>(plan.value_padded);
+  const auto v_panel = static_cast<std::size_t>(plan.v_panel), v_step = static_cast<std::size_t>(plan.v_step);
+  constexpr std::size_t kStep = 2 * kLanes;
+  const auto v_at = [&](std::size_t column) { return v + column / kPanel * v_panel + column % kPanel; };
+  std::size_t column = 0;
+  for (; column + kStep <= width; column += kStep)
+    multiply_pv<kRows, 2>(p, stride, v_at(column), v_at(column + kLanes), v_step, runs, run_count, alpha, o + column, o + column + kLanes, width);
+  for (; column < width; column += kLanes)
+    multiply_pv<kRows, 1>(p, stride, v_at(column), v_at(column), v_step, runs, run_count, alpha, o + column, o + column, width);
+}
+
+/// O = O alpha + P V for a group, each block over its own runs of columns; a block without runs is left alone. What both need they do together.
+inline void products_pv(const Plan& plan, const float* p, const float* v, const BlockRuns (&runs)[kBlocks], const float* alpha, float* o) {
+  const auto one_block = [&](int block, const Run* its_runs, int count, const float* its_alpha) {
+    multiply_values<kBlockRows>(plan, p + block * kBlockRows * plan.s_stride, v, its_runs, count, its_alpha, o + block * kBlockRows * plan.value_padded);
+  };
+  if constexpr (kBothBlocks) {
+    PhaseList phases;
+    if (phases.find(runs[0], runs[1])) {
+      // A block's old outputs are scaled in its first phase.
+      alignas(64) static constexpr float kOnes[kGroupRows] = {1, 1, 1, 1, 1, 1, 1, 1};
+      unsigned scaled = 0;
+      for (int i = 0; i < phases.count; ++i) {
+        const Phase& phase = phases.phases[static_cast<std::size_t>(i)];
+        const Run* const its_runs = phases.runs.data() + phase.first;
+        if (phase.blocks != 3) {
+          const int block = phase.blocks == 1 ? 0 : 1;
+          one_block(block, its_runs, phase.count, (scaled & phase.blocks) != 0 ? kOnes : alpha + block * kBlockRows);
+        } else {
+          alignas(64) float factors[kGroupRows];
+          for (int row = 0; row < kGroupRows; ++row) factors[row] = (scaled >> (row / kBlockRows) & 1) != 0 ? 1.0f : alpha[row];
+          multiply_values<kGroupRows>(plan, p, v, its_runs, phase.count, factors, o);
+        }
+        scaled |= phase.blocks;
+      }
+      return;
+    }
+  }
+  for (int block = 0; block < kBlocks; ++block)
+    if (runs[block].count != 0) one_block(block, runs[block].runs.data(), runs[block].count, alpha + block * kBlockRows);
+}
+
+/// One group, one tile. With `careful`, nothing of a removed pair can reach the result; clean rows come out the same either way.
+inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, std::int64_t tile, Group& group,
+                       bool careful) {
+  if (!find_columns(plan, workspace, group, tile)) return;
+  const TileColumns& columns = *group.columns;
+  const PackedTile packed = packed_tile(plan, workspace, source, unit, tile);
+  if (plan.direct) {  // the careful product of P and V is the packed one alone; the direct one adds in the same order
+    DirectRow* const rows = workspace.direct_rows.data();
+    for (int row = 0; row < group.place.rows; ++row) rows[row] = direct_row(plan, group, row);
+    with_element(plan.call.dtype, [&](auto element) {
+      direct_qk<decltype(element)>(plan, workspace.pack_rows, group.place, rows, group.place.rows, columns.active[0] | columns.active[1], tile, {});
+    });
+  } else {
+    products_qk(plan, group, columns, packed.k, group.s, workspace.ahead);
+  }
+  weigh_scores(plan, workspace, tile, group, careful);
+  const FlushTiny flush;
+  Weighted& weighted = group.weighted;
+  BlockRuns(&runs)[kBlocks] = weighted.runs;
+  if (careful) {
+    for (int row = 0; row < weighted.rows; ++row)
+      if (columns.active[row / kBlockRows] != 0)
+        multiply_pv_carefully(group.s + row * plan.s_stride, packed.v, static_cast<std::size_t>(plan.v_panel), static_cast<std::size_t>(plan.v_step), columns.keep[row], weighted.alpha[row],
+                              group.o + row * plan.value_padded, static_cast<std::size_t>(plan.value_padded));
+    return;
+  }
+  for (int block = 0; block < kBlocks; ++block) trim_runs(columns.any[block], runs[block].runs, runs[block].count);
+  products_pv(plan, group.s, packed.v, runs, weighted.alpha, group.o);
+}
+
+/// Rows of the next K that are asked for before the softmax of a tile: what memory brings meanwhile.
+inline constexpr std::int64_t kRowsBeforeSoftmax = 8;
+
+/// A tile for all of a task's groups in `live`, where K and V are read where they lie: each row of them once, for the rows of all heads. While one
+/// product computes, the other's operand comes from memory: V's rows of this tile, then K's of `next_tile`, or none if that is not greater.
+inline void visit_tile_directly(const Plan& plan, Workspace& workspace, std::int64_t tile, std::int64_t next_tile, unsigned live, std::int64_t group_count) {
+  Group* groups[kTaskGroups];
+  int count = 0, row_count = 0;
+  DirectRow* const rows = workspace.direct_rows.data();
+  PanelSet active = 0;
+  for (std::int64_t i = 0; i < group_count; ++i) {
+    Group& group = workspace.groups[static_cast<std::size_t>(i)];
+    if ((live >> i & 1) == 0 || !find_columns(plan, workspace, group, tile)) continue;
+    groups[count++] = &group;
+    active |= group.columns->active[0] | group.columns->active[1];
+    for (int row = 0; row < group.place.rows; ++row) rows[row_count++] = direct_row(plan, group, row);
+  }
+  if (count == 0) return;
+  const GroupPlace& place = groups[0]->place;
+  with_element(plan.call.dtype, [&](auto element) {
+    direct_qk<decltype(element)>(plan, workspace.pack_rows, place, rows, row_count, active, tile,
+                                 NextRows(plan, plan.call.v, place, tile * plan.tile, plan.call.value_dim));
+  });
+  NextRows next;
+  // Only where all of the next tile's rows exist: the columns of this one stand for them.
+  if (next_tile > tile && plan.tile_count(next_tile) == plan.tile) next = NextRows(plan, plan.call.k, place, next_tile * plan.tile, plan.call.head_dim);
+  // The first of them now: memory would else wait for the softmax.
+  for (std::int64_t column = 0; column < kRowsBeforeSoftmax; ++column) next.bring(column);
+  DirectRow* row = rows;
+  for (int i = 0; i < count; ++i) {
+    Group& group = *groups[i];
+    weigh_scores(plan, workspace, tile, group, false);
+    for (int block = 0; block < kBlocks; ++block) trim_runs(group.columns->any[block], group.weighted.runs[block].runs, group.weighted.runs[block].count);
+    for (int own = 0; own < group.place.rows; ++own, ++row) {
+      row->runs = &group.weighted.runs[own / kBlockRows];
+      row->alpha = row->runs->count != 0 ? group.weighted.alpha[own] : 1.0f;
+    }
+  }
+  const FlushTiny flush;
+  with_element(plan.call.dtype, [&](auto element) { direct_pv<decltype(element)>(plan, place, rows, row_count, tile, next); });
+}
+
+}  // namespace flexc::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif

@@ -1,0 +1,157 @@
+// A tile for four groups on the matrix unit, and what is computed again there. Included once for each instruction set.
+#if defined(FLEXC_CPU_VISIT_MATRIX_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef FLEXC_CPU_VISIT_MATRIX_INL_H_
+#undef FLEXC_CPU_VISIT_MATRIX_INL_H_
+#else
+#define FLEXC_CPU_VISIT_MATRIX_INL_H_
+#endif
+
+#include "templates/cpu/live_tiles.h"
+#include "templates/cpu/matrix-inl.h"
+#include "templates/cpu/visit-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace flexc::cpu::HWY_NAMESPACE {
+
+/// A group's tiles: its tiles are those of `all` that have its bit in `live`.
+struct LiveTiles {
+  TileRange all;
+  const std::uint8_t* live;
+  template <class Visit>
+  void visit(std::int64_t group, const Visit& use) const {
+    for (std::int64_t tile = all.first; tile < all.end; ++tile)
+      if ((live[tile] >> group & 1) != 0) use(tile);
+  }
+};
+
+/// A tile of one group on the matrix unit, row by row and without removed columns.
+template <class Tiles>
+inline void multiply_pv_by_matrix_carefully(const Plan& plan, const MatrixMemory& memory, const Group& group, std::uint32_t chunks, const float* v) {
+  with_parts(plan, [&]<int kParts>() {
+    for (int row = 0; row < group.place.rows; ++row) {
+      float* const o = group.o + row * plan.value_padded;
+      std::copy_n(o, plan.value_padded, memory.o);
+      for (std::uint32_t rest = chunks; rest != 0; rest &= rest - 1) {
+        const int chunk = std::countr_zero(rest);
+        const PanelSet active = group.columns->active[row / kBlockRows];
+        const auto keep = static_cast<std::uint32_t>(group.columns->keep[row][static_cast<std::size_t>(chunk / 2)] >> (chunk % 2 * kTileDepth));
+        keep_columns(plan, v + chunk * v_chunk_floats(plan), keep, memory.chunk);
+        WeighedRows one{group.s + row * plan.s_stride, group.sums + row * kPanel, {active}, {group.weighted.factors[row]}, {group.weighted.shifts[row]}};
+        weigh_and_multiply_row<Tiles, kParts>(plan, one, memory.p, memory.chunk, chunk, memory.o);
+      }
+      std::copy_n(memory.o, plan.value_padded, o);
+    }
+  });
+}
+
+/// A tile for those of the groups `first` to `first` + 3 of a task that are in `live`, on the matrix unit. With `careful`, nothing of a removed pair can
+/// reach the result; clean rows come out the same either way.
+template <class Tiles>
+inline void visit_tile_by_matrix(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, std::int64_t tile, std::int64_t first, unsigned live,
+                                 bool careful) {
+  Group* const groups = workspace.groups.data() + first;
+  const MatrixMemory& memory = workspace.matrix;
+  unsigned here = 0;
+  std::uint32_t chunks = 0;
+  for (std::int64_t i = 0; i < kMatrixGroups; ++i) {
+    if ((live >> i & 1) == 0 || !find_columns(plan, workspace, groups[i], tile)) continue;
+    here |= 1u << i;
+    chunks |= chunks_of(groups[i].columns->active[0] | groups[i].columns->active[1]);
+  }
+  if (here == 0) return;
+  const PackedTile packed = packed_tile(plan, workspace, source, unit, tile);
+  with_parts(plan, [&]<int kParts>() {
+    matrix_qk<Tiles, kParts>(plan, memory.q + first * kGroupRows * plan.matrix.depth, packed.k, chunks, groups->s, workspace.ahead);
+  });
+  for (std::int64_t i = 0; i < kMatrixGroups; ++i) {
+    if ((here >> i & 1) == 0) continue;
+    finish_group_scores(plan, workspace, tile, groups[i], careful);
+    const FlushTiny flush;
+    for (std::int64_t row = 0; row < kGroupRows; ++row) {
+      const float alpha = groups[i].weighted.alpha[row];
+      multiply_row(groups[i].o + row * plan.value_padded, plan.value_padded, alpha);
+      multiply_row(groups[i].sums + row * kPanel, kPanel, alpha);
+    }
+  }
+  const FlushTiny flush;
+  constexpr std::int64_t kHalfGroups = kTileRows / kGroupRows;
+  for (std::int64_t half = 0; half < kMatrixGroups; half += kHalfGroups) {
+    if ((here >> half & 3) == 0) continue;
+    WeighedRows rows;
+    rows.s = groups[half].s;
+    rows.sums = groups[half].sums;
+    std::uint32_t its_chunks = 0;
+    for (std::int64_t i = 0; i < kHalfGroups; ++i) {
+      if ((here >> (half + i) & 1) == 0) continue;
+      const Group& group = groups[half + i];
+      for (int block = 0; block < kBlocks; ++block) {
+        rows.active[i * kBlocks + block] = group.columns->active[block];
+        its_chunks |= chunks_of(group.columns->active[block]);
+      }
+      std::copy_n(group.weighted.factors, kGroupRows, rows.factors + i * kGroupRows);
+      std::copy_n(group.weighted.shifts, kGroupRows, rows.shifts + i * kGroupRows);
+      if (careful) multiply_pv_by_matrix_carefully<Tiles>(plan, memory, group, chunks, packed.v);
+    }
+    if (careful) continue;
+    with_parts(plan, [&]<int kParts>() { weigh_and_multiply<Tiles, kParts>(plan, rows, memory.p, packed.v, v_chunk_floats(plan), its_chunks, groups[half].o); });
+  }
+}
+
+/// A group of which some row is not finite, on the matrix unit once more: first without what is removed. Rows that are still not finite hold a NaN or an
+/// infinity: those alone are computed by vectors, where infinities keep their meaning.
+template <class Tiles>
+inline void compute_again_by_matrix(const Plan& plan, std::int64_t unit, std::int64_t index, const LiveTiles& tiles, Workspace& workspace, const TileSource& source) {
+  Group& group = workspace.groups[static_cast<std::size_t>(index)];
+  clear_group(plan, group);
+  const std::int64_t first = index / kMatrixGroups * kMatrixGroups;
+  tiles.visit(index, [&](std::int64_t tile) { visit_tile_by_matrix<Tiles>(plan, workspace, source, unit, tile, first, 1u << (index - first), true); });
+  forget_scores(group);
+  if (!needs_care(plan, group)) return;
+
+  const Plan& by_vectors = *plan.by_vectors;
+  Group& again = *workspace.matrix.again;
+  again.place = group.place;
+  pack_q(by_vectors, again, workspace.pack_rows);
+  enter_group(by_vectors, again);
+  clear_group(by_vectors, again);
+  forget_scores(again);
+  std::int64_t held = -1;
+  const TileSource own{nullptr, nullptr, workspace.matrix.again_tile, 1, &held};
+  tiles.visit(index, [&](std::int64_t tile) { visit_tile(by_vectors, workspace, own, unit, tile, again, true); });
+  for (int row = 0; row < group.place.rows; ++row) {
+    if (!needs_care(plan, group, row)) continue;
+    std::copy_n(again.o + row * plan.value_padded, plan.value_padded, group.o + row * plan.value_padded);
+    std::copy_n(again.sums + row * kPanel, kPanel, group.sums + row * kPanel);
+    group.top[row] = again.top[row];
+    group.saw_nan[row] = again.saw_nan[row];
+    group.saw_infinity[row] = again.saw_infinity[row];
+  }
+}
+
+/// Kernels without a matrix unit.
+struct NoTiles {
+  static void start() {}
+  static void stop() {}
+};
+
+/// The matrix unit's registers belong to the thread that computes, as long as it does.
+template <class Tiles>
+class TileSession {
+ public:
+  explicit TileSession(const Plan& plan) : used_(plan.matrix.used) {
+    if (used_) Tiles::start();
+  }
+  ~TileSession() {
+    if (used_) Tiles::stop();
+  }
+  TileSession(const TileSession&) = delete;
+  TileSession& operator=(const TileSession&) = delete;
+
+ private:
+  bool used_;
+};
+
+}  // namespace flexc::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
