@@ -2,7 +2,6 @@
 #include "templates/cpu/attention.h"
 
 #include <atomic>
-#include <cstdlib>
 #include <new>
 #include <span>
 
@@ -56,15 +55,6 @@ Result<void> check(const AttentionArguments& call) {
       return misfit("the compiled mods lack a function that they announce");
   }
   return call.mask ? check_mask(call, *call.mask) : Result<void>{};
-}
-
-/// The user's choice of an instruction set, for all calls of the process; empty: the best one.
-const std::string& chosen_target() {
-  static const std::string name = [] {
-    const char* const text = std::getenv("FLEXC_CPU_TARGET");
-    return std::string(text ? text : "");
-  }();
-  return name;
 }
 
 Result<const KernelTable*> find_kernels(const std::string& asked) {

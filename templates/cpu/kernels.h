@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <span>
+#include <string>
 
 #include "templates/cpu/workspace.h"
 
@@ -32,7 +33,11 @@ struct KernelTable {
   void (*merge_splits)(const Plan& plan, std::int64_t unit, std::int64_t task, Workspace& workspace, float* states);
 };
 
-/// The kernels that this machine can run, the best first.
+/// The user's choice of an instruction set, for all calls of the process: $FLEXC_CPU_TARGET; empty: the best one.
+const std::string& chosen_target();
+
+/// The kernels that this machine can run, the best first. Those with a matrix unit only where no other ones were chosen: asking for the unit costs the process
+/// something.
 std::span<const KernelTable> kernel_tables();
 
 /// run_attention with kernels of the caller's.

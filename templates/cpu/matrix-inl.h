@@ -8,7 +8,7 @@
 #endif
 
 #include <algorithm>
-#include <utility>
+#include <cstring>
 
 #include "templates/cpu/matrix_unit.h"
 #include "templates/cpu/pack-inl.h"

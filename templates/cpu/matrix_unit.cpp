@@ -1,8 +1,5 @@
 #include "templates/cpu/matrix_unit.h"
 
-#include <cstdlib>
-#include <string_view>
-
 #if defined(__x86_64__) && defined(__linux__)
 #include <cpuid.h>
 #include <sys/syscall.h>
@@ -14,8 +11,6 @@ namespace {
 
 bool ask() {
 #if defined(__x86_64__) && defined(__linux__)
-  // Who names another instruction set for the whole process need not let it have the tiles' state.
-  if (const char* const chosen = std::getenv("FLEXC_CPU_TARGET"); chosen && *chosen != '\0' && std::string_view(chosen) != "AMX") return false;
   unsigned a = 0, b = 0, c = 0, d = 0;
   constexpr unsigned kOsSaves = 1u << 27, kBf16 = 1u << 22, kTiles = 1u << 24;
   if (!__get_cpuid(1, &a, &b, &c, &d) || (c & kOsSaves) == 0) return false;

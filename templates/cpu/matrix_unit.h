@@ -11,8 +11,7 @@ inline constexpr std::int64_t kTilePairs = 16;  ///< pairs of bf16, or f32, of a
 inline constexpr std::int64_t kTileFloats = kTileRows * kTilePairs;
 inline constexpr std::int64_t kTileDepth = 2 * kTilePairs;  ///< products summed by one multiplication
 
-/// Whether the processor has AMX with bf16, the system saves its state, this process may use it, and $FLEXC_CPU_TARGET does not name something else. Asked of the
-/// system once.
+/// Whether the processor has AMX with bf16, the system saves its state, and this process may use it. Asked of the system once, which then keeps room for the state.
 bool has_matrix_unit();
 
 #if defined(__x86_64__)

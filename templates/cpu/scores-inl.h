@@ -64,6 +64,35 @@ inline void mend_products(const Plan& plan, const MatrixMemory& memory, std::int
 /// Up to here a factor may come with the exponential.
 inline constexpr float kLargestLateScore = 0x1p24f;
 
+/// Mends the products of a group before a mod sees them: it need not let a NaN be seen.
+inline void mend_group_products(const Plan& plan, const MatrixMemory& memory, std::int64_t tile, const Group& group) {
+  for (int block = 0; block < kBlocks; ++block) {
+    if (group.columns->active[block] == 0) continue;
+    const RowPanels panels = row_panels(*group.columns, block);
+    for (int row = block * kBlockRows; row < (block + 1) * kBlockRows; ++row)
+      if (some_not_finite(group.s + row * plan.s_stride, panels, group.columns->keep[row]))
+        mend_products(plan, memory, tile, group, row, plan.by_vectors->q_factor, plan.by_vectors->s_factor);
+  }
+}
+
+/// Finishes a row of the unit's products where there is no score_mod, and returns the largest score. `factor` is what they are still to be multiplied by: it may come
+/// with the exponential, or be used up here.
+inline float finish_unit_row(const Plan& plan, const MatrixMemory& memory, std::int64_t tile, const Group& group, int row, const RowPanels& panels, const BlockRuns& runs, float& factor) {
+  float* const scores = group.s + row * plan.s_stride;
+  const KeepWords& keep = group.columns->keep[row];
+  // The product of a kept pair that is -inf would only weigh nothing, and not be noticed.
+  bool lost = false;
+  const float top = factor * finish_scores<false, true>(scores, panels, keep, {}, &lost);
+  // With a late factor the largest score's exponent is not 0 but what the product's rounding left, which must be small beside 2^7. Larger scores, and inf - inf, are
+  // to be as they are without the unit.
+  const bool is_large = factor != 1.0f && !(std::abs(top) < kLargestLateScore) && top != kMinusInfinity;
+  if (!lost && !is_large) return top;
+  multiply_scores(scores, runs.runs.data(), runs.count, factor);
+  if (lost) mend_products(plan, memory, tile, group, row, plan.by_vectors->q_factor, plan.by_vectors->s_factor);
+  factor = 1.0f;
+  return finish_scores<false>(scores, panels, keep, {});
+}
+
 /// Products → finished scores, the rows' maxima, and how their weights follow.
 inline void finish_group_scores(const Plan& plan, Workspace& workspace, std::int64_t tile, Group& group, bool careful) {
   Weighted& result = group.weighted;
@@ -82,13 +111,7 @@ inline void finish_group_scores(const Plan& plan, Workspace& workspace, std::int
       multiply_scores(s + row * plan.s_stride, runs[block].runs.data(), runs[block].count, plan.s_factor);
   }
   if (plan.module.score_class == FLEXC_SCORE_GENERAL) {
-    // Before a mod can see them: it need not let a NaN be seen.
-    for (int block = 0; block < kBlocks && on_unit; ++block) {
-      if (columns.active[block] == 0) continue;
-      const RowPanels panels = row_panels(columns, block);
-      for (int row = block * kBlockRows; row < (block + 1) * kBlockRows; ++row)
-        if (some_not_finite(s + row * plan.s_stride, panels, columns.keep[row])) mend_products(plan, workspace.matrix, tile, group, row, plan.by_vectors->q_factor, plan.by_vectors->s_factor);
-    }
+    if (on_unit) mend_group_products(plan, workspace.matrix, tile, group);
     rewrite_scores(plan, workspace, group, tile);
   }
 
@@ -118,19 +141,10 @@ inline void finish_group_scores(const Plan& plan, Workspace& workspace, std::int
           if (row < group.place.rows) rewrite_row(plan, workspace, group, tile, row);
           tops[row] = finish_scores<false>(scores, panels, columns.keep[row], {});
         }
+      } else if (on_unit && plan.module.score_class == FLEXC_SCORE_IDENTITY) {
+        tops[row] = finish_unit_row(plan, workspace.matrix, tile, group, row, panels, runs[block], factors[row]);
       } else {
-        // The product of a kept pair that is -inf would only weigh nothing, and not be noticed.
-        bool lost = false;
-        const bool looks = on_unit && plan.module.score_class == FLEXC_SCORE_IDENTITY;
-        tops[row] = factors[row] * (looks ? finish_scores<false, true>(scores, panels, columns.keep[row], {}, &lost) : finish_scores<false>(scores, panels, columns.keep[row], {}));
-        // Late, the largest score's exponent is not 0 but what the product's rounding left, which must be small beside 2^7. Larger scores, and inf - inf, are to be
-        // as they are without the unit.
-        if (lost || (is_late && !(std::abs(tops[row]) < kLargestLateScore) && tops[row] != kMinusInfinity)) {
-          multiply_scores(scores, runs[block].runs.data(), runs[block].count, factors[row]);
-          if (lost) mend_products(plan, workspace.matrix, tile, group, row, plan.by_vectors->q_factor, plan.by_vectors->s_factor);
-          factors[row] = 1.0f;
-          tops[row] = finish_scores<false>(scores, panels, columns.keep[row], {});
-        }
+        tops[row] = finish_scores<false>(scores, panels, columns.keep[row], {});
       }
       if (careful) inspect_scores(scores, group, row, columns.keep[row]);
     }
