@@ -23,8 +23,8 @@ class Ahead {
   void follow_unit(const Plan& plan, std::int64_t unit, std::int64_t visits) { follow(unit, 2 * plan.call.kv_len, 0, plan.groups_per_unit, visits); }
   /// Q and outputs of a task.
   void follow_task(const Plan& plan, std::int64_t unit, std::int64_t task, std::int64_t visits) {
-    const std::int64_t first = task * kTaskGroups;
-    follow(unit, 0, first, std::min(kTaskGroups, plan.groups_per_unit - first), visits);
+    const std::int64_t first = task * plan.task_groups;
+    follow(unit, 0, first, std::min(plan.task_groups, plan.groups_per_unit - first), visits);
   }
   void follow_nothing() { next_ = end_ = 0; }
 

@@ -103,7 +103,7 @@ class Call {
       }
       const std::int64_t slots = plan_.tasks_per_unit > 1 && own_units && !plan_.direct ? plan_.tiles : 1;
       for (Worker& worker : workers_) {
-        if (!worker.tiles.allocate_unset(slots * (plan_.k_floats + plan_.v_floats) * std::int64_t{sizeof(float)})) return false;
+        if (!worker.tiles.allocate_unset(slots * plan_.tile_floats() * std::int64_t{sizeof(float)})) return false;
         worker.held.resize(static_cast<std::size_t>(slots));
       }
       if ((own_units && !plan_.direct) || plan_.tasks_per_unit == 1)
@@ -154,7 +154,7 @@ class Call {
   /// one too: what is packed is used while it is near. But if some task is long, the longest come first, so that no thread is left alone with one.
   void run_waves(std::int64_t wave) {
     const std::int64_t steps = ahead_steps();
-    const std::int64_t floats = plan_.k_floats + plan_.v_floats, tasks = plan_.tasks_per_unit;
+    const std::int64_t floats = plan_.tile_floats(), tasks = plan_.tasks_per_unit;
     float* const memory = shared_.as<float>();
     for (std::int64_t first = 0; first < plan_.units; first += wave) {
       const std::int64_t units = std::min(wave, plan_.units - first);
@@ -167,7 +167,7 @@ class Call {
       share_ahead(units * tasks, [&](Worker& worker, std::int64_t i, std::int64_t next) {
         const Task& task = order[static_cast<std::size_t>(i)];
         if (next < units * tasks)
-          worker.workspace.ahead.follow_task(plan_, order[static_cast<std::size_t>(next)].unit, order[static_cast<std::size_t>(next)].task, kTaskGroups * steps);
+          worker.workspace.ahead.follow_task(plan_, order[static_cast<std::size_t>(next)].unit, order[static_cast<std::size_t>(next)].task, plan_.task_groups * steps);
         else
           worker.workspace.ahead.follow_nothing();
         const std::int64_t tile = (task.unit - first) * plan_.tiles;
@@ -192,7 +192,7 @@ class Call {
         const TileSource source = own_tiles(worker);
         if (is_small && next < whole + shared * tasks) ahead.follow_unit(plan_, unit_of(next), plan_.groups_per_unit * plan_.tiles * steps);
         for (std::int64_t task = 0; task < tasks; ++task) {
-          if (!is_small && task + 1 < tasks) ahead.follow_task(plan_, unit, task + 1, kTaskGroups * steps);
+          if (!is_small && task + 1 < tasks) ahead.follow_task(plan_, unit, task + 1, plan_.task_groups * steps);
           kernels_.run_task(plan_, unit, task, worker.workspace, source);
         }
         return;
@@ -215,7 +215,7 @@ class Call {
     const std::int64_t tasks = plan_.units * plan_.tasks_per_unit, piece = plan_.task_rows() * plan_.state_floats();
     if (!shared_.allocate_unset(tasks * plan_.splits * piece * std::int64_t{sizeof(float)})) return false;
     for (Worker& worker : workers_) {
-      if (!worker.tiles.allocate_unset((plan_.k_floats + plan_.v_floats) * std::int64_t{sizeof(float)})) return false;
+      if (!worker.tiles.allocate_unset(plan_.tile_floats() * std::int64_t{sizeof(float)})) return false;
       worker.held.resize(1);
     }
     float* const states = shared_.as<float>();
@@ -255,7 +255,7 @@ Result<void> run_attention(const AttentionArguments& arguments, WorkerPool& pool
 Result<void> run_attention_with(const KernelTable& kernels, const AttentionArguments& arguments, WorkerPool& pool) {
   if (const auto fits = check(arguments); !fits) return fits;
   if (arguments.q_len == 0) return {};
-  Plan plan = make_plan(arguments, kernels.matrix_unit);
+  Plan plan = make_plan(arguments, kernels.matrix_unit, pool.size());
   AlignedBuffer launch_values;
   bool enough = launch_values.allocate(slots_bytes(plan.module.launch_slots));
   if (enough && plan.module.launch_slots) {

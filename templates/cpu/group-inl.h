@@ -22,16 +22,16 @@ inline std::int64_t compute_groups(const Plan& plan, std::int64_t unit, std::int
                                    const TileSource& source) {
   constexpr bool kMatrix = !std::is_same_v<Tiles, NoTiles>;
   const TileSession<Tiles> session(plan);
-  const std::int64_t first = task * kTaskGroups, count = std::min(kTaskGroups, plan.groups_per_unit - first);
+  const std::int64_t first = task * plan.task_groups, count = std::min(plan.task_groups, plan.groups_per_unit - first);
   Group* const groups = workspace.groups.data();
   for (std::int64_t i = 0; i < count; ++i) {
     start_group(plan, workspace, unit, first + i, i, groups[i]);
     clear_group(plan, groups[i]);
   }
   const TileRange all = find_live_tiles(plan, workspace, count, range);
-  const LiveTiles tiles{all, workspace.live.as<std::uint8_t>()};
+  const LiveTiles tiles{all, workspace.live.as<GroupSet>()};
   const auto next_live = [&](std::int64_t tile) {
-    return std::find_if(tiles.live + tile, tiles.live + all.end, [](std::uint8_t groups_there) { return groups_there != 0; }) - tiles.live;
+    return std::find_if(tiles.live + tile, tiles.live + all.end, [](GroupSet groups_there) { return groups_there != 0; }) - tiles.live;
   };
   for (std::int64_t tile = all.end > all.first ? next_live(all.first) : all.end, next; tile < all.end; tile = next) {
     next = next_live(tile + 1);
@@ -51,12 +51,12 @@ inline std::int64_t compute_groups(const Plan& plan, std::int64_t unit, std::int
   for (std::int64_t i = 0; i < count; ++i) {
     Group& group = groups[i];
     forget_scores(group);
-    if (!needs_care(plan, group)) continue;
     if constexpr (kMatrix)
       if (plan.matrix.used) {
-        compute_again_by_matrix<Tiles>(plan, unit, i, tiles, workspace, source);
+        if (is_refused(plan, group)) compute_again_by_matrix<Tiles>(plan, unit, i, tiles, workspace, source);
         continue;
       }
+    if (!needs_care(plan, group)) continue;
     clear_group(plan, group);
     tiles.visit(i, [&](std::int64_t tile) { visit_tile(plan, workspace, source, unit, tile, group, true); });
   }
@@ -81,7 +81,7 @@ inline void run_split(const Plan& plan, std::int64_t unit, std::int64_t task, st
 }
 
 inline void merge_splits(const Plan& plan, std::int64_t unit, std::int64_t task, Workspace& workspace, float* states) {
-  const std::int64_t first = task * kTaskGroups, count = std::min(kTaskGroups, plan.groups_per_unit - first);
+  const std::int64_t first = task * plan.task_groups, count = std::min(plan.task_groups, plan.groups_per_unit - first);
   Group& group = workspace.groups.front();
   for (std::int64_t i = 0; i < count; ++i) {
     group.place = place_of(plan, unit, first + i);

@@ -6,15 +6,15 @@ namespace flexc::cpu {
 namespace {
 
 /// Marks the tiles that hold some of `columns`.
-void mark(const Plan& plan, const ColumnRange& columns, const TileRange& tiles, unsigned group, std::uint8_t* live) {
+void mark(const Plan& plan, const ColumnRange& columns, const TileRange& tiles, unsigned group, GroupSet* live) {
   if (columns.empty()) return;
   const TileRange range = within(plan, columns, tiles);
-  for (std::int64_t tile = range.first; tile < range.end; ++tile) live[tile] |= static_cast<std::uint8_t>(1u << group);
+  for (std::int64_t tile = range.first; tile < range.end; ++tile) live[tile] |= static_cast<GroupSet>(1u << group);
 }
 
 /// The same for the columns that are in no empty block of a block row.
 void mark_blocks(const Plan& plan, const BlockMask& mask, std::size_t row, const ColumnRange& columns, const TileRange& tiles, unsigned group,
-                 std::uint8_t* live) {
+                 GroupSet* live) {
   const std::int64_t block = mask.block_kv;
   const auto begin = mask.runs.begin() + static_cast<std::ptrdiff_t>(mask.row_begin[row]);
   const auto end = mask.runs.begin() + static_cast<std::ptrdiff_t>(mask.row_begin[row + 1]);
@@ -29,13 +29,12 @@ void mark_blocks(const Plan& plan, const BlockMask& mask, std::size_t row, const
 }  // namespace
 
 TileRange find_live_tiles(const Plan& plan, Workspace& workspace, std::int64_t count, const TileRange& tiles) {
-  static_assert(kTaskGroups <= 8, "a bit of a byte for each group");
   ColumnRange reach;
   for (std::int64_t i = 0; i < count; ++i) reach = hull(reach, workspace.groups[static_cast<std::size_t>(i)].band.reach);
   const TileRange all = within(plan, reach, tiles);
   if (all.end <= all.first) return {};
-  std::uint8_t* const live = workspace.live.as<std::uint8_t>();
-  std::fill(live + all.first, live + all.end, std::uint8_t{0});
+  GroupSet* const live = workspace.live.as<GroupSet>();
+  std::fill(live + all.first, live + all.end, GroupSet{0});
   const BlockMask* const mask = plan.module.band_row || plan.module.mask_row ? plan.call.mask : nullptr;
   for (std::int64_t i = 0; i < count; ++i) {
     const Group& group = workspace.groups[static_cast<std::size_t>(i)];

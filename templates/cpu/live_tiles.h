@@ -15,6 +15,10 @@ inline TileRange within(const Plan& plan, const ColumnRange& columns, const Tile
   return {std::max(columns.first / plan.tile, tiles.first), std::min(divide_up(columns.end, plan.tile), tiles.end)};
 }
 
+/// A bit for each group of a task.
+using GroupSet = std::uint16_t;
+static_assert(kTaskGroups <= 16 && kLargeTaskGroups <= 16);
+
 /// For the first `count` groups of the workspace, which were entered: bit i of workspace.live[t] says whether group i may keep a column of tile
 /// t. Set for the tiles that are returned, which are all of `tiles` that any group may need. Without it a task would ask for every tile in
 /// turn, and documents or windows would cost what the square of the length costs.

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "templates/cpu/matrix_unit.h"
+#include "templates/cpu/tile_columns.h"
 
 namespace flexc::cpu {
 namespace {
@@ -26,18 +27,20 @@ void lay_out(Plan& plan) {
   plan.v_step = plan.v_in_place ? call.value_dim : kPanel;
   plan.v_panel = plan.v_in_place ? kPanel : plan.tile * kPanel;
 
+  plan.note_floats = plan.matrix.used && plan.matrix.has_reach() ? static_cast<std::int64_t>(sizeof(KeepWords) / sizeof(float)) : 0;
+
   plan.q_factor = plan.s_factor = 1;
   if (plan.module.score_class == FLEXC_SCORE_AFFINE) return;  // affine rows bring their own factor
   const double factor = plan.module.score_class == FLEXC_SCORE_GENERAL ? call.scale : call.scale * kLog2e;
   const double size = std::abs(factor);
-  // For the matrix unit q stays exact; times the scale it would not.
-  const bool folded = size >= kLeastFoldedScale && size <= kMostFoldedScale && !plan.matrix.used;
+  // For the matrix unit 16-bit q stay exact; times the scale they would not.
+  const bool folded = size >= kLeastFoldedScale && size <= kMostFoldedScale && (!plan.matrix.used || call.dtype == DType::F32);
   (folded ? plan.q_factor : plan.s_factor) = static_cast<float>(factor);
 }
 
 }  // namespace
 
-Plan make_plan(const AttentionArguments& call, bool matrix_unit) {
+Plan make_plan(const AttentionArguments& call, bool matrix_unit, std::int64_t threads) {
   Plan plan;
   plan.call = call;
   std::int64_t q_end = 0, kv_end = 0;
@@ -54,9 +57,9 @@ Plan make_plan(const AttentionArguments& call, bool matrix_unit) {
 
   plan.heads_per_unit = call.heads / call.kv_heads;
   plan.direct = call.q_len <= kDirectRows || call.q_len * plan.heads_per_unit <= kDirectUnitRows;
-  plan.matrix.used = matrix_unit && call.dtype != DType::F32 && !plan.direct && call.q_len * plan.heads_per_unit >= kMatrixRows;
+  plan.matrix.used = matrix_unit && !plan.direct && call.q_len * plan.heads_per_unit >= kMatrixRows && (call.dtype != DType::F32 || call.head_dim <= kWidestReach);
   if (plan.matrix.used) {
-    plan.matrix.parts = call.dtype == DType::BF16 ? 1 : 2;
+    plan.matrix.parts = call.dtype == DType::BF16 ? 1 : call.dtype == DType::F16 ? 2 : 3;
     plan.matrix.depth = round_up(call.head_dim, kTileDepth);
   }
   const std::int64_t widest = tile_columns(call.head_dim, call.value_dim), packed_tile = plan.matrix.used ? std::min(widest, kMatrixTile) : widest;
@@ -64,17 +67,18 @@ Plan make_plan(const AttentionArguments& call, bool matrix_unit) {
   plan.tile = plan.direct ? tile_columns(call.head_dim, call.value_dim, static_cast<std::int64_t>(element_size(plan)), kDirectTileBytes) : packed_tile;
   plan.tiles = divide_up(call.kv_len, plan.tile);
   plan.value_padded = round_up(call.value_dim, kPanel);
-  plan.matrix.p_stride = plan.tile + kTileDepth;
   lay_out(plan);
   plan.units = call.batch * call.kv_heads;
   plan.groups_per_head = divide_up(call.q_len, kGroupRows);
   plan.groups_per_unit = plan.groups_per_head * plan.heads_per_unit;
-  plan.tasks_per_unit = divide_up(plan.groups_per_unit, kTaskGroups);
+  const std::int64_t small_tasks = divide_up(plan.groups_per_unit, kTaskGroups);
+  if (plan.matrix.used && plan.units * small_tasks >= 2 * kLargeTasksAThread * threads) plan.task_groups = kLargeTaskGroups;
+  plan.tasks_per_unit = divide_up(plan.groups_per_unit, plan.task_groups);
 
   // Splits are whole packed tiles, whatever the plan.
   std::int64_t pieces = call.split;
-  if (pieces == 0 && call.q_len <= kSplitRows && (plan.direct || plan.tasks_per_unit == 1))
-    pieces = std::min(divide_up(kSplitPieces, plan.units * plan.tasks_per_unit), packed_tiles / kLeastSplitTiles);
+  if (pieces == 0 && call.q_len <= kSplitRows && (plan.direct || small_tasks == 1))
+    pieces = std::min(divide_up(kSplitPieces, plan.units * small_tasks), packed_tiles / kLeastSplitTiles);
   if (pieces > 1 && packed_tiles > 1) {
     const std::int64_t split_tiles = divide_up(packed_tiles, std::min(pieces, packed_tiles));
     plan.splits = divide_up(packed_tiles, split_tiles);

@@ -14,6 +14,8 @@ inline constexpr std::int64_t kBlockRows = 4;  ///< rows that are multiplied tog
 inline constexpr std::int64_t kGroupRows = 8;  ///< rows that share a trip through a tile: two blocks, so K is read from L2 once for both
 inline constexpr std::int64_t kBlocks = kGroupRows / kBlockRows;
 inline constexpr std::int64_t kTaskGroups = 8;  ///< groups of a task: 64 rows share a tile in L2
+/// The same with the matrix unit, which takes a tile faster than it comes from the last cache, where there are so many tasks a thread that halving their number leaves enough.
+inline constexpr std::int64_t kLargeTaskGroups = 16, kLargeTasksAThread = 8;
 inline constexpr std::int64_t kMaxTile = 512;   ///< columns; eight rows of S then take half of a 32 KiB L1
 inline constexpr std::int64_t kMinTile = 64;
 inline constexpr std::int64_t kTileBytes = 256 * 1024;  ///< packed K and V of a tile: half of a 512 KiB L2
@@ -22,6 +24,8 @@ inline constexpr std::int64_t kDirectTileBytes = 64 * 1024;
 /// Rows of a unit from which the matrix unit is worth its packing, and that go through it together; columns of its tiles, where S and P stay near.
 inline constexpr std::int64_t kMatrixRows = 32, kMatrixTile = 256;
 inline constexpr std::int64_t kMatrixGroups = kMatrixRows / kGroupRows;
+/// Chunks of columns whose weights are found together, while those of the chunks before are multiplied: exponentials and the unit work side by side.
+inline constexpr std::int64_t kChunksTogether = 2;
 inline constexpr std::int64_t kMaxPanels = kMaxTile / kPanel;
 /// Rows a head up to which K and V are read where they lie: up to here that costs less than the products of eight rows …
 inline constexpr std::int64_t kDirectRows = 4;
@@ -43,16 +47,18 @@ constexpr std::int64_t tile_columns(std::int64_t head_dim, std::int64_t value_di
   return columns;
 }
 
-/// How products of 16-bit types go through the matrix unit (matrix-inl.h).
+/// How products go through the matrix unit (matrix_parts-inl.h).
 struct MatrixPlan {
   bool used = false;
-  int parts = 0;              ///< bf16 that q, k and v are cut into: bf16 1, f16 2
-  std::int64_t depth = 0;     ///< head_dim, in whole tiles
-  std::int64_t p_stride = 0;  ///< bf16 from a row of P to the next
+  int parts = 0;           ///< bf16 that q, k and v are cut into: bf16 1, f16 2, f32 3
+  std::int64_t depth = 0;  ///< head_dim, in whole tiles
+  /// Rows that meet an input beyond the unit's reach are computed without it: in f32. 16-bit inputs all go through it, and products that leave f32's range are mended.
+  bool has_reach() const { return parts == 3; }
 };
-
-/// Parts of a weight, which is computed in f32: so the error of its being cut is 2^-16 of it, not bf16's 2^-9.
-inline constexpr int kWeightParts = 2;
+/// Parts of a weight, which is computed in f32: so the error of its being cut is 2^-16 of it, not bf16's 2^-9, and none where inputs are f32 too.
+constexpr int weight_parts(int parts) { return parts == 3 ? 3 : 2; }
+/// The widest head that goes through the unit in f32: with it no sum of products of inputs within reach leaves f32's range.
+inline constexpr std::int64_t kWidestReach = 4096;
 
 /// A unit is all that shares one K and V head: the query heads of a (b, kv head). Its rows are cut into groups of eight, none of
 /// which spans two heads, and a task is a run of groups.
@@ -64,9 +70,11 @@ struct Plan {
   std::int64_t value_padded = 0;            ///< value_dim, in whole panels
   std::int64_t s_stride = 0;                ///< floats from a row of S to the next; not a power of two, so that rows fall into different sets of L1
   std::int64_t k_floats = 0, v_floats = 0;  ///< of a packed tile; no v_floats where V is multiplied where it lies
+  std::int64_t note_floats = 0;             ///< behind them: a KeepWords of the columns that are beyond the matrix unit's reach, where it has one
   bool v_in_place = false;                  ///< V's rows of f32 follow each other and are whole panels: they need no packing
   std::int64_t v_step = 0, v_panel = 0;     ///< floats from a column's values to the next one's; from a panel of values to the next
   std::int64_t heads_per_unit = 0, units = 0;
+  std::int64_t task_groups = kTaskGroups;  ///< groups of a task; no result depends on it
   std::int64_t groups_per_head = 0, groups_per_unit = 0, tasks_per_unit = 0;
   bool direct = false;                      ///< K and V are read where they lie: the products of direct-inl.h
   std::int64_t splits = 1, split_tiles = 0;  ///< pieces that the keys of a task are cut into, by position; tiles of each
@@ -75,15 +83,16 @@ struct Plan {
   MatrixPlan matrix;
   const Plan* by_vectors = nullptr;  ///< of a plan with the matrix unit: the same call without it, by the same tiles
 
-  std::int64_t unit_floats() const { return tiles * (k_floats + v_floats); }
+  std::int64_t tile_floats() const { return k_floats + v_floats + note_floats; }
+  std::int64_t unit_floats() const { return tiles * tile_floats(); }
   /// Rows of a task at most, and floats of the state of one (split-inl.h).
-  std::int64_t task_rows() const { return std::min(kTaskGroups, groups_per_unit) * std::min(kGroupRows, call.q_len); }
+  std::int64_t task_rows() const { return std::min(task_groups, groups_per_unit) * std::min(kGroupRows, call.q_len); }
   std::int64_t state_floats() const { return value_padded + 2 * kPanel; }
   std::int64_t tile_count(std::int64_t index) const { return std::min(tile, call.kv_len - index * tile); }
 };
 
-/// Of arguments that have been checked; `matrix_unit`: the kernels have one.
-Plan make_plan(const AttentionArguments& call, bool matrix_unit = false);
+/// Of arguments that have been checked; `matrix_unit`: the kernels have one; `threads`: that will compute.
+Plan make_plan(const AttentionArguments& call, bool matrix_unit = false, std::int64_t threads = 1);
 
 /// The same without the matrix unit, for what has to be computed again (visit_matrix-inl.h). Tiles and splits stay.
 Plan without_matrix_unit(const Plan& plan);

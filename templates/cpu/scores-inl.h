@@ -101,9 +101,9 @@ inline void finish_group_scores(const Plan& plan, Workspace& workspace, std::int
   BlockRuns(&runs)[kBlocks] = result.runs;
   const int rows_computed = result.rows = plan.direct ? group.place.rows : static_cast<int>(kGroupRows);
   const bool is_affine = plan.module.score_class == FLEXC_SCORE_AFFINE;
-  const bool on_unit = plan.matrix.used;
+  const bool is_mended = plan.matrix.used && !plan.matrix.has_reach();
   // Where nobody looks at the scores the factor comes with the exponential, as long as it keeps their order.
-  const bool is_late = on_unit && plan.module.score_class == FLEXC_SCORE_IDENTITY && plan.s_factor > 0;
+  const bool is_late = is_mended && plan.module.score_class == FLEXC_SCORE_IDENTITY && plan.s_factor > 0;
   for (int block = 0; block < kBlocks; ++block) {
     runs[block].count = runs_of(columns.active[block], runs[block].runs);
     if (plan.s_factor == 1.0f || is_late) continue;
@@ -111,7 +111,7 @@ inline void finish_group_scores(const Plan& plan, Workspace& workspace, std::int
       multiply_scores(s + row * plan.s_stride, runs[block].runs.data(), runs[block].count, plan.s_factor);
   }
   if (plan.module.score_class == FLEXC_SCORE_GENERAL) {
-    if (on_unit) mend_group_products(plan, workspace.matrix, tile, group);
+    if (is_mended) mend_group_products(plan, workspace.matrix, tile, group);
     rewrite_scores(plan, workspace, group, tile);
   }
 
@@ -137,11 +137,11 @@ inline void finish_group_scores(const Plan& plan, Workspace& workspace, std::int
           row_terms[row] = affine.row;
         } else {
           multiply_scores(scores, runs[block].runs.data(), runs[block].count, plan.launch.scale);
-          if (on_unit && some_not_finite(scores, panels, columns.keep[row])) mend_products(plan, workspace.matrix, tile, group, row, 1.0f, plan.launch.scale);
+          if (is_mended && some_not_finite(scores, panels, columns.keep[row])) mend_products(plan, workspace.matrix, tile, group, row, 1.0f, plan.launch.scale);
           if (row < group.place.rows) rewrite_row(plan, workspace, group, tile, row);
           tops[row] = finish_scores<false>(scores, panels, columns.keep[row], {});
         }
-      } else if (on_unit && plan.module.score_class == FLEXC_SCORE_IDENTITY) {
+      } else if (is_mended && plan.module.score_class == FLEXC_SCORE_IDENTITY) {
         tops[row] = finish_unit_row(plan, workspace.matrix, tile, group, row, panels, runs[block], factors[row]);
       } else {
         tops[row] = finish_scores<false>(scores, panels, columns.keep[row], {});

@@ -25,7 +25,7 @@ constexpr std::int64_t kShortPart = 32;
 }  // namespace
 
 Task estimate_task(const Plan& plan, std::int64_t unit, std::int64_t task, Workspace& workspace) {
-  const std::int64_t first = task * kTaskGroups, count = std::min(kTaskGroups, plan.groups_per_unit - first);
+  const std::int64_t first = task * plan.task_groups, count = std::min(plan.task_groups, plan.groups_per_unit - first);
   std::int64_t band_columns = plan.call.kv_len;
   if (plan.module.band_row) {
     Group& group = workspace.groups.front();

@@ -71,6 +71,8 @@ inline int runs_of(PanelSet panels, std::array<Run, kMaxPanels>& runs) {
   return count;
 }
 
+inline void note_column(KeepWords& words, std::int64_t column) { words[static_cast<std::size_t>(column / 64)] |= std::uint64_t{1} << (column % 64); }
+
 /// The first column that is kept; 0 where none is.
 inline int first_kept(const KeepWords& words) {
   for (std::size_t word = 0; word < kKeepWords; ++word)

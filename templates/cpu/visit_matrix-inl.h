@@ -6,8 +6,10 @@
 #define FLEXC_CPU_VISIT_MATRIX_INL_H_
 #endif
 
+#include <functional>
+
 #include "templates/cpu/live_tiles.h"
-#include "templates/cpu/matrix-inl.h"
+#include "templates/cpu/matrix_values-inl.h"
 #include "templates/cpu/visit-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -16,7 +18,7 @@ namespace flexc::cpu::HWY_NAMESPACE {
 /// A group's tiles: its tiles are those of `all` that have its bit in `live`.
 struct LiveTiles {
   TileRange all;
-  const std::uint8_t* live;
+  const GroupSet* live;
   template <class Visit>
   void visit(std::int64_t group, const Visit& use) const {
     for (std::int64_t tile = all.first; tile < all.end; ++tile)
@@ -36,12 +38,22 @@ inline void multiply_pv_by_matrix_carefully(const Plan& plan, const MatrixMemory
         const PanelSet active = group.columns->active[row / kBlockRows];
         const auto keep = static_cast<std::uint32_t>(group.columns->keep[row][static_cast<std::size_t>(chunk / 2)] >> (chunk % 2 * kTileDepth));
         keep_columns(plan, v + chunk * v_chunk_floats(plan), keep, memory.chunk);
-        WeighedRows one{group.s + row * plan.s_stride, group.sums + row * kPanel, {active}, {group.weighted.factors[row]}, {group.weighted.shifts[row]}};
+        const WeighedRows one{group.s + row * plan.s_stride, group.sums + row * kPanel, {active}, {group.weighted.factors[row]}, {group.weighted.shifts[row]}, 0};
         weigh_and_multiply_row<Tiles, kParts>(plan, one, memory.p, memory.chunk, chunk, memory.o);
       }
       std::copy_n(memory.o, plan.value_padded, o);
     }
   });
+}
+
+/// Notes the rows that keep one of `columns`, which are beyond the unit's reach. A score of -inf keeps nothing, and `finished` ones tell; but a product must not be what made it so.
+inline void note_out_of_reach(const Plan& plan, const KeepWords& columns, Group& group, bool finished) {
+  for (int row = 0; row < group.place.rows; ++row)
+    for (std::size_t word = 0; word < kKeepWords; ++word)
+      for (std::uint64_t bits = columns[word] & group.columns->keep[row][word]; bits != 0; bits &= bits - 1) {
+        const float score = group.s[row * plan.s_stride + static_cast<std::int64_t>(word) * 64 + std::countr_zero(bits)];
+        group.out_of_reach[row] |= (score == kMinusInfinity) != finished;
+      }
 }
 
 /// A tile for those of the groups `first` to `first` + 3 of a task that are in `live`, on the matrix unit. With `careful`, nothing of a removed pair can
@@ -65,7 +77,9 @@ inline void visit_tile_by_matrix(const Plan& plan, Workspace& workspace, const T
   });
   for (std::int64_t i = 0; i < kMatrixGroups; ++i) {
     if ((here >> i & 1) == 0) continue;
+    if (packed.out_of_reach) note_out_of_reach(plan, *packed.out_of_reach, groups[i], false);
     finish_group_scores(plan, workspace, tile, groups[i], careful);
+    if (packed.out_of_reach) note_out_of_reach(plan, *packed.out_of_reach, groups[i], true);
     const FlushTiny flush;
     for (std::int64_t row = 0; row < kGroupRows; ++row) {
       const float alpha = groups[i].weighted.alpha[row];
@@ -75,38 +89,48 @@ inline void visit_tile_by_matrix(const Plan& plan, Workspace& workspace, const T
   }
   const FlushTiny flush;
   constexpr std::int64_t kHalfGroups = kTileRows / kGroupRows;
-  for (std::int64_t half = 0; half < kMatrixGroups; half += kHalfGroups) {
-    if ((here >> half & 3) == 0) continue;
-    WeighedRows rows;
-    rows.s = groups[half].s;
-    rows.sums = groups[half].sums;
-    std::uint32_t its_chunks = 0;
-    for (std::int64_t i = 0; i < kHalfGroups; ++i) {
-      if ((here >> (half + i) & 1) == 0) continue;
-      const Group& group = groups[half + i];
-      for (int block = 0; block < kBlocks; ++block) {
-        rows.active[i * kBlocks + block] = group.columns->active[block];
-        its_chunks |= chunks_of(group.columns->active[block]);
-      }
-      std::copy_n(group.weighted.factors, kGroupRows, rows.factors + i * kGroupRows);
-      std::copy_n(group.weighted.shifts, kGroupRows, rows.shifts + i * kGroupRows);
-      if (careful) multiply_pv_by_matrix_carefully<Tiles>(plan, memory, group, chunks, packed.v);
+  WeighedHalves halves;
+  for (std::int64_t i = 0; i < kMatrixGroups; ++i) {
+    if ((here >> i & 1) == 0) continue;
+    WeighedRows& rows = halves[static_cast<std::size_t>(i / kHalfGroups)];
+    const Group& group = groups[i];
+    const std::int64_t first_row = i % kHalfGroups * kGroupRows;
+    rows.s = groups[i - i % kHalfGroups].s;
+    rows.sums = groups[i - i % kHalfGroups].sums;
+    for (int block = 0; block < kBlocks; ++block) {
+      rows.active[first_row / kBlockRows + block] = group.columns->active[block];
+      rows.chunks |= chunks_of(group.columns->active[block]);
     }
-    if (careful) continue;
-    with_parts(plan, [&]<int kParts>() { weigh_and_multiply<Tiles, kParts>(plan, rows, memory.p, packed.v, v_chunk_floats(plan), its_chunks, groups[half].o); });
+    std::copy_n(group.weighted.factors, kGroupRows, rows.factors + first_row);
+    std::copy_n(group.weighted.shifts, kGroupRows, rows.shifts + first_row);
+    if (careful) multiply_pv_by_matrix_carefully<Tiles>(plan, memory, group, chunks, packed.v);
   }
+  if (!careful) with_parts(plan, [&]<int kParts>() { weigh_and_multiply<Tiles, kParts>(plan, halves, memory.p, packed.v, groups->o); });
+}
+
+/// Whether a row's result on the unit is not to be used, of which it may be another way of computing it there that is needed, or none.
+inline bool is_refused(const Plan& plan, const Group& group, int row) { return group.out_of_reach[row] || needs_care(plan, group, row); }
+inline bool is_refused(const Plan& plan, const Group& group) {
+  return std::any_of(group.out_of_reach, group.out_of_reach + group.place.rows, std::identity()) || needs_care(plan, group);
+}
+inline bool is_within_reach_but_not_finite(const Plan& plan, const Group& group) {
+  for (int row = 0; row < group.place.rows; ++row)
+    if (!group.out_of_reach[row] && needs_care(plan, group, row)) return true;
+  return false;
 }
 
 /// A group of which some row is not finite, on the matrix unit once more: first without what is removed. Rows that are still not finite hold a NaN or an
-/// infinity: those alone are computed by vectors, where infinities keep their meaning.
+/// infinity: those, and rows out of the unit's reach, are computed by vectors, where infinities keep their meaning.
 template <class Tiles>
 inline void compute_again_by_matrix(const Plan& plan, std::int64_t unit, std::int64_t index, const LiveTiles& tiles, Workspace& workspace, const TileSource& source) {
   Group& group = workspace.groups[static_cast<std::size_t>(index)];
-  clear_group(plan, group);
-  const std::int64_t first = index / kMatrixGroups * kMatrixGroups;
-  tiles.visit(index, [&](std::int64_t tile) { visit_tile_by_matrix<Tiles>(plan, workspace, source, unit, tile, first, 1u << (index - first), true); });
-  forget_scores(group);
-  if (!needs_care(plan, group)) return;
+  if (is_within_reach_but_not_finite(plan, group)) {
+    clear_group(plan, group);
+    const std::int64_t first = index / kMatrixGroups * kMatrixGroups;
+    tiles.visit(index, [&](std::int64_t tile) { visit_tile_by_matrix<Tiles>(plan, workspace, source, unit, tile, first, 1u << (index - first), true); });
+    forget_scores(group);
+    if (!is_refused(plan, group)) return;
+  }
 
   const Plan& by_vectors = *plan.by_vectors;
   Group& again = *workspace.matrix.again;
@@ -119,7 +143,7 @@ inline void compute_again_by_matrix(const Plan& plan, std::int64_t unit, std::in
   const TileSource own{nullptr, nullptr, workspace.matrix.again_tile, 1, &held};
   tiles.visit(index, [&](std::int64_t tile) { visit_tile(by_vectors, workspace, own, unit, tile, again, true); });
   for (int row = 0; row < group.place.rows; ++row) {
-    if (!needs_care(plan, group, row)) continue;
+    if (!is_refused(plan, group, row)) continue;
     std::copy_n(again.o + row * plan.value_padded, plan.value_padded, group.o + row * plan.value_padded);
     std::copy_n(again.sums + row * kPanel, kPanel, group.sums + row * kPanel);
     group.top[row] = again.top[row];

@@ -6,6 +6,7 @@
 #include <new>
 #include <utility>
 
+#include "templates/cpu/live_tiles.h"
 #include "templates/cpu/matrix_unit.h"
 
 namespace flexc::cpu {
@@ -26,7 +27,7 @@ bool AlignedBuffer::allocate_unset(std::int64_t bytes) {
 
 bool Workspace::allocate(const Plan& plan) {
   constexpr std::int64_t kFloat = sizeof(float);
-  const std::int64_t count = std::min(kTaskGroups, plan.groups_per_unit);
+  const std::int64_t count = std::min(plan.task_groups, plan.groups_per_unit);
   const std::int64_t padded = round_up(plan.call.head_dim, kPanel);
   const std::int64_t q_floats = kGroupRows * padded, o_floats = kGroupRows * plan.value_padded,
                      sum_floats = kGroupRows * kPanel;
@@ -37,7 +38,7 @@ bool Workspace::allocate(const Plan& plan) {
   const std::int64_t s_floats = (plan.direct ? std::min(kGroupRows, plan.call.q_len) : kGroupRows) * plan.s_stride;
   // The matrix unit computes whole tiles, and one group more is kept for what is computed again without it.
   const std::int64_t all = plan.matrix.used ? round_up(count, kMatrixGroups) + 1 : count;
-  if (!s_memory_.allocate(together * s_floats * kFloat) || !live.allocate(plan.tiles) || !group_memory_.allocate(all * (q_floats + o_floats + sum_floats) * kFloat) ||
+  if (!s_memory_.allocate(together * s_floats * kFloat) || !live.allocate(plan.tiles * static_cast<std::int64_t>(sizeof(GroupSet))) || !group_memory_.allocate(all * (q_floats + o_floats + sum_floats) * kFloat) ||
       !level_memory_.allocate(kv_bytes + all * (head_bytes + row_bytes)) ||
       !pack_memory_.allocate(kPanel * std::max(padded, plan.value_padded) * kFloat) || !allocate_matrix(plan))
     return false;
@@ -72,11 +73,11 @@ bool Workspace::allocate(const Plan& plan) {
 bool Workspace::allocate_matrix(const Plan& plan) {
   if (!plan.matrix.used) return true;
   const MatrixPlan& unit = plan.matrix;
-  const std::int64_t task_rows = kTaskGroups * kGroupRows;
+  const std::int64_t task_rows = plan.task_groups * kGroupRows;
   // In floats, each a whole number of cache lines.
-  const std::int64_t q = unit.parts * task_rows * unit.depth / 2, p = kWeightParts * kTileRows * unit.p_stride / 2, rows = kTileRows * unit.parts * unit.depth / 2,
+  const std::int64_t q = unit.parts * task_rows * unit.depth / 2, p = std::max(2 * kChunksTogether * kMatrixRows, kMatrixTile / kTileDepth * kTileRows) * weight_parts(unit.parts) * kTileDepth / 2, rows = kTileRows * unit.parts * unit.depth / 2,
                      wide = 2 * std::max(unit.depth, plan.value_padded), o = kTileRows * plan.value_padded, chunk = unit.parts * kTilePairs * plan.value_padded,
-                     tile = plan.by_vectors->k_floats + plan.by_vectors->v_floats;
+                     tile = plan.by_vectors->tile_floats();
   if (!matrix_memory_.allocate((q + p + rows + wide + o + chunk + tile) * static_cast<std::int64_t>(sizeof(float)))) return false;
   float* memory = matrix_memory_.as<float>();
   const auto take = [&](std::int64_t floats) { return std::exchange(memory, memory + floats); };

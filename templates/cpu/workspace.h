@@ -52,6 +52,7 @@ struct Group {
   std::byte* q_side = nullptr;                                   ///< q_side level, [row][slot]
   float top[kGroupRows] = {};                                    ///< largest log2-domain logit so far
   bool saw_nan[kGroupRows] = {}, saw_infinity[kGroupRows] = {};  ///< kept scores; only the careful path looks
+  bool out_of_reach[kGroupRows] = {};                            ///< of the matrix unit: q, or a column that the row keeps
 };
 
 /// A row of a group, of whichever head, where a tile is computed for all rows together.
@@ -65,7 +66,7 @@ struct DirectRow {
 /// Scratch memory for the matrix unit, of bf16 as 16-bit numbers. Groups' rows follow each other in it, and so do their S and o.
 struct MatrixMemory {
   std::uint16_t* q = nullptr;        ///< [part][a task's rows][depth], not scaled
-  std::uint16_t* p = nullptr;        ///< [part][kTileRows][p_stride]: weights of the tile at hand
+  std::uint16_t* p = nullptr;        ///< weights, as matrix_values-inl.h wants them
   std::uint16_t* rows = nullptr;     ///< [16][part][depth]: rows of K, in parts
   float* wide = nullptr;             ///< [2][max(depth, value_padded)]: rows of K or V, widened
   float* o = nullptr;                ///< [kTileRows][value_padded]: a row's outputs, alone
@@ -79,7 +80,7 @@ struct Workspace {
 
   std::vector<Group> groups;
   std::vector<DirectRow> direct_rows;  ///< room for a task's
-  AlignedBuffer live;                  ///< [tile]: the groups that may need it (live_tiles.h)
+  AlignedBuffer live;                  ///< [tile]: the groups that may need it, a GroupSet (live_tiles.h)
   Ahead ahead;
   std::byte* kv_side = nullptr;                                    ///< [slot][tile]
   std::int64_t kv_side_b = -1, kv_side_h = -1, kv_side_tile = -1;  ///< what it was filled for
@@ -94,9 +95,11 @@ struct Workspace {
 };
 
 /// A tile of K and V in the kernels' layout: K [panel][head_dim][16], zeros beyond the end; V [value panel][column][16], or where it lies (v_in_place).
+/// For the matrix unit as matrix_parts-inl.h has them.
 struct PackedTile {
   const float* k = nullptr;
   const float* v = nullptr;
+  const KeepWords* out_of_reach = nullptr;  ///< columns beyond the matrix unit's reach, where it has one
 };
 
 /// Slots are 8 bytes; each group of them starts a cache line.

@@ -189,9 +189,9 @@ std::string Problem::compare(const Result& result, const ReferenceOutput& refere
   return {};
 }
 
-std::vector<std::string> targets(DType dtype) {
+std::vector<std::string> targets() {
   std::vector<std::string> names = cpu::kernel_targets();
-  if (dtype != DType::F32 && emulated_kernels(kEmulatedTarget)) names.emplace_back(kEmulatedTarget);
+  if (emulated_kernels(kEmulatedTarget)) names.emplace_back(kEmulatedTarget);
   return names;
 }
 

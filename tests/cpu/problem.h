@@ -84,8 +84,8 @@ class Problem {
   Bindings bindings_;
 };
 
-/// The instruction sets to test for a type: all that this machine has, and for 16-bit types the emulated matrix unit; f32 does not go there.
-std::vector<std::string> targets(DType dtype);
+/// The instruction sets to test: all that this machine has, and the emulated matrix unit.
+std::vector<std::string> targets();
 
 /// Whether two runs agree to the bit; zeros too.
 bool same_bits(const Result& a, const Result& b);

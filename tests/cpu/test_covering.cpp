@@ -41,7 +41,7 @@ TEST_CASE("every pair of variant and edge agrees with the reference") {
                       << shape.kv_offset << ", " << name_of(kTypes[row[7]]) << ", layout " << row[8] << ", blocks " << mask.block_q << "x"
                       << mask.block_kv << ", seed " << seed);
     const bool is_small = shape.batch * shape.heads * shape.q_len * shape.kv_len * (shape.head_dim + shape.value_dim) <= kEmulatedProducts;
-    for (const std::string& target : targets(is_small ? kTypes[row[7]] : DType::F32)) {
+    for (const std::string& target : is_small ? targets() : cpu::kernel_targets()) {
       INFO(target);
       const Result result = problem.run({target, 1, nullptr});
       CHECK(problem.compare(result, reference) == "");
@@ -54,9 +54,10 @@ TEST_CASE("every pair of variant and edge agrees with the reference") {
 
 TEST_CASE("instruction sets with fused multiplication agree to the bit") {
   Problem problem({1, 2, 1, 130, 300, 72, 40, 0, 0, 200, 0}, variant("alibi_causal"), {});
-  const Result first = problem.run({cpu::kernel_targets().front(), 1, nullptr});
+  std::vector<Result> results;  // without the matrix unit, whose sums have an order of their own
   for (const std::string& target : cpu::kernel_targets())
-    if (target == "AVX2" || target == "AVX3") CHECK(same_bits(first, problem.run({target, 1, nullptr})));
+    if (target == "AVX2" || target == "AVX3") results.push_back(problem.run({target, 1, nullptr}));
+  for (const Result& result : results) CHECK(same_bits(results.front(), result));
 }
 
 TEST_CASE("the comparison rejects a wrong result") {

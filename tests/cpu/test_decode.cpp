@@ -16,7 +16,7 @@ void check(Problem& problem) {
   const ReferenceOutput reference = problem.reference();
   const BlockMask mask = problem.block_mask(16, 96);
   std::optional<Result> fused;
-  for (const std::string& target : targets(problem.dtype())) {
+  for (const std::string& target : targets()) {
     INFO(target);
     const Result result = problem.run({target, 1, nullptr});
     CHECK(problem.compare(result, reference) == "");

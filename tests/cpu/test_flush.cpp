@@ -34,7 +34,7 @@ TEST_CASE("outputs near the least normal number are off by that times the row's 
     for (std::int64_t row = 0; row < 300; ++row)
       for (std::int64_t i = 0; i < 48; ++i) problem.v.set(0, 0, row, i, (row % 2 == 0 ? 3 : -1) * kLeastNormal * static_cast<double>(i + 1));
     const ReferenceOutput reference = problem.reference();
-    for (const std::string& target : targets(DType::F32)) {
+    for (const std::string& target : targets()) {
       INFO(name << " " << target);
       const Result result = problem.run({target, 1, nullptr});
       double largest = 0, off = 0;
@@ -54,7 +54,7 @@ TEST_CASE("a weight that is flushed takes 2^-126 times its value at most") {
   problem.k.set(0, 0, 0, 0, 0), problem.k.set(0, 0, 1, 0, -87.5);
   problem.v.set(0, 0, 0, 0, 0), problem.v.set(0, 0, 1, 0, 1e38);
   const double expected = problem.reference().out[0];
-  for (const std::string& target : targets(DType::F32)) {
+  for (const std::string& target : targets()) {
     INFO(target);
     CHECK(std::abs(problem.run({target, 1, nullptr}).out[0] - expected) <= 2 * kLeastNormal * 1e38);
   }
@@ -71,7 +71,7 @@ TEST_CASE("mods run in the caller's mode, and it is left as it was") {
   for (const DType type : {DType::F32, DType::BF16})
     for (const std::int64_t rows : {1, 40}) {
       Problem problem({1, 2, 1, rows, 300, 64, 64}, variant("noop"), {type});
-      for (const std::string& target : targets(type)) {
+      for (const std::string& target : targets()) {
         INFO(name_of(type) << " " << rows << " " << target);
         modes_seen = 0, segments_seen = 0;
         problem.run({target, 1, nullptr, &module});

@@ -1,4 +1,4 @@
-// The path of 16-bit types through the matrix unit: the emulated one anywhere, and the machine's where it has one.
+// The path through the matrix unit: the emulated one anywhere, and the machine's where it has one.
 #include "templates/cpu/matrix_unit.h"
 
 #include <bit>
@@ -104,7 +104,7 @@ float multiply_one(float c, const std::vector<std::pair<float, float>>& products
 struct Rows {
   std::int64_t batch, heads, kv_heads, q_len;
 };
-constexpr DType kTypes[] = {DType::BF16, DType::F16};
+constexpr DType kTypes[] = {DType::BF16, DType::F16, DType::F32};
 
 }  // namespace
 
@@ -202,7 +202,7 @@ TEST_CASE("matrix unit: every pair of variant and edge agrees with the reference
   const std::vector<Layout> layouts = {Layout::Dense, Layout::Padded, Layout::Transposed};
   const std::vector<std::int64_t> splits = {0, 2, 5}, offsets = {0, 150};
   std::uint64_t seed = 100;
-  for (const auto& row : covering_array({variants().size(), head_dims.size(), value_dims.size(), keys.size(), rows.size(), 2, layouts.size(), splits.size(), offsets.size(), 2})) {
+  for (const auto& row : covering_array({variants().size(), head_dims.size(), value_dims.size(), keys.size(), rows.size(), std::size(kTypes), layouts.size(), splits.size(), offsets.size(), 2})) {
     const Variant& variant = variants()[row[0]];
     const Rows& some = rows[row[4]];
     const Shape shape{some.batch, some.heads, some.kv_heads, some.q_len, keys[row[3]], head_dims[row[1]], value_dims[row[2]], 0, 0, offsets[row[8]], 0};
@@ -223,7 +223,7 @@ TEST_CASE("matrix unit: several tiles, tasks and splits") {
       }
 }
 
-TEST_CASE("matrix unit: 16-bit types take it, f32 and few rows do not") {
+TEST_CASE("matrix unit: which calls take it, and how often") {
   if (!emulated_kernels(kEmulatedTarget)) return;
   const auto multiplications = [](DType type, std::int64_t rows, std::int64_t head_dim = 64, std::int64_t value_dim = 64) {
     const Problem problem({1, 1, 1, rows, 64, head_dim, value_dim}, variant("noop"), {type, Layout::Padded});
@@ -231,18 +231,112 @@ TEST_CASE("matrix unit: 16-bit types take it, f32 and few rows do not") {
     CHECK(problem.compare(problem.run({kEmulated, 1, nullptr}), problem.reference()) == "");
     return EmulatedTiles::multiplications() - before;
   };
-  // 4 x 4 tiles of S, 2 deep; 4 x 4 of O, 2 deep, by the two parts of the weights. For f16 two parts by two, and two by two.
+  // 4 x 4 tiles of S, 2 deep; 4 x 4 of O, 2 deep, by the two parts of the weights. For f16 two parts by two, and two by two; for f32 six of three by three.
   CHECK(multiplications(DType::BF16, 64) == 4 * 4 * 2 + 4 * 4 * 2 * 2);
   CHECK(multiplications(DType::F16, 64) == 4 * 4 * 2 * 4 + 4 * 4 * 2 * 4);
   // Nothing is computed again: of the NaNs that lie between rows none is read.
   CHECK(multiplications(DType::BF16, 64, 40, 24) == 4 * 4 * 2 + 4 * 2 * 2 * 2);
   CHECK(multiplications(DType::F16, 64, 40, 24) == 4 * 4 * 2 * 4 + 4 * 2 * 2 * 4);
-  CHECK(multiplications(DType::F32, 64) == 0);
-  CHECK(multiplications(DType::BF16, 16) == 0);
+  CHECK(multiplications(DType::F32, 64) == 4 * 4 * 2 * 6 + 4 * 4 * 2 * 6);
+  CHECK(multiplications(DType::F32, 64, 40, 24) == 4 * 4 * 2 * 6 + 4 * 2 * 2 * 6);
+  for (const DType type : kTypes) CHECK(multiplications(type, 16) == 0);
+  CHECK(multiplications(DType::F32, 64, 4097, 16) == 0);
   if (!cpu::has_matrix_unit()) return;
   // The real unit cannot count; but it adds in another order than vectors do.
-  const Problem problem({1, 1, 1, 64, 64, 64, 64}, variant("noop"), {DType::F16});
-  CHECK_FALSE(same_bits(problem.run({kReal, 1, nullptr}), problem.run({"AVX3", 1, nullptr})));
+  for (const DType type : {DType::F16, DType::F32}) {
+    const Problem problem({1, 1, 1, 64, 64, 64, 64}, variant("noop"), {type});
+    CHECK_FALSE(same_bits(problem.run({kReal, 1, nullptr}), problem.run({"AVX3", 1, nullptr})));
+  }
+}
+
+TEST_CASE("matrix unit: rows of f32 beyond its reach are those of vectors, and all others are as ever") {
+  const Shape shape{1, 2, 1, 40, 250, 24, 40};  // one tile, whatever computes it
+  const std::string vectors = "AVX2";  // whose bits are those of AVX-512 too, and which is there where a unit is, real or emulated
+  // What lies just within, and just beyond, on either side; and what no unit can cut.
+  struct Case { double value; bool beyond; };
+  for (const auto& [value, beyond] : {Case{0x1p-50, false}, Case{-0x1p56, false}, Case{std::nextafter(0x1p-50f, 0.0f), true}, Case{std::nextafter(-0x1p56f, -1e30f), true}, Case{1e-40, true},
+                                      Case{1e25, true}, Case{kInfinity, true}, Case{std::nan(""), true}, Case{-0.0, false}})
+    for (const char* name : {"noop", "sliding_window", "alibi", "softcap"})
+      for (const int where : {0, 1, 2}) {
+        INFO(value << " in tensor " << where << ", " << name);
+        // Without a score_mod q is multiplied by 1 / ln 2 first, and its limits are others.
+        if (where == 0 && (std::string_view(name) == "noop" || std::string_view(name) == "sliding_window")) continue;
+        const Setting setting{DType::F32, Layout::Dense, 7, true, 1.0};
+        const Problem clean(shape, variant(name), setting);
+        Problem problem(shape, variant(name), setting);
+        const std::int64_t row = 17, column = 220;
+        if (where == 0) problem.q.set(0, 1, row, 5, value);
+        if (where == 1) problem.k.set(0, 0, column, 5, value);
+        if (where == 2) problem.v.set(0, 0, column, 5, value);
+        for (const std::string& target : matrix_targets()) {
+          INFO(target);
+          const Result result = problem.run({target, 1, nullptr}), by_vectors = problem.run({vectors, 1, nullptr}), untouched = clean.run({target, 1, nullptr});
+          int by_unit = 0, wrong = 0;
+          for (std::int64_t i = 0; i < 2 * shape.q_len; ++i) {
+            const auto equal = [&](const Result& other) {
+              for (std::int64_t j = i * shape.value_dim; j < (i + 1) * shape.value_dim; ++j) {
+                const auto at = static_cast<std::size_t>(j);
+                if (!(result.out[at] == other.out[at] || (std::isnan(result.out[at]) && std::isnan(other.out[at])))) return false;
+              }
+              return true;
+            };
+            // A row of q concerns one row; a column those that keep it: all, or with the window none of 0 to 39.
+            const bool is_concerned = where == 0 ? i == shape.q_len + row : std::string_view(name) != "sliding_window";
+            if (!is_concerned)
+              wrong += !equal(untouched);
+            else if (beyond)
+              wrong += !equal(by_vectors);
+            by_unit += is_concerned && !beyond && !equal(by_vectors);
+          }
+          CHECK(wrong == 0);
+          if (value == 0x1p-50 && where != 0 && std::string_view(name) != "sliding_window") CHECK(by_unit > 60);
+        }
+      }
+}
+
+TEST_CASE("matrix unit: sizes of f32 inputs over all of its range") {
+  for (const double q : {1e-30, 1e-12, 1.0, 1e12, 1e17})
+    for (const double k : {1e-30, 1e-12, 1.0, 1e15})
+      for (const double v : {1e-38, 1e-14, 1.0, 1e16, 1e36}) {
+        INFO("q about " << q << ", k " << k << ", v " << v);
+        // The scale brings scores back to about 1: what the products lose would be seen.
+        Problem problem({1, 1, 1, 40, 90, 32, 16}, variant("noop"), {DType::F32, Layout::Dense, 4, true, std::clamp(0.2 / q / k, 1e-38, 1e38)});
+        const auto fill = [](Tensor& tensor, std::int64_t rows, std::int64_t width, double size) {
+          for (std::int64_t row = 0; row < rows; ++row)
+            for (std::int64_t i = 0; i < width; ++i) tensor.set(0, 0, row, i, size * static_cast<double>((row * 7 + i * 3) % 11 + 1) / 7 * ((row + i) % 3 == 0 ? -1 : 1));
+        };
+        fill(problem.q, 40, 32, q), fill(problem.k, 90, 32, k);
+        for (std::int64_t row = 0; row < 90; ++row)  // of one sign in each column: the bound is for sums that do not cancel
+          for (std::int64_t i = 0; i < 16; ++i) problem.v.set(0, 0, row, i, (i % 2 == 0 ? v : -v) * static_cast<double>((row * 7 + i) % 5 + 3) / 7);
+        const Result expected = problem.run({cpu::kernel_targets().back(), 1, nullptr});
+        for (const std::string& target : matrix_targets()) {
+          INFO(target);
+          const Result result = problem.run({target, 1, nullptr});
+          REQUIRE(result.out.size() == expected.out.size());
+          double apart = 0;
+          for (std::size_t i = 0; i < result.out.size(); ++i) apart = std::max(apart, std::abs(result.out[i] / expected.out[i] - 1));
+          CHECK(apart < 2e-6);
+        }
+      }
+}
+
+TEST_CASE("matrix unit: f32 is as near to the reference as by vectors") {
+  for (const char* name : {"noop", "causal", "alibi", "softcap", "sliding_window"})
+    for (const std::int64_t width : {16, 64, 128}) {
+      const Problem problem({1, 2, 1, 64, 700, width, 64, 0, 0, 600, 0}, variant(name), {DType::F32});
+      const ReferenceOutput exact = problem.reference();
+      const auto error_of = [&](const std::string& target) {
+        const Result result = problem.run({target, 2, nullptr});
+        double squares = 0;
+        for (std::size_t i = 0; i < result.out.size(); ++i) squares += (result.out[i] - exact.out[i]) * (result.out[i] - exact.out[i]);
+        return std::sqrt(squares / static_cast<double>(result.out.size()));
+      };
+      const double by_vectors = error_of(cpu::kernel_targets().back());
+      for (const std::string& target : matrix_targets()) {
+        INFO(name << ", width " << width << ", " << target << ": " << error_of(target) << ", by vectors " << by_vectors);
+        CHECK(error_of(target) <= 1.25 * by_vectors);
+      }
+    }
 }
 
 TEST_CASE("matrix unit: a faulty one is found") {
@@ -431,7 +525,7 @@ TEST_CASE("matrix unit: a mod that lets no NaN be seen gets the infinity that is
   module.abi_version = FLEXC_ROW_ABI_VERSION;
   module.score_class = FLEXC_SCORE_GENERAL;
   module.score_row = step_at_five;
-  for (const DType type : {DType::F16, DType::BF16})
+  for (const DType type : kTypes)
     for (const int where : {0, 1}) {
       INFO(name_of(type) << ", infinity in tensor " << where);
       Problem problem({1, 1, 1, 40, 90, 16, 16}, variant("noop"), {type});

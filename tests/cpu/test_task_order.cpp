@@ -119,7 +119,7 @@ TEST_CASE("a tile is live for a group where the block mask leaves it a column, a
         bool expected = false;
         for (std::int64_t block = tile * plan.tile / 100; block * 100 < (tile + 1) * plan.tile && block < 10; ++block)
           expected |= map[static_cast<std::size_t>((line * 125 + place.first / 8) * 10 + block)] != static_cast<std::uint8_t>(TileKind::Empty);
-        const bool found = tile >= range.first && tile < range.end && (workspace.live.as<std::uint8_t>()[tile] >> i & 1) != 0;
+        const bool found = tile >= range.first && tile < range.end && (workspace.live.as<cpu::GroupSet>()[tile] >> i & 1) != 0;
         CHECK(found == expected);
         seen.insert(found);
       }

@@ -1,0 +1,208 @@
+// O = O + P V on the machine's matrix unit. Weights go to memory for it, but only just before they are multiplied. There are two ways: 16 rows and four panels of values at a time, with
+// outputs that stay in the unit for a whole tile; and 32 rows and two panels, which read V half as often, while the next weights are found. The second one pays where a product
+// of numbers is six products of parts, in f32. Included once for each instruction set.
+#if defined(FLEXC_CPU_MATRIX_VALUES_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef FLEXC_CPU_MATRIX_VALUES_INL_H_
+#undef FLEXC_CPU_MATRIX_VALUES_INL_H_
+#else
+#define FLEXC_CPU_MATRIX_VALUES_INL_H_
+#endif
+
+#include <span>
+#include <utility>
+
+#include "templates/cpu/matrix-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace flexc::cpu::HWY_NAMESPACE {
+
+/// Value panels that are multiplied at once for 16 rows: tiles 0 to 3 hold their outputs.
+inline constexpr std::int64_t kPanelsAtOnce = 4;
+
+/// Where the weights of 16 rows are, a chunk of columns after the other. If all values are multiplied at once, two places are enough, which stay in L1.
+template <int kParts>
+struct WeightPlaces {
+  WeightPlaces(const Plan& plan, std::uint16_t* memory) : p(memory), mask(plan.value_padded <= kPanelsAtOnce * kPanel ? 1 : -1) {}
+  std::uint16_t* at(int chunk) const { return p + (chunk & mask) * kWeightTiles<kParts>; }
+  std::uint16_t* p;
+  int mask;
+};
+
+/// The products with V's part kPart of two panels of values, in the order of part_products; P's parts in tiles 4 and 5.
+template <class Tiles, int kParts, int kPart, int kFirst, bool kTwo>
+HWY_INLINE void multiply_two_panels(const float* values) {
+  Tiles::template load<6>(values, kTileRowBytes);
+  if constexpr (kTwo) Tiles::template load<7>(values + kTileFloats, kTileRowBytes);
+  constexpr auto kProducts = part_products<kWeightParts<kParts>, kParts>();
+#pragma GCC unroll 6
+  for (std::size_t i = 0; i < kProducts.size(); ++i) {
+    if (kProducts[i].b != kPart) continue;
+    if (kProducts[i].a == 0) {
+      Tiles::template multiply<kFirst, 4, 6>();
+      if constexpr (kTwo) Tiles::template multiply<kFirst + 1, 4, 7>();
+    } else {
+      Tiles::template multiply<kFirst, 5, 6>();
+      if constexpr (kTwo) Tiles::template multiply<kFirst + 1, 5, 7>();
+    }
+  }
+}
+
+/// O += P V for 16 rows and kPanels panels of values over `chunks`. Calls weigh(chunk), which writes the weights to their place, right before they are multiplied.
+template <class Tiles, int kParts, int kPanels, class Weigh>
+HWY_INLINE void multiply_sixteen(const Plan& plan, const WeightPlaces<kParts>& places, const float* v, std::uint32_t chunks, float* o, const Weigh& weigh) {
+  static_assert(kWeightParts<kParts> == 2);
+  const std::int64_t o_step = plan.value_padded * static_cast<std::int64_t>(sizeof *o), v_part = plan.value_padded / kPanel * kTileFloats;
+  Tiles::template load<0>(o, o_step);
+  if constexpr (kPanels > 1) Tiles::template load<1>(o + kPanel, o_step);
+  if constexpr (kPanels > 2) Tiles::template load<2>(o + 2 * kPanel, o_step);
+  if constexpr (kPanels > 3) Tiles::template load<3>(o + 3 * kPanel, o_step);
+  for (std::uint32_t rest = chunks; rest != 0; rest &= rest - 1) {
+    const int chunk = std::countr_zero(rest);
+    weigh(chunk);
+    Tiles::template load<4>(places.at(chunk), kTileRowBytes), Tiles::template load<5>(places.at(chunk) + kWeightTile, kTileRowBytes);
+    const float* const values = v + chunk * v_chunk_floats(plan);
+    const auto with_part = [&]<int kPart>() {
+      multiply_two_panels<Tiles, kParts, kPart, 0, (kPanels > 1)>(values + kPart * v_part);
+      if constexpr (kPanels > 2) multiply_two_panels<Tiles, kParts, kPart, 2, (kPanels > 3)>(values + kPart * v_part + 2 * kTileFloats);
+    };
+    if constexpr (kParts > 1) with_part.template operator()<1>();
+    with_part.template operator()<0>();
+  }
+  Tiles::template store<0>(o, o_step);
+  if constexpr (kPanels > 1) Tiles::template store<1>(o + kPanel, o_step);
+  if constexpr (kPanels > 2) Tiles::template store<2>(o + 2 * kPanel, o_step);
+  if constexpr (kPanels > 3) Tiles::template store<3>(o + 3 * kPanel, o_step);
+}
+
+/// The weights of 16 rows, which are found with the first panels of values, and O += P V.
+template <class Tiles, int kParts>
+HWY_NOINLINE void weigh_and_multiply_sixteen(const Plan& plan, const WeighedRows& rows, std::uint16_t* p, const float* v, float* o) {
+  constexpr int kRowsAtOnce = kPanelVectors == 1 ? 2 : 1;
+  const WeightPlaces<kParts> places(plan, p);
+  const auto weigh = [&](int chunk) {
+    for (std::int64_t row = 0; row < kTileRows; row += kRowsAtOnce) weigh_active_rows<kParts, kRowsAtOnce>(plan, rows, row, chunk, places.at(chunk));
+  };
+  const auto multiply = [&](std::int64_t first, const auto& before) {
+    const float* const values = v + first * kTileFloats;
+    float* const outputs = o + first * kPanel;
+    switch (std::min(plan.value_padded / kPanel - first, kPanelsAtOnce)) {
+      case 1: return multiply_sixteen<Tiles, kParts, 1>(plan, places, values, rows.chunks, outputs, before);
+      case 2: return multiply_sixteen<Tiles, kParts, 2>(plan, places, values, rows.chunks, outputs, before);
+      case 3: return multiply_sixteen<Tiles, kParts, 3>(plan, places, values, rows.chunks, outputs, before);
+      default: return multiply_sixteen<Tiles, kParts, 4>(plan, places, values, rows.chunks, outputs, before);
+    }
+  };
+  multiply(0, weigh);
+  for (std::int64_t first = kPanelsAtOnce; first < plan.value_padded / kPanel; first += kPanelsAtOnce) multiply(first, [](int) {});
+}
+
+/// Finds the weights of 32 rows in some chunks, a few rows at a time.
+template <int kParts>
+class Weighing {
+ public:
+  Weighing(const Plan& plan, const WeighedHalves& halves) : plan_(plan), halves_(halves) {}
+  /// Of `chunks` → P, `p`, spread over `calls` of step().
+  void start(std::span<const int> chunks, std::uint16_t* p, std::int64_t calls) {
+    chunks_ = chunks, p_ = p;
+    next_ = due_ = 0, end_ = static_cast<int>(chunks.size()) * kStepsAChunk;
+    calls_ = static_cast<int>(calls);
+  }
+  void step() {
+    for (due_ += end_; due_ >= calls_ && next_ < end_; due_ -= calls_) weigh(next_++);
+  }
+  void finish() {
+    while (next_ < end_) weigh(next_++);
+  }
+
+ private:
+  static constexpr int kRowsAStep = kPanelVectors == 1 ? 2 : 1, kStepsAHalf = static_cast<int>(kTileRows) / kRowsAStep, kStepsAChunk = 2 * kStepsAHalf;
+  HWY_NOINLINE void weigh(int step) const {
+    const auto slot = static_cast<std::size_t>(step / kStepsAChunk), half = static_cast<std::size_t>(step % kStepsAChunk / kStepsAHalf);
+    std::uint16_t* const p = p_ + static_cast<std::int64_t>(2 * slot + half) * kWeightTiles<kParts>;
+    weigh_active_rows<kParts, kRowsAStep>(plan_, halves_[half], step % kStepsAHalf * kRowsAStep, chunks_[slot], p);
+  }
+
+  const Plan& plan_;
+  const WeighedHalves& halves_;
+  std::span<const int> chunks_;
+  std::uint16_t* p_ = nullptr;
+  int next_ = 0, end_ = 0, calls_ = 1, due_ = 0;  ///< due_: steps that should have been taken and were not, times calls_
+};
+
+/// O += P V for kHalves times 16 rows and kPanels panels of values, over the chunks of columns whose V is at v[0], v[1] …
+template <class Tiles, int kParts, int kHalves, int kPanels, class Between>
+HWY_NOINLINE void matrix_pv_panels(const Plan& plan, const std::uint16_t* p, std::span<const float* const> v, float* o, const Between& between) {
+  load_outputs<Tiles, kHalves, kPanels>(o, plan.value_padded);
+  for (const float* const values : v) {
+    multiply_parts<Tiles, kWeightParts<kParts>, kParts, kHalves, kPanels>({p, kTileRowBytes, kWeightTiles<kParts>, kWeightTile},
+                                                                          {values, kTileRowBytes, kTileFloats, plan.value_padded / kPanel * kTileFloats}, between);
+    p += 2 * kWeightTiles<kParts>;
+  }
+  store_outputs<Tiles, kHalves, kPanels>(o, plan.value_padded);
+}
+
+/// The same for all values, two panels at a time.
+template <class Tiles, int kParts, int kHalves, class Between>
+HWY_INLINE void matrix_pv(const Plan& plan, const std::uint16_t* p, std::span<const float*> v, float* o, const Between& between) {
+  for (std::int64_t left = plan.value_padded / kPanel; left > 0; left -= 2, o += 2 * kPanel) {
+    left > 1 ? matrix_pv_panels<Tiles, kParts, kHalves, 2>(plan, p, v, o, between) : matrix_pv_panels<Tiles, kParts, kHalves, 1>(plan, p, v, o, between);
+    for (const float*& values : v) values += 2 * kTileFloats;
+  }
+}
+
+/// The weights of 32 rows, and O += P V. The weights of some chunks are found while those before them are multiplied: exponentials and the unit work side by side.
+template <class Tiles, int kParts>
+HWY_NOINLINE void weigh_and_multiply_together(const Plan& plan, const WeighedHalves& halves, std::uint16_t* p, const float* v, float* o) {
+  std::array<int, kMaxPanels / 2> chunks;
+  std::size_t count = 0;
+  for (std::uint32_t rest = halves[0].chunks | halves[1].chunks; rest != 0; rest &= rest - 1) chunks[count++] = std::countr_zero(rest);
+  const auto some = [&](std::size_t first) { return std::span<const int>(chunks).subspan(first, std::min<std::size_t>(count - first, kChunksTogether)); };
+  const std::int64_t calls = kChunksTogether * static_cast<std::int64_t>(part_products<kWeightParts<kParts>, kParts>().size()) * divide_up(plan.value_padded, 2 * kPanel);
+  std::uint16_t *now = p, *later = p + kChunksTogether * 2 * kWeightTiles<kParts>;
+  Weighing<kParts> weighing(plan, halves);
+  weighing.start(some(0), now, 1);
+  weighing.finish();
+  for (std::size_t first = 0; first < count; first += kChunksTogether) {
+    const std::span<const int> its = some(first);
+    weighing.start(some(std::min(first + kChunksTogether, count)), later, calls);
+    const float* values[kChunksTogether];
+    std::uint32_t needed = 0;
+    for (std::size_t i = 0; i < its.size(); ++i) {
+      values[i] = v + its[i] * v_chunk_floats(plan);
+      needed |= std::uint32_t{1} << its[i];
+    }
+    const bool upper = (halves[0].chunks & needed) != 0, lower = (halves[1].chunks & needed) != 0;
+    const auto between = [&] { weighing.step(); };
+    if (upper && lower)
+      matrix_pv<Tiles, kParts, 2>(plan, now, std::span(values, its.size()), o, between);
+    else
+      matrix_pv<Tiles, kParts, 1>(plan, now + (upper ? 0 : kWeightTiles<kParts>), std::span(values, its.size()), o + (upper ? 0 : kTileRows * plan.value_padded), between);
+    weighing.finish();
+    std::swap(now, later);
+  }
+}
+
+/// The weights of 32 rows, and O += P V.
+template <class Tiles, int kParts>
+HWY_INLINE void weigh_and_multiply(const Plan& plan, const WeighedHalves& halves, std::uint16_t* p, const float* v, float* o) {
+  if constexpr (kParts == 3)
+    weigh_and_multiply_together<Tiles, kParts>(plan, halves, p, v, o);
+  else
+    for (std::size_t half = 0; half < halves.size(); ++half)
+      if (halves[half].chunks != 0)
+        weigh_and_multiply_sixteen<Tiles, kParts>(plan, halves[half], p, v, o + static_cast<std::int64_t>(half) * kTileRows * plan.value_padded);
+}
+
+/// The first row alone, in one chunk, whose V is `v`: its weights, and O += P V. o is [16][value_padded].
+template <class Tiles, int kParts>
+HWY_NOINLINE void weigh_and_multiply_row(const Plan& plan, const WeighedRows& rows, std::uint16_t* p, const float* v, int chunk, float* o) {
+  std::fill_n(p, kWeightTiles<kParts>, std::uint16_t{0});
+  weigh_active_rows<kParts, 1>(plan, rows, 0, chunk, p);
+  const float* values[] = {v};
+  matrix_pv<Tiles, kParts, 1>(plan, p, values, o, [] {});
+}
+
+}  // namespace flexc::cpu::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#endif
