@@ -29,10 +29,12 @@ SHARES = {
     "alibi": (0.80, 0.80), "softcap": (0.75, 0.80), "document": (0.73, 0.73),
 }
 FLEX_RATIO, FLEX_MEAN = 2.0, 2.5
-# What a dense mod's own mathematics may take, in the time of a multiply-add of as many lanes, as a prototype did it: alibi a conversion, a product, a
-# sum; softcap a tanh of eight multiply-adds, four products, two clamps and a division. A score at head dim D takes D for each product and SOFTMAX.
-# Measured by itself the language's own tanh takes 26.7 (docs/performance/cpu.md), which would allow more.
+# What a dense mod's own mathematics takes, in the time of a multiply-add of as many lanes, where it is not measured: as a prototype did it, alibi a
+# conversion, a product, a sum; softcap a tanh of eight multiply-adds, four products, two clamps and a division, of 5 units in the last place. A score at
+# head dim D takes D for each product and SOFTMAX.
 OWN_COST, SOFTMAX = {"alibi": 3.2, "softcap": 16.4}, 12.6
+# The same by itself on the machine, in the language's own mathematics: what bench_operations prints for the one, less the other.
+MEASURED_COST = {"alibi": ("maximum of affine scores", "maximum"), "softcap": ("20 tanh(score / 20)", "a copy of the score")}
 MOD_RATIO, MASK_RATIO, DOCUMENT_RATIO = 0.90, 0.90, 0.85
 THREADS_RATIO = 1.9
 # bf16 beside f32.
@@ -46,12 +48,26 @@ def case(variant, shape, dtype="f32", threads=None, **limits):
     return {"variant": variant, "shape": shape, "dtype": dtype, "threads": threads, "limits": limits}
 
 
-def least_rate(variant, head_dim):
+def least_rate(cost, head_dim):
     """The share of noop's rate that a dense mod must have: a tenth less, and its own mathematics, over two products of head_dim each."""
-    return 1 / (1 / MOD_RATIO + OWN_COST[variant] / (2 * head_dim + SOFTMAX))
+    return 1 / (1 / MOD_RATIO + cost / (2 * head_dim + SOFTMAX))
 
 
-def suite(name):
+def costs_in(text):
+    """The mods' own costs, from what bench_operations prints of the best instruction set."""
+    rows = re.findall(r"^(\S+) (.+?) +([\d.]+) multiply-adds a score", text, re.MULTILINE)
+    best = {what: float(cost) for target, what, cost in rows if target == rows[0][0]}
+    return {variant: round(best[with_it] - best[without], 1) for variant, (with_it, without) in MEASURED_COST.items()}
+
+
+def measured_costs(program):
+    done = subprocess.run([program, "15"], capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"bench_suite.py: {program}: {done.stderr.strip()}")
+    return costs_in(done.stdout)
+
+
+def suite(name, own_cost=OWN_COST):
     if name == "paper":
         for column, shape in enumerate(("1,8,8,4096,4096,64,64", "1,4,4,4096,4096,128,128")):
             for variant in PAPER:
@@ -75,8 +91,8 @@ def suite(name):
     elif name == "mods":
         shape = "1,8,8,4096,4096,64,64"
         yield case("noop", shape)
-        for variant in OWN_COST:
-            yield case(variant, shape, of="noop", of_ratio=least_rate(variant, 64))
+        for variant, cost in own_cost.items():
+            yield case(variant, shape, of="noop", of_ratio=least_rate(cost, 64), own_cost=cost)
         yield case("causal", shape)
         for variant, ratio in (("sliding_window", MASK_RATIO), ("prefix_lm", MASK_RATIO), ("document", DOCUMENT_RATIO)):
             yield case(variant, shape, of="causal", of_ratio=ratio)
@@ -97,7 +113,8 @@ def measure(arguments):
     cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), platform.processor())
     head = {"date": time.strftime("%Y-%m-%d"), "cpu": cpu, "suite": arguments.suite}
     rows = []
-    for entry in suite(arguments.suite):
+    own_cost = measured_costs(arguments.operations) if arguments.operations else OWN_COST
+    for entry in suite(arguments.suite, own_cost):
         name = f"{entry['variant']} {entry['shape']} {entry['dtype']}"
         if arguments.only and not re.search(arguments.only, name):
             continue
@@ -180,7 +197,8 @@ def beside(rows):
                 continue
             ratio, limit = share_of(row) / share_of(base), limits["of_ratio"]
             names = [row["variant"], limits["of"]] if row["dtype"] == base["dtype"] else [f"{each['variant']} in {each['dtype']}" for each in (row, base)]
-            texts.append(f"{names[0]} {ratio:.3f} of {names[1]}'s rate (limit {limit:.3f})")
+            own = f": own mathematics {limits['own_cost']} multiply-adds a score" if "own_cost" in limits else ""
+            texts.append(f"{names[0]} {ratio:.3f} of {names[1]}'s rate (limit {limit:.3f}{own})")
         elif "speedup" in limits:
             base = next((other for other in rows if other["variant"] == row["variant"] and other["threads"] == 1 and other["shape_text"] == row["shape_text"]), None)
             if base is None:
@@ -330,6 +348,7 @@ def main():
     verb.add_argument("--compare", metavar="PYTHON")
     verb.add_argument("--repeat", type=int, default=15)
     verb.add_argument("--only", metavar="REGEX")
+    verb.add_argument("--operations", metavar="PROGRAM", help="bench_operations, for what a mod's own mathematics costs here; else as a prototype's did")
     for name in ("judge", "table", "plot", "roofline"):
         verb = verbs.add_parser(name)
         verb.add_argument("results", nargs="+" if name == "roofline" else None)

@@ -52,6 +52,7 @@ def main():
             ("bandwidth", 0, [row(read_share_quartiles=[0.5, 0.96], **decode)], "within"),
             ("bandwidth, missed", 1, [row(read_share_quartiles=[0.5, 0.667], **decode)], "66.7 %"),
             ("a mod beside noop", 0, [row("noop", share=0.8, limits={}, **alone), row("alibi", share=0.75, limits=mod, **alone)], "alibi 0.938 of noop's"),
+            ("a mod's own mathematics", 0, [row("noop", share=0.8, limits={}, **alone), row("alibi", share=0.75, limits=mod | {"own_cost": 4.1}, **alone)], "(limit 0.880: own mathematics 4.1"),
             ("a mod too slow", 1, [row("noop", share=0.8, limits={}, **alone), row("alibi", share=0.6, limits=mod, **alone)], "alibi 0.750 of noop's"),
             ("bf16 beside f32", 0, [row("noop", share=0.8, limits={}, **alone), row("noop", share=0.9, limits={"of": "noop", "of_ratio": 1.0}, **{**alone, "dtype": "bf16"})], "noop in bf16 1.125 of noop in f32's"),
             ("bf16 slower than f32", 1, [row("noop", share=0.8, limits={}, **alone), row("noop", share=0.7, limits={"of": "noop", "of_ratio": 1.0}, **{**alone, "dtype": "bf16"})], "noop in bf16 0.875 of noop in f32's"),
@@ -76,6 +77,18 @@ def main():
         if measured.returncode != 0 or [r["kept_pairs"] for r in json.loads(results.read_text())["rows"]] != [2 * 1024 * 1025 // 2]:
             failures += 1
             print(f"a measurement: exit {measured.returncode}; {measured.stdout} {measured.stderr}")
+        operations = Path(folder) / "operations"
+        costs = {"AVX3": [("maximum", 2.0), ("maximum of affine scores", 6.0), ("a copy of the score", 5.0), ("20 tanh(score / 20)", 50.0)], "AVX2": [("maximum", 9.0)]}
+        lines = [f"{target} {what:<30} {cost:6.2f} multiply-adds a score (quartiles {cost}, {cost})" for target, rows in costs.items() for what, cost in rows]
+        operations.write_text("#!/bin/sh\ncat <<'END'\n" + "\n".join(lines) + "\nEND\n")
+        operations.chmod(0o755)
+        measured = subprocess.run([sys.executable, "-B", script, "measure", flexc, "mods", "--only", "alibi|softcap", "--repeat", "1", "--operations", str(operations), "-o", str(results)], capture_output=True, text=True)
+        limits = {r["variant"]: r["limits"] for r in json.loads(results.read_text())["rows"]} if measured.returncode == 0 else {}
+        for variant, cost in (("alibi", 4.0), ("softcap", 45.0)):
+            its = limits.get(variant, {})
+            if its.get("own_cost") != cost or abs(its["of_ratio"] - 1 / (1 / 0.9 + cost / 140.6)) > 1e-9:
+                failures += 1
+                print(f"own mathematics of {variant}: {its}; {measured.stderr}")
         nothing = subprocess.run([sys.executable, "-B", script, "measure", flexc, "lengths", "--only", "nowhere", "-o", str(results)], capture_output=True, text=True)
         if nothing.returncode == 0 or "nothing of the suite" not in nothing.stderr:
             failures += 1
