@@ -70,22 +70,30 @@ inline DirectRow direct_row(const Plan& plan, const Group& group, int row) {
   return result;
 }
 
-/// Rows of K or V that will be read next, one for each column of the tile at hand: they come from memory into L2 while the other product computes.
-struct NextRows {
-  const std::byte* first = nullptr;
-  std::int64_t step = 0, bytes = 0;  ///< no bytes: nothing is read ahead
+/// Rows of K or V that will be read some way ahead, which come from memory into L2 meanwhile: with both of them read side by side, that is the fastest order there is.
+class RowsAhead {
+ public:
+  RowsAhead() = default;
+  /// For a tile's rows, from column `column` on.
+  RowsAhead(const Plan& plan, const Input& tensor, const GroupPlace& place, std::int64_t column, std::int64_t width)
+      : step_(tensor.strides.row * static_cast<std::int64_t>(element_size(plan))), bytes_(width * static_cast<std::int64_t>(element_size(plan))) {
+    // Beyond the end nothing is read: a prefetch of what is not there has no effect.
+    first_ = reinterpret_cast<std::uintptr_t>(row_address(plan, tensor, place.b, place.kv_h, column)) + static_cast<std::uintptr_t>(divide_up(kAheadBytes, bytes_) * step_);
+  }
 
-  NextRows() = default;
-  NextRows(const Plan& plan, const Input& tensor, const GroupPlace& place, std::int64_t column, std::int64_t width)
-      : first(row_address(plan, tensor, place.b, place.kv_h, column)),
-        step(tensor.strides.row * static_cast<std::int64_t>(element_size(plan))),
-        bytes(width * static_cast<std::int64_t>(element_size(plan))) {}
-
+  /// Asks for what is as far behind row `column` of the tile.
   HWY_INLINE void bring(std::int64_t column) const {
     constexpr std::int64_t kLine = 64, kIntoL2 = 2;
-    for (std::int64_t i = 0; i < bytes; i += kLine) __builtin_prefetch(first + column * step + i, 0, kIntoL2);
+    const std::uintptr_t row = first_ + static_cast<std::uintptr_t>(column * step_);
+    for (std::int64_t i = 0; i < bytes_; i += kLine) __builtin_prefetch(reinterpret_cast<const void*>(row + static_cast<std::uintptr_t>(i)), 0, kIntoL2);
     asm volatile("");  // as in bring_lines
   }
+  void stop() { bytes_ = 0; }
+
+ private:
+  static constexpr std::int64_t kAheadBytes = 8 * 1024;
+  std::uintptr_t first_ = 0;
+  std::int64_t step_ = 0, bytes_ = 0;  ///< no bytes: nothing is read ahead
 };
 
 /// Four keys' partial sums of a row → s[0 … 3].
@@ -158,57 +166,53 @@ inline void copy_q(const Plan& plan, Group& group) {
   }
 }
 
-/// S = Q K for the rows and the panels in `active`. Columns that do not exist repeat the last one; nobody looks at them.
+/// S = Q K for the rows and a panel of columns. Columns that do not exist repeat the last one; nobody looks at them.
 template <class T>
-HWY_NOINLINE void direct_qk(const Plan& plan, float* memory, const GroupPlace& place, const DirectRow* rows, int row_count, PanelSet active, std::int64_t tile,
-                            const NextRows& next) {
+HWY_NOINLINE void direct_qk(const Plan& plan, float* memory, const GroupPlace& place, const DirectRow* rows, int row_count, std::int64_t tile, std::int64_t panel, const RowsAhead& ahead) {
   const std::int64_t width = plan.call.head_dim, padded = round_up(width, kPanel), count = plan.tile_count(tile);
   const auto key_at = [&](std::int64_t column) {
     return row_address(plan, plan.call.k, place.b, place.kv_h, tile * plan.tile + std::min(column, count - 1));
   };
-  for (PanelSet rest = active; rest != 0; rest &= rest - 1) {
-    const std::int64_t panel = std::int64_t{std::countr_zero(rest)} * kPanel;
-    for (std::int64_t column = panel; column < panel + kPanel; column += kQuad) {
-      for (std::int64_t i = column; i < std::min(column + kQuad, count); ++i) next.bring(i);
-      if (padded == width) {
-        const T* keys[kQuad];
-        for (int i = 0; i < kQuad; ++i) keys[i] = reinterpret_cast<const T*>(key_at(column + i));
-        dot_rows(rows, row_count, keys, static_cast<std::size_t>(padded), column);
-      } else {
-        const float* keys[kQuad];
-        for (int i = 0; i < kQuad; ++i) {
-          float* const key = memory + i * padded;
-          widen_row(plan.call.dtype, key_at(column + i), width, key);
-          std::fill(key + width, key + padded, 0.0f);
-          keys[i] = key;
-        }
-        dot_rows(rows, row_count, keys, static_cast<std::size_t>(padded), column);
+  for (std::int64_t column = panel * kPanel; column < (panel + 1) * kPanel; column += kQuad) {
+    for (std::int64_t i = column; i < std::min(column + kQuad, count); ++i) ahead.bring(i);
+    if (padded == width) {
+      const T* keys[kQuad];
+      for (int i = 0; i < kQuad; ++i) keys[i] = reinterpret_cast<const T*>(key_at(column + i));
+      dot_rows(rows, row_count, keys, static_cast<std::size_t>(padded), column);
+    } else {
+      const float* keys[kQuad];
+      for (int i = 0; i < kQuad; ++i) {
+        float* const key = memory + i * padded;
+        widen_row(plan.call.dtype, key_at(column + i), width, key);
+        std::fill(key + width, key + padded, 0.0f);
+        keys[i] = key;
       }
+      dot_rows(rows, row_count, keys, static_cast<std::size_t>(padded), column);
     }
   }
 }
 
-/// O = O * alpha + P V for kVectors vectors, from element `first` on, of kRows rows over the runs of the first of them. With one vector it may have
-/// only `last` elements.
+/// O = O * alpha + P V for kVectors vectors, from element `first` on, of kRows rows over what the runs of the first of them have within `some` columns; O is not multiplied without `scaled`.
+/// With one vector it may have only `last` elements.
 template <class T, int kRows, int kVectors>
-HWY_NOINLINE void direct_pv_vectors(const DirectRow* rows, const std::byte* v, std::int64_t v_step, std::size_t first, std::size_t last, const NextRows& next) {
+HWY_NOINLINE void direct_pv_vectors(const DirectRow* rows, const std::byte* v, std::int64_t v_step, std::size_t first, std::size_t last, Run some, bool scaled, const RowsAhead& ahead) {
   const Floats d;
   Vector sums[kRows][kVectors];
 #pragma GCC unroll 4
   for (int row = 0; row < kRows; ++row) {
-    const Vector factor = hn::Set(d, rows[row].alpha);
+    const Vector factor = hn::Set(d, scaled ? rows[row].alpha : 1.0f);
 #pragma GCC unroll 8
     for (int i = 0; i < kVectors; ++i) sums[row][i] = hn::Mul(factor, hn::Load(d, rows[row].o + first + static_cast<std::size_t>(i) * kLanes));
   }
   const BlockRuns& runs = *rows->runs;
   for (int run = 0; run < runs.count; ++run) {
-    const Run columns = runs.runs[static_cast<std::size_t>(run)];
+    const Run whole = runs.runs[static_cast<std::size_t>(run)], columns{std::max(whole.first, some.first), std::min(whole.end, some.end)};
     const float* p[kRows];
     for (int row = 0; row < kRows; ++row) p[row] = rows[row].s;
 #pragma GCC unroll 1
     for (std::int64_t column = columns.first; column < columns.end; ++column) {
       const T* const values = reinterpret_cast<const T*>(v + column * v_step) + first;
-      next.bring(column);
+      ahead.bring(column);
       Vector value[kVectors];
 #pragma GCC unroll 8
       for (int i = 0; i < kVectors; ++i) {
@@ -232,40 +236,40 @@ HWY_NOINLINE void direct_pv_vectors(const DirectRow* rows, const std::byte* v, s
 
 /// O = O * alpha + P V for kRows rows, column after column as multiply_pv does, so with the same bits.
 template <class T, int kRows>
-HWY_INLINE void direct_pv_rows(const Plan& plan, const DirectRow* rows, const std::byte* v, std::int64_t v_step, NextRows next) {
+HWY_INLINE void direct_pv_rows(const Plan& plan, const DirectRow* rows, const std::byte* v, std::int64_t v_step, Run some, bool scaled, RowsAhead ahead) {
   const auto width = static_cast<std::size_t>(plan.call.value_dim);
   std::size_t done = 0;
-  // What comes next is read ahead once.
+  // What comes later is asked for once.
   const auto step = [&](std::size_t elements) {
     done += elements;
-    next.bytes = 0;
+    ahead.stop();
   };
   if constexpr (kRows == 1)
-    for (; done + 8 * kLanes <= width; step(8 * kLanes)) direct_pv_vectors<T, kRows, 8>(rows, v, v_step, done, kLanes, next);
-  for (; done + 4 * kLanes <= width; step(4 * kLanes)) direct_pv_vectors<T, kRows, 4>(rows, v, v_step, done, kLanes, next);
-  for (; done < width; step(kLanes)) direct_pv_vectors<T, kRows, 1>(rows, v, v_step, done, std::min(kLanes, width - done), next);
+    for (; done + 8 * kLanes <= width; step(8 * kLanes)) direct_pv_vectors<T, kRows, 8>(rows, v, v_step, done, kLanes, some, scaled, ahead);
+  for (; done + 4 * kLanes <= width; step(4 * kLanes)) direct_pv_vectors<T, kRows, 4>(rows, v, v_step, done, kLanes, some, scaled, ahead);
+  for (; done < width; step(kLanes)) direct_pv_vectors<T, kRows, 1>(rows, v, v_step, done, std::min(kLanes, width - done), some, scaled, ahead);
 }
 
 inline bool same_runs(const BlockRuns& a, const BlockRuns& b) {
   return a.count == b.count && std::equal(a.runs.begin(), a.runs.begin() + a.count, b.runs.begin(), [](const Run& x, const Run& y) { return x.first == y.first && x.end == y.end; });
 }
 
-/// The same for all rows, those together that need the same columns.
-template <class T>
-inline void direct_pv(const Plan& plan, const GroupPlace& place, const DirectRow* rows, int count, std::int64_t tile, NextRows next) {
-  const std::byte* const v = row_address(plan, plan.call.v, place.b, place.kv_h, tile * plan.tile);
-  const std::int64_t v_step = plan.call.v.strides.row * static_cast<std::int64_t>(sizeof(T));
-  for (int row = 0; row < count; next.bytes = 0) {
+/// Finds which rows can go through P V together: those that need the same columns.
+inline void find_rows_alike(DirectRow* rows, int count) {
+  for (int row = 0; row < count; row += rows[row].together) {
     int alike = 1;
     while (alike < kPvRows && row + alike < count && same_runs(*rows[row].runs, *rows[row + alike].runs)) ++alike;
-    if (alike == kPvRows) {
-      direct_pv_rows<T, kPvRows>(plan, rows + row, v, v_step, next);
-      row += kPvRows;
-    } else {
-      direct_pv_rows<T, 1>(plan, rows + row, v, v_step, next);
-      ++row;
-    }
+    rows[row].together = alike == kPvRows ? kPvRows : 1;
   }
+}
+
+/// The same for all rows, and `some` columns of a tile; the tile's first ones are `scaled`.
+template <class T>
+inline void direct_pv(const Plan& plan, const GroupPlace& place, const DirectRow* rows, int count, std::int64_t tile, Run some, bool scaled, RowsAhead ahead) {
+  const std::byte* const v = row_address(plan, plan.call.v, place.b, place.kv_h, tile * plan.tile);
+  const std::int64_t v_step = plan.call.v.strides.row * static_cast<std::int64_t>(sizeof(T));
+  for (int row = 0; row < count; row += rows[row].together, ahead.stop())
+    rows[row].together == kPvRows ? direct_pv_rows<T, kPvRows>(plan, rows + row, v, v_step, some, scaled, ahead) : direct_pv_rows<T, 1>(plan, rows + row, v, v_step, some, scaled, ahead);
 }
 
 /// Calls use(T()) with the type of K's and V's elements.

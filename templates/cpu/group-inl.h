@@ -11,6 +11,7 @@
 #include "templates/cpu/finish.h"
 #include "templates/cpu/live_tiles.h"
 #include "templates/cpu/split-inl.h"
+#include "templates/cpu/visit_direct-inl.h"
 #include "templates/cpu/visit_matrix-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -30,16 +31,9 @@ inline std::int64_t compute_groups(const Plan& plan, std::int64_t unit, std::int
   }
   const TileRange all = find_live_tiles(plan, workspace, count, range);
   const LiveTiles tiles{all, workspace.live.as<GroupSet>()};
-  const auto next_live = [&](std::int64_t tile) {
-    return std::find_if(tiles.live + tile, tiles.live + all.end, [](GroupSet groups_there) { return groups_there != 0; }) - tiles.live;
-  };
-  for (std::int64_t tile = all.end > all.first ? next_live(all.first) : all.end, next; tile < all.end; tile = next) {
-    next = next_live(tile + 1);
+  if (plan.direct) visit_directly(plan, workspace, all, tiles.live);
+  for (std::int64_t tile = plan.direct ? all.end : all.first; tile < all.end; ++tile) {
     const unsigned live = tiles.live[tile];
-    if (plan.direct) {
-      visit_tile_directly(plan, workspace, tile, next < all.end ? next : tile, live, count);
-      continue;
-    }
     if constexpr (kMatrix)
       if (plan.matrix.used) {
         for (std::int64_t i = 0; i < count; i += kMatrixGroups) visit_tile_by_matrix<Tiles>(plan, workspace, source, unit, tile, i, live >> i, false);

@@ -64,7 +64,8 @@ Plan make_plan(const AttentionArguments& call, bool matrix_unit, std::int64_t th
   }
   const std::int64_t widest = tile_columns(call.head_dim, call.value_dim), packed_tile = plan.matrix.used ? std::min(widest, kMatrixTile) : widest;
   const std::int64_t packed_tiles = divide_up(call.kv_len, packed_tile);
-  plan.tile = plan.direct ? tile_columns(call.head_dim, call.value_dim, static_cast<std::int64_t>(element_size(plan)), kDirectTileBytes) : packed_tile;
+  // A part of a packed one, since splits are whole packed tiles, whatever the plan.
+  plan.tile = plan.direct ? std::min(tile_columns(call.head_dim, call.value_dim, static_cast<std::int64_t>(element_size(plan)), kDirectTileBytes), packed_tile) : packed_tile;
   plan.tiles = divide_up(call.kv_len, plan.tile);
   plan.value_padded = round_up(call.value_dim, kPanel);
   lay_out(plan);
@@ -75,7 +76,6 @@ Plan make_plan(const AttentionArguments& call, bool matrix_unit, std::int64_t th
   if (plan.matrix.used && plan.units * small_tasks >= 2 * kLargeTasksAThread * threads) plan.task_groups = kLargeTaskGroups;
   plan.tasks_per_unit = divide_up(plan.groups_per_unit, plan.task_groups);
 
-  // Splits are whole packed tiles, whatever the plan.
   std::int64_t pieces = call.split;
   if (pieces == 0 && call.q_len <= kSplitRows && (plan.direct || small_tasks == 1))
     pieces = std::min(divide_up(kSplitPieces, plan.units * small_tasks), packed_tiles / kLeastSplitTiles);

@@ -19,8 +19,8 @@ inline constexpr std::int64_t kLargeTaskGroups = 16, kLargeTasksAThread = 8;
 inline constexpr std::int64_t kMaxTile = 512;   ///< columns; eight rows of S then take half of a 32 KiB L1
 inline constexpr std::int64_t kMinTile = 64;
 inline constexpr std::int64_t kTileBytes = 256 * 1024;  ///< packed K and V of a tile: half of a 512 KiB L2
-/// The same where K and V are read where they lie: what is read of K stays in L1 for all heads, while as much of V comes from memory.
-inline constexpr std::int64_t kDirectTileBytes = 64 * 1024;
+/// The same where K and V are read where they lie, and no tile has to stay anywhere: few, since memory waits between them.
+inline constexpr std::int64_t kDirectTileBytes = 256 * 1024;
 /// Rows of a unit from which the matrix unit is worth its packing, and that go through it together; columns of its tiles, where S and P stay near.
 inline constexpr std::int64_t kMatrixRows = 32, kMatrixTile = 256;
 inline constexpr std::int64_t kMatrixGroups = kMatrixRows / kGroupRows;

@@ -1,4 +1,4 @@
-// A tile for a group by vectors, or for a task's groups where K and V are read where they lie. Included once for each instruction set.
+// A tile for a group by vectors. Included once for each instruction set.
 #if defined(FLEXC_CPU_VISIT_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef FLEXC_CPU_VISIT_INL_H_
 #undef FLEXC_CPU_VISIT_INL_H_
@@ -134,7 +134,8 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
     DirectRow* const rows = workspace.direct_rows.data();
     for (int row = 0; row < group.place.rows; ++row) rows[row] = direct_row(plan, group, row);
     with_element(plan.call.dtype, [&](auto element) {
-      direct_qk<decltype(element)>(plan, workspace.pack_rows, group.place, rows, group.place.rows, columns.active[0] | columns.active[1], tile, {});
+      for (PanelSet rest = columns.active[0] | columns.active[1]; rest != 0; rest &= rest - 1)
+        direct_qk<decltype(element)>(plan, workspace.pack_rows, group.place, rows, group.place.rows, tile, std::countr_zero(rest), {});
     });
   } else {
     products_qk(plan, group, columns, packed.k, group.s, workspace.ahead);
@@ -152,48 +153,6 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
   }
   for (int block = 0; block < kBlocks; ++block) trim_runs(columns.any[block], runs[block].runs, runs[block].count);
   products_pv(plan, group.s, packed.v, runs, weighted.alpha, group.o);
-}
-
-/// Rows of the next K that are asked for before the softmax of a tile: what memory brings meanwhile.
-inline constexpr std::int64_t kRowsBeforeSoftmax = 8;
-
-/// A tile for all of a task's groups in `live`, where K and V are read where they lie: each row of them once, for the rows of all heads. While one
-/// product computes, the other's operand comes from memory: V's rows of this tile, then K's of `next_tile`, or none if that is not greater.
-inline void visit_tile_directly(const Plan& plan, Workspace& workspace, std::int64_t tile, std::int64_t next_tile, unsigned live, std::int64_t group_count) {
-  Group* groups[kTaskGroups];
-  int count = 0, row_count = 0;
-  DirectRow* const rows = workspace.direct_rows.data();
-  PanelSet active = 0;
-  for (std::int64_t i = 0; i < group_count; ++i) {
-    Group& group = workspace.groups[static_cast<std::size_t>(i)];
-    if ((live >> i & 1) == 0 || !find_columns(plan, workspace, group, tile)) continue;
-    groups[count++] = &group;
-    active |= group.columns->active[0] | group.columns->active[1];
-    for (int row = 0; row < group.place.rows; ++row) rows[row_count++] = direct_row(plan, group, row);
-  }
-  if (count == 0) return;
-  const GroupPlace& place = groups[0]->place;
-  with_element(plan.call.dtype, [&](auto element) {
-    direct_qk<decltype(element)>(plan, workspace.pack_rows, place, rows, row_count, active, tile,
-                                 NextRows(plan, plan.call.v, place, tile * plan.tile, plan.call.value_dim));
-  });
-  NextRows next;
-  // Only where all of the next tile's rows exist: the columns of this one stand for them.
-  if (next_tile > tile && plan.tile_count(next_tile) == plan.tile) next = NextRows(plan, plan.call.k, place, next_tile * plan.tile, plan.call.head_dim);
-  // The first of them now: memory would else wait for the softmax.
-  for (std::int64_t column = 0; column < kRowsBeforeSoftmax; ++column) next.bring(column);
-  DirectRow* row = rows;
-  for (int i = 0; i < count; ++i) {
-    Group& group = *groups[i];
-    weigh_scores(plan, workspace, tile, group, false);
-    for (int block = 0; block < kBlocks; ++block) trim_runs(group.columns->any[block], group.weighted.runs[block].runs, group.weighted.runs[block].count);
-    for (int own = 0; own < group.place.rows; ++own, ++row) {
-      row->runs = &group.weighted.runs[own / kBlockRows];
-      row->alpha = row->runs->count != 0 ? group.weighted.alpha[own] : 1.0f;
-    }
-  }
-  const FlushTiny flush;
-  with_element(plan.call.dtype, [&](auto element) { direct_pv<decltype(element)>(plan, place, rows, row_count, tile, next); });
 }
 
 }  // namespace flexc::cpu::HWY_NAMESPACE

@@ -38,14 +38,15 @@ bool Workspace::allocate(const Plan& plan) {
   const std::int64_t s_floats = (plan.direct ? std::min(kGroupRows, plan.call.q_len) : kGroupRows) * plan.s_stride;
   // The matrix unit computes whole tiles, and one group more is kept for what is computed again without it.
   const std::int64_t all = plan.matrix.used ? round_up(count, kMatrixGroups) + 1 : count;
-  if (!s_memory_.allocate(together * s_floats * kFloat) || !live.allocate(plan.tiles * static_cast<std::int64_t>(sizeof(GroupSet))) || !group_memory_.allocate(all * (q_floats + o_floats + sum_floats) * kFloat) ||
+  const std::int64_t held = plan.direct ? 2 : 1;  // tiles
+  if (!s_memory_.allocate(held * together * s_floats * kFloat) || !live.allocate(plan.tiles * static_cast<std::int64_t>(sizeof(GroupSet))) || !group_memory_.allocate(all * (q_floats + o_floats + sum_floats) * kFloat) ||
       !level_memory_.allocate(kv_bytes + all * (head_bytes + row_bytes)) ||
       !pack_memory_.allocate(kPanel * std::max(padded, plan.value_padded) * kFloat) || !allocate_matrix(plan))
     return false;
   try {
     groups.resize(static_cast<std::size_t>(all));
-    direct_rows.resize(static_cast<std::size_t>(plan.direct ? plan.task_rows() : 0));
-    columns_.resize(static_cast<std::size_t>(together));
+    direct_rows.resize(static_cast<std::size_t>(plan.direct ? held * plan.task_rows() : 0));
+    columns_.resize(static_cast<std::size_t>(held * together));
   } catch (const std::bad_alloc&) {
     return false;
   }
@@ -58,6 +59,10 @@ bool Workspace::allocate(const Plan& plan) {
     const auto at = static_cast<std::int64_t>(i), own = at % together;
     group.s = s_memory_.as<float>() + own * s_floats;
     group.columns = &columns_[static_cast<std::size_t>(own)];
+    if (plan.direct) {
+      group.other_s = group.s + together * s_floats;
+      group.other_columns = &columns_[static_cast<std::size_t>(together + own)];
+    }
     group.q = floats + at * q_floats;
     group.o = floats + all * q_floats + at * o_floats;
     group.sums = floats + all * (q_floats + o_floats) + at * sum_floats;

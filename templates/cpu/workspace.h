@@ -46,6 +46,8 @@ struct Group {
   float* sums = nullptr;                                         ///< [row][16]: weights summed by column modulo 16, whatever the vectors' length
   float* s = nullptr;                                            ///< [row][s_stride]: scores, then weights, of the tile at hand
   TileColumns* columns = nullptr;                                ///< what it needs of the tile at hand
+  float* other_s = nullptr;                                      ///< the same for another tile, where the plan is direct
+  TileColumns* other_columns = nullptr;
   Weighted weighted;                                             ///< of the tile at hand
   GroupBand band;                                                ///< which columns the rows can keep; all where the mods have no band
   std::byte* head = nullptr;                                     ///< head level
@@ -61,6 +63,7 @@ struct DirectRow {
   float *s = nullptr, *o = nullptr;
   float alpha = 1;
   const BlockRuns* runs = nullptr;
+  int together = 1;  ///< rows from here on that go through P V together
 };
 
 /// Scratch memory for the matrix unit, of bf16 as 16-bit numbers. Groups' rows follow each other in it, and so do their S and o.
@@ -79,7 +82,7 @@ struct Workspace {
   bool allocate(const Plan& plan);
 
   std::vector<Group> groups;
-  std::vector<DirectRow> direct_rows;  ///< room for a task's
+  std::vector<DirectRow> direct_rows;  ///< room for a task's, of two tiles
   AlignedBuffer live;                  ///< [tile]: the groups that may need it, a GroupSet (live_tiles.h)
   Ahead ahead;
   std::byte* kv_side = nullptr;                                    ///< [slot][tile]
