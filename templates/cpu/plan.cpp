@@ -62,10 +62,8 @@ Plan make_plan(const AttentionArguments& call, bool matrix_unit, std::int64_t th
     plan.matrix.parts = call.dtype == DType::BF16 ? 1 : call.dtype == DType::F16 ? 2 : 3;
     plan.matrix.depth = round_up(call.head_dim, kTileDepth);
   }
-  const std::int64_t widest = tile_columns(call.head_dim, call.value_dim), packed_tile = plan.matrix.used ? std::min(widest, kMatrixTile) : widest;
-  const std::int64_t packed_tiles = divide_up(call.kv_len, packed_tile);
-  // A part of a packed one, since splits are whole packed tiles, whatever the plan.
-  plan.tile = plan.direct ? std::min(tile_columns(call.head_dim, call.value_dim, static_cast<std::int64_t>(element_size(plan)), kDirectTileBytes), packed_tile) : packed_tile;
+  plan.tile = tile_columns(call.head_dim, call.value_dim);
+  if (plan.matrix.used) plan.tile = std::min(plan.tile, kMatrixTile);
   plan.tiles = divide_up(call.kv_len, plan.tile);
   plan.value_padded = round_up(call.value_dim, kPanel);
   lay_out(plan);
@@ -78,11 +76,10 @@ Plan make_plan(const AttentionArguments& call, bool matrix_unit, std::int64_t th
 
   std::int64_t pieces = call.split;
   if (pieces == 0 && call.q_len <= kSplitRows && (plan.direct || small_tasks == 1))
-    pieces = std::min(divide_up(kSplitPieces, plan.units * small_tasks), packed_tiles / kLeastSplitTiles);
-  if (pieces > 1 && packed_tiles > 1) {
-    const std::int64_t split_tiles = divide_up(packed_tiles, std::min(pieces, packed_tiles));
-    plan.splits = divide_up(packed_tiles, split_tiles);
-    plan.split_tiles = split_tiles * (packed_tile / plan.tile);
+    pieces = std::min(divide_up(kSplitPieces, plan.units * small_tasks), plan.tiles / kLeastSplitTiles);
+  if (pieces > 1 && plan.tiles > 1) {
+    plan.split_tiles = divide_up(plan.tiles, std::min(pieces, plan.tiles));
+    plan.splits = divide_up(plan.tiles, plan.split_tiles);
   }
   return plan;
 }

@@ -19,8 +19,6 @@ inline constexpr std::int64_t kLargeTaskGroups = 16, kLargeTasksAThread = 8;
 inline constexpr std::int64_t kMaxTile = 512;   ///< columns; eight rows of S then take half of a 32 KiB L1
 inline constexpr std::int64_t kMinTile = 64;
 inline constexpr std::int64_t kTileBytes = 256 * 1024;  ///< packed K and V of a tile: half of a 512 KiB L2
-/// The same where K and V are read where they lie, and no tile has to stay anywhere: few, since memory waits between them.
-inline constexpr std::int64_t kDirectTileBytes = 256 * 1024;
 /// Rows of a unit from which the matrix unit is worth its packing, and that go through it together; columns of its tiles, where S and P stay near.
 inline constexpr std::int64_t kMatrixRows = 32, kMatrixTile = 256;
 inline constexpr std::int64_t kMatrixGroups = kMatrixRows / kGroupRows;
@@ -39,11 +37,10 @@ inline constexpr double kLn2 = 0.69314718055994530942;
 constexpr std::int64_t round_up(std::int64_t value, std::int64_t step) { return (value + step - 1) / step * step; }
 constexpr std::int64_t divide_up(std::int64_t value, std::int64_t step) { return (value + step - 1) / step; }
 
-/// Columns of a tile. It decides when a row is rescaled and so the result's bits: it follows from the widths alone, and where the plan
-/// is direct from the type.
-constexpr std::int64_t tile_columns(std::int64_t head_dim, std::int64_t value_dim, std::int64_t element_bytes = sizeof(float), std::int64_t bytes = kTileBytes) {
+/// Columns of a tile. It decides when a row is rescaled and so the result's bits: it follows from the widths alone.
+constexpr std::int64_t tile_columns(std::int64_t head_dim, std::int64_t value_dim) {
   std::int64_t columns = kMaxTile;
-  while (columns > kMinTile && columns * (head_dim + value_dim) * element_bytes > bytes) columns /= 2;
+  while (columns > kMinTile && columns * (head_dim + value_dim) * static_cast<std::int64_t>(sizeof(float)) > kTileBytes) columns /= 2;
   return columns;
 }
 
