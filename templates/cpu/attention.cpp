@@ -71,7 +71,7 @@ Result<const KernelTable*> find_kernels(const std::string& asked) {
 /// A worker's memory.
 struct Worker {
   Workspace workspace;
-  AlignedBuffer tiles;
+  float* tiles = nullptr;
   std::vector<std::int64_t> held;
   std::int64_t unit = -1;  ///< whose tiles are held
 };
@@ -102,10 +102,7 @@ class Call {
         // A K and V that cannot be held packed: each task packs its tiles anew.
       }
       const std::int64_t slots = plan_.tasks_per_unit > 1 && own_units && !plan_.direct ? plan_.tiles : 1;
-      for (Worker& worker : workers_) {
-        if (!worker.tiles.allocate_unset(slots * plan_.tile_floats() * std::int64_t{sizeof(float)})) return false;
-        worker.held.resize(static_cast<std::size_t>(slots));
-      }
+      if (!allocate_tiles(slots)) return false;
       if ((own_units && !plan_.direct) || plan_.tasks_per_unit == 1)
         run_units();
       else
@@ -117,6 +114,18 @@ class Call {
   }
 
  private:
+  /// Memory for so many tiles of each worker; false where there is none. In one piece: of several, the C library gives some back to the system after each call, and their new pages
+  /// cost a tenth of a short one.
+  bool allocate_tiles(std::int64_t slots) {
+    const std::int64_t floats = slots * plan_.tile_floats();
+    if (!tiles_.allocate_unset(pool_.size() * floats * std::int64_t{sizeof(float)})) return false;
+    for (std::size_t i = 0; i < workers_.size(); ++i) {
+      workers_[i].tiles = tiles_.as<float>() + static_cast<std::int64_t>(i) * floats;
+      workers_[i].held.resize(static_cast<std::size_t>(slots));
+    }
+    return true;
+  }
+
   /// Calls body(worker, i, next) for i = 0 … count - 1, each once, on whichever thread is free; `next` is what this worker does next, or
   /// count.
   template <class Body>
@@ -147,7 +156,7 @@ class Call {
   }
 
   TileSource held_tiles(Worker& worker) {
-    return {nullptr, nullptr, worker.tiles.as<float>(), static_cast<std::int64_t>(worker.held.size()), worker.held.data()};
+    return {nullptr, nullptr, worker.tiles, static_cast<std::int64_t>(worker.held.size()), worker.held.data()};
   }
 
   /// All workers estimate the tasks of some units, then compute these; who first needs a tile packs it for all. Units follow each other, and the rows of
@@ -214,10 +223,7 @@ class Call {
   bool run_splits() {
     const std::int64_t tasks = plan_.units * plan_.tasks_per_unit, piece = plan_.task_rows() * plan_.state_floats();
     if (!shared_.allocate_unset(tasks * plan_.splits * piece * std::int64_t{sizeof(float)})) return false;
-    for (Worker& worker : workers_) {
-      if (!worker.tiles.allocate_unset(plan_.tile_floats() * std::int64_t{sizeof(float)})) return false;
-      worker.held.resize(1);
-    }
+    if (!allocate_tiles(1)) return false;
     float* const states = shared_.as<float>();
     share(tasks * plan_.splits, [&](Worker& worker, std::int64_t i) {
       const std::int64_t task = i / plan_.splits;
@@ -233,7 +239,7 @@ class Call {
   const KernelTable& kernels_;
   WorkerPool& pool_;
   std::vector<Worker> workers_;
-  AlignedBuffer shared_;
+  AlignedBuffer shared_, tiles_;
   std::vector<std::atomic<TileState>> states_;  ///< of a wave's tiles
   std::vector<Task> order_;                     ///< of a wave
 };

@@ -106,13 +106,16 @@ HWY_INLINE bool split_input_row(const Plan& plan, const std::byte* from, std::in
     std::memcpy(to, from, static_cast<std::size_t>(width) * sizeof *to);
     std::fill(to + width, to + depth, std::uint16_t{0});
   } else {
-    widen_row(plan.call.dtype, from, width, wide);
-    std::fill(wide + width, wide + depth, 0.0f);
-    if constexpr (kParts == 3) {
-      multiply_row(wide, depth, factor);
-      within = within_reach(wide, depth);
+    const float* values = wide;
+    if (kParts == 3 && width == depth && factor == 1.0f) {  // f32 as it is
+      values = reinterpret_cast<const float*>(from);
+    } else {
+      widen_row(plan.call.dtype, from, width, wide);
+      std::fill(wide + width, wide + depth, 0.0f);
+      if constexpr (kParts == 3) multiply_row(wide, depth, factor);
     }
-    split_row<kParts>(wide, depth, to, step);
+    if constexpr (kParts == 3) within = within_reach(values, depth);
+    split_row<kParts>(values, depth, to, step);
   }
   return within;
 }
@@ -155,11 +158,17 @@ template <int kParts>
 inline void split_v(const Plan& plan, std::int64_t b, std::int64_t h, std::int64_t first, std::int64_t count, const MatrixMemory& memory, float* to, KeepWords& out_of_reach) {
   const Floats d;
   const std::int64_t width = plan.call.value_dim, padded = plan.value_padded, panels = padded / kPanel;
-  const auto row_of = [&](std::int64_t column, float* wide) {
-    if (column < count) widen_row(plan.call.dtype, row_address(plan, plan.call.v, b, h, first + column), width, wide);
-    std::fill(wide + (column < count ? width : 0), wide + padded, 0.0f);
-    if (kParts == 3 && !within_reach(wide, padded)) note_column(out_of_reach, column);
-    return wide;
+  const auto row_of = [&](std::int64_t column, float* wide) -> const float* {
+    const std::byte* const row = row_address(plan, plan.call.v, b, h, first + column);
+    const float* values = wide;
+    if (kParts == 3 && column < count && width == padded) {
+      values = reinterpret_cast<const float*>(row);
+    } else {
+      if (column < count) widen_row(plan.call.dtype, row, width, wide);
+      std::fill(wide + (column < count ? width : 0), wide + padded, 0.0f);
+    }
+    if (kParts == 3 && column < count && !within_reach(values, padded)) note_column(out_of_reach, column);
+    return values;
   };
   for (std::int64_t start = 0; start < count; start += kTileDepth, to += kParts * panels * kTileFloats)
     for (std::int64_t pair = 0; pair < kTileRows; ++pair) {
