@@ -15,7 +15,7 @@ inline constexpr std::int64_t kGroupRows = 8;  ///< rows that share a trip throu
 inline constexpr std::int64_t kBlocks = kGroupRows / kBlockRows;
 inline constexpr std::int64_t kTaskGroups = 8;  ///< groups of a task: 64 rows share a tile in L2
 /// The same with the matrix unit, which takes a tile faster than it comes from the last cache, where there are so many tasks a thread that halving their number leaves enough.
-inline constexpr std::int64_t kLargeTaskGroups = 16, kLargeTasksAThread = 8;
+inline constexpr std::int64_t kLargeTaskGroups = 16, kLargeTasksAThread = 16;
 inline constexpr std::int64_t kMaxTile = 512;   ///< columns; eight rows of S then take half of a 32 KiB L1
 inline constexpr std::int64_t kMinTile = 64;
 inline constexpr std::int64_t kTileBytes = 256 * 1024;  ///< packed K and V of a tile: half of a 512 KiB L2
