@@ -57,6 +57,9 @@ def costs_in(text):
     """The mods' own costs, from what bench_operations prints of the best instruction set."""
     rows = re.findall(r"^(\S+) (.+?) +([\d.]+) multiply-adds a score", text, re.MULTILINE)
     best = {what: float(cost) for target, what, cost in rows if target == rows[0][0]}
+    missing = [what for pair in MEASURED_COST.values() for what in pair if what not in best]
+    if missing:
+        raise SystemExit(f"bench_suite.py: what bench_operations printed has no '{missing[0]}'")
     return {variant: round(best[with_it] - best[without], 1) for variant, (with_it, without) in MEASURED_COST.items()}
 
 

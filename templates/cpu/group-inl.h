@@ -34,6 +34,7 @@ inline std::int64_t compute_groups(const Plan& plan, std::int64_t unit, std::int
   if (plan.direct) visit_directly(plan, workspace, all, tiles.live);
   for (std::int64_t tile = plan.direct ? all.end : all.first; tile < all.end; ++tile) {
     const unsigned live = tiles.live[tile];
+    if (live == 0) continue;
     if constexpr (kMatrix)
       if (plan.matrix.used) {
         for (std::int64_t i = 0; i < count; i += kMatrixGroups) visit_tile_by_matrix<Tiles>(plan, workspace, source, unit, tile, i, live >> i, false);

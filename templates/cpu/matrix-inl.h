@@ -27,7 +27,7 @@ struct PartPair {
 };
 
 /// The products that make up one of numbers of kA and of kB parts, in their order: each part of B is loaded once, and A's as seldom as that allows. Of three by three, those that
-/// are below 2^-24 of the largest are left out.
+/// together are below 2^-24 of the product are left out, or 1.5 * 2^-23 where A is weights, which are cut and not rounded.
 template <int kA, int kB>
 constexpr auto part_products() {
   if constexpr (kA == 3 && kB == 3)

@@ -74,7 +74,8 @@ HWY_INLINE void split_row([[maybe_unused]] const float* HWY_RESTRICT from, [[may
 #endif
 }
 
-/// f32 inputs within reach of the unit, besides 0: so that no part of a product falls below f32's range, where the unit has 0, and no sum of products leaves it.
+/// f32 inputs within reach of the unit, besides 0. The unit has 0 for what is below f32's normal range: within reach that is less than 2^-26 of a product of two inputs. And no sum of
+/// products leaves the range.
 inline constexpr float kLeastReach = 0x1p-50f, kMostReach = 0x1p56f;
 
 /// Whether all of `count` numbers are within reach.

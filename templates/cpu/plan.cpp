@@ -27,7 +27,7 @@ void lay_out(Plan& plan) {
   plan.v_step = plan.v_in_place ? call.value_dim : kPanel;
   plan.v_panel = plan.v_in_place ? kPanel : plan.tile * kPanel;
 
-  plan.note_floats = plan.matrix.used && plan.matrix.has_reach() ? static_cast<std::int64_t>(sizeof(KeepWords) / sizeof(float)) : 0;
+  plan.note_floats = plan.matrix.used && plan.matrix.has_reach() ? static_cast<std::int64_t>(sizeof(OutOfReach) / sizeof(float)) : 0;
 
   plan.q_factor = plan.s_factor = 1;
   if (plan.module.score_class == FLEXC_SCORE_AFFINE) return;  // affine rows bring their own factor

@@ -67,7 +67,7 @@ struct Plan {
   std::int64_t value_padded = 0;            ///< value_dim, in whole panels
   std::int64_t s_stride = 0;                ///< floats from a row of S to the next; not a power of two, so that rows fall into different sets of L1
   std::int64_t k_floats = 0, v_floats = 0;  ///< of a packed tile; no v_floats where V is multiplied where it lies
-  std::int64_t note_floats = 0;             ///< behind them: a KeepWords of the columns that are beyond the matrix unit's reach, where it has one
+  std::int64_t note_floats = 0;             ///< behind them: the OutOfReach of the tile, where the matrix unit has a reach
   bool v_in_place = false;                  ///< V's rows of f32 follow each other and are whole panels: they need no packing
   std::int64_t v_step = 0, v_panel = 0;     ///< floats from a column's values to the next one's; from a panel of values to the next
   std::int64_t heads_per_unit = 0, units = 0;
@@ -76,7 +76,7 @@ struct Plan {
   bool direct = false;                      ///< K and V are read where they lie: the products of direct-inl.h
   std::int64_t splits = 1, split_tiles = 0;  ///< pieces that the keys of a task are cut into, by position; tiles of each
   float q_factor = 1;  ///< multiplies q when it is packed
-  float s_factor = 1;  ///< multiplies q . k: 1 unless the scale is too extreme to be folded into q, or q goes to the matrix unit
+  float s_factor = 1;  ///< multiplies q . k: 1 unless the scale is too extreme to be folded into q, or 16-bit q go to the matrix unit
   MatrixPlan matrix;
   const Plan* by_vectors = nullptr;  ///< of a plan with the matrix unit: the same call without it, by the same tiles
 

@@ -41,17 +41,18 @@ inline RowPanels row_panels(const TileColumns& columns, int block) {
   return panels;
 }
 
-/// Replaces the kept products of a row that are not finite by what they are without the matrix unit: of q times q_factor, and times s_factor. On the unit a product may leave
-/// f32's range that the scale would have kept in it, and in parts an infinity times 0 is a NaN.
-inline void mend_products(const Plan& plan, const MatrixMemory& memory, std::int64_t tile, const Group& group, int row, float q_factor, float s_factor) {
+/// Replaces a row's products in `columns`, where is_wrong(product), by what they are without the matrix unit: of q times q_factor, and times s_factor.
+template <class IsWrong>
+inline void compute_products(const Plan& plan, const MatrixMemory& memory, std::int64_t tile, const Group& group, int row, const KeepWords& columns, float q_factor, float s_factor,
+                             const IsWrong& is_wrong) {
   const GroupPlace& place = group.place;
   const std::int64_t width = plan.call.head_dim;
   float *const scores = group.s + row * plan.s_stride, *const q = memory.wide, *const k = memory.wide + width;
   bool has_q = false;
   for (std::size_t word = 0; word < kKeepWords; ++word)
-    for (std::uint64_t bits = group.columns->keep[row][word]; bits != 0; bits &= bits - 1) {
+    for (std::uint64_t bits = columns[word]; bits != 0; bits &= bits - 1) {
       const std::int64_t column = static_cast<std::int64_t>(word) * 64 + std::countr_zero(bits);
-      if (std::isfinite(scores[column])) continue;
+      if (!is_wrong(scores[column])) continue;
       if (!has_q) widen_row(plan.call.dtype, row_address(plan, plan.call.q, place.b, place.h, place.first + std::min(row, place.rows - 1)), width, q);
       has_q = true;
       widen_row(plan.call.dtype, row_address(plan, plan.call.k, place.b, place.kv_h, tile * plan.tile + column), width, k);
@@ -59,6 +60,11 @@ inline void mend_products(const Plan& plan, const MatrixMemory& memory, std::int
       for (std::int64_t i = 0; i < width; ++i) product = std::fma(q[i] * q_factor, k[i], product);
       scores[column] = product * s_factor;
     }
+}
+
+/// The same for the kept products that are not finite. On the unit a product may leave f32's range that the scale would have kept in it, and in parts an infinity times 0 is a NaN.
+inline void mend_products(const Plan& plan, const MatrixMemory& memory, std::int64_t tile, const Group& group, int row, float q_factor, float s_factor) {
+  compute_products(plan, memory, tile, group, row, group.columns->keep[row], q_factor, s_factor, [](float product) { return !std::isfinite(product); });
 }
 
 /// Up to here a factor may come with the exponential.

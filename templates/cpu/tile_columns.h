@@ -71,6 +71,11 @@ inline int runs_of(PanelSet panels, std::array<Run, kMaxPanels>& runs) {
   return count;
 }
 
+/// Columns of a tile of which an element of K, or of V, is beyond the matrix unit's reach.
+struct OutOfReach {
+  KeepWords k{}, v{};
+};
+
 inline void note_column(KeepWords& words, std::int64_t column) { words[static_cast<std::size_t>(column / 64)] |= std::uint64_t{1} << (column % 64); }
 
 /// The first column that is kept; 0 where none is.

@@ -17,10 +17,10 @@ namespace flexc::cpu::HWY_NAMESPACE {
 inline void pack_tile(const Plan& plan, const Workspace& workspace, std::int64_t unit, std::int64_t tile, float* target) {
   const std::int64_t b = unit / plan.call.kv_heads, h = unit % plan.call.kv_heads, first = tile * plan.tile, count = plan.tile_count(tile);
   if (plan.matrix.used) {
-    KeepWords out_of_reach{};
+    OutOfReach out_of_reach;
     with_parts(plan, [&]<int kParts>() {
-      split_k<kParts>(plan, b, h, first, count, workspace.matrix, target, out_of_reach);
-      split_v<kParts>(plan, b, h, first, count, workspace.matrix, target + plan.k_floats, out_of_reach);
+      split_k<kParts>(plan, b, h, first, count, workspace.matrix, target, out_of_reach.k);
+      split_v<kParts>(plan, b, h, first, count, workspace.matrix, target + plan.k_floats, out_of_reach.v);
     });
     if (plan.note_floats != 0) std::memcpy(target + plan.k_floats + plan.v_floats, &out_of_reach, sizeof out_of_reach);
     return;
@@ -58,7 +58,7 @@ inline void pack_shared(const Plan& plan, Workspace& workspace, const TileSource
 inline PackedTile packed_tile(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, std::int64_t tile) {
   const std::int64_t floats = plan.tile_floats();
   const auto with_values = [&](const float* k) -> PackedTile {
-    if (!plan.v_in_place) return {k, k + plan.k_floats, plan.note_floats != 0 ? reinterpret_cast<const KeepWords*>(k + plan.k_floats + plan.v_floats) : nullptr};
+    if (!plan.v_in_place) return {k, k + plan.k_floats, plan.note_floats != 0 ? reinterpret_cast<const OutOfReach*>(k + plan.k_floats + plan.v_floats) : nullptr};
     return {k, reinterpret_cast<const float*>(row_address(plan, plan.call.v, unit / plan.call.kv_heads, unit % plan.call.kv_heads, tile * plan.tile))};
   };
   if (source.shared) {

@@ -35,9 +35,15 @@ inline bool enter_directly(const Plan& plan, Workspace& workspace, std::int64_t 
   for (std::int64_t i = 0; live >> i != 0; ++i) {
     Group& group = workspace.groups[static_cast<std::size_t>(i)];
     if ((live >> i & 1) == 0) continue;
-    std::swap(group.s, group.other_s);
-    std::swap(group.columns, group.other_columns);
-    if (!find_columns(plan, workspace, group, tile)) continue;
+    const auto swap = [&] {
+      std::swap(group.s, group.other_s);
+      std::swap(group.columns, group.other_columns);
+    };
+    swap();
+    if (!find_columns(plan, workspace, group, tile)) {
+      swap();  // the next tile that is tried must not come upon the S of the one before
+      continue;
+    }
     entered.groups[entered.count++] = &group;
     entered.active |= group.columns->active[0] | group.columns->active[1];
     for (int row = 0; row < group.place.rows; ++row) entered.rows[entered.row_count++] = direct_row(plan, group, row);

@@ -46,14 +46,34 @@ inline void multiply_pv_by_matrix_carefully(const Plan& plan, const MatrixMemory
   });
 }
 
-/// Notes the rows that keep one of `columns`, which are beyond the unit's reach. A score of -inf keeps nothing, and `finished` ones tell; but a product must not be what made it so.
-inline void note_out_of_reach(const Plan& plan, const KeepWords& columns, Group& group, bool finished) {
+/// Columns that a row keeps and of which some element is beyond the unit's reach.
+inline KeepWords kept_of(const KeepWords& columns, const Group& group, int row) {
+  KeepWords result;
+  for (std::size_t word = 0; word < kKeepWords; ++word) result[word] = columns[word] & group.columns->keep[row][word];
+  return result;
+}
+inline bool is_empty(const KeepWords& columns) {
+  return std::all_of(columns.begin(), columns.end(), [](std::uint64_t word) { return word == 0; });
+}
+
+/// Notes the rows that keep a column beyond the unit's reach, before their scores are finished. Where a score_mod may yet give such a pair -inf, which keeps nothing, its product is
+/// computed without the unit, and note_finished_scores decides.
+inline void note_out_of_reach(const Plan& plan, const MatrixMemory& memory, std::int64_t tile, const OutOfReach& columns, Group& group) {
+  for (int row = 0; row < group.place.rows; ++row) {
+    if (group.out_of_reach[row]) continue;
+    const KeepWords k = kept_of(columns.k, group, row);
+    if (plan.module.score_class != FLEXC_SCORE_GENERAL)
+      group.out_of_reach[row] = !is_empty(k) || !is_empty(kept_of(columns.v, group, row));
+    else if (!is_empty(k))
+      compute_products(plan, memory, tile, group, row, k, plan.q_factor, 1.0f, [](float) { return true; });
+  }
+}
+inline void note_finished_scores(const Plan& plan, const OutOfReach& columns, Group& group) {
   for (int row = 0; row < group.place.rows; ++row)
-    for (std::size_t word = 0; word < kKeepWords; ++word)
-      for (std::uint64_t bits = columns[word] & group.columns->keep[row][word]; bits != 0; bits &= bits - 1) {
-        const float score = group.s[row * plan.s_stride + static_cast<std::int64_t>(word) * 64 + std::countr_zero(bits)];
-        group.out_of_reach[row] |= (score == kMinusInfinity) != finished;
-      }
+    for (const KeepWords& out : {kept_of(columns.k, group, row), kept_of(columns.v, group, row)})
+      for (std::size_t word = 0; word < kKeepWords; ++word)
+        for (std::uint64_t bits = out[word]; bits != 0 && !group.out_of_reach[row]; bits &= bits - 1)
+          group.out_of_reach[row] = group.s[row * plan.s_stride + static_cast<std::int64_t>(word) * 64 + std::countr_zero(bits)] != kMinusInfinity;
 }
 
 /// A tile for those of the groups `first` to `first` + 3 of a task that are in `live`, on the matrix unit. With `careful`, nothing of a removed pair can
@@ -77,9 +97,10 @@ inline void visit_tile_by_matrix(const Plan& plan, Workspace& workspace, const T
   });
   for (std::int64_t i = 0; i < kMatrixGroups; ++i) {
     if ((here >> i & 1) == 0) continue;
-    if (packed.out_of_reach) note_out_of_reach(plan, *packed.out_of_reach, groups[i], false);
+    const bool is_limited = packed.out_of_reach && !(is_empty(packed.out_of_reach->k) && is_empty(packed.out_of_reach->v));
+    if (is_limited) note_out_of_reach(plan, memory, tile, *packed.out_of_reach, groups[i]);
     finish_group_scores(plan, workspace, tile, groups[i], careful);
-    if (packed.out_of_reach) note_out_of_reach(plan, *packed.out_of_reach, groups[i], true);
+    if (is_limited) note_finished_scores(plan, *packed.out_of_reach, groups[i]);
     const FlushTiny flush;
     for (std::int64_t row = 0; row < kGroupRows; ++row) {
       const float alpha = groups[i].weighted.alpha[row];
@@ -108,7 +129,7 @@ inline void visit_tile_by_matrix(const Plan& plan, Workspace& workspace, const T
   if (!careful) with_parts(plan, [&]<int kParts>() { weigh_and_multiply<Tiles, kParts>(plan, halves, memory.p, packed.v, groups->o); });
 }
 
-/// Whether a row's result on the unit is not to be used, of which it may be another way of computing it there that is needed, or none.
+/// Whether a row's result on the unit is not to be used.
 inline bool is_refused(const Plan& plan, const Group& group, int row) { return group.out_of_reach[row] || needs_care(plan, group, row); }
 inline bool is_refused(const Plan& plan, const Group& group) {
   return std::any_of(group.out_of_reach, group.out_of_reach + group.place.rows, std::identity()) || needs_care(plan, group);

@@ -68,7 +68,7 @@ struct DirectRow {
 
 /// Scratch memory for the matrix unit, of bf16 as 16-bit numbers. Groups' rows follow each other in it, and so do their S and o.
 struct MatrixMemory {
-  std::uint16_t* q = nullptr;        ///< [part][a task's rows][depth], not scaled
+  std::uint16_t* q = nullptr;        ///< [part][a task's rows][depth], times q_factor
   std::uint16_t* p = nullptr;        ///< weights, as matrix_values-inl.h wants them
   std::uint16_t* rows = nullptr;     ///< [16][part][depth]: rows of K, in parts
   float* wide = nullptr;             ///< [2][max(depth, value_padded)]: rows of K or V, widened
@@ -102,7 +102,7 @@ struct Workspace {
 struct PackedTile {
   const float* k = nullptr;
   const float* v = nullptr;
-  const KeepWords* out_of_reach = nullptr;  ///< columns beyond the matrix unit's reach, where it has one
+  const OutOfReach* out_of_reach = nullptr;  ///< where the matrix unit has a reach
 };
 
 /// Slots are 8 bytes; each group of them starts a cache line.

@@ -89,6 +89,11 @@ def main():
             if its.get("own_cost") != cost or abs(its["of_ratio"] - 1 / (1 / 0.9 + cost / 140.6)) > 1e-9:
                 failures += 1
                 print(f"own mathematics of {variant}: {its}; {measured.stderr}")
+        operations.write_text("#!/bin/sh\necho nothing\n")
+        nothing = subprocess.run([sys.executable, "-B", script, "measure", flexc, "mods", "--operations", str(operations), "-o", str(results)], capture_output=True, text=True)
+        if nothing.returncode == 0 or "has no 'maximum of affine scores'" not in nothing.stderr:
+            failures += 1
+            print(f"no operations: exit {nothing.returncode}; {nothing.stderr}")
         nothing = subprocess.run([sys.executable, "-B", script, "measure", flexc, "lengths", "--only", "nowhere", "-o", str(results)], capture_output=True, text=True)
         if nothing.returncode == 0 or "nothing of the suite" not in nothing.stderr:
             failures += 1

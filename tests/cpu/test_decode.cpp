@@ -4,6 +4,7 @@
 #include <limits>
 #include <optional>
 
+#include "templates/cpu/plan.h"
 #include "tests/cpu/covering.h"
 #include "tests/cpu/problem.h"
 
@@ -12,7 +13,7 @@ namespace {
 
 /// On each instruction set: near the reference; and the same bits with two threads, and with a block mask. Those with fused
 /// multiplication agree among themselves.
-void check(Problem& problem) {
+void check(const Problem& problem) {
   const ReferenceOutput reference = problem.reference();
   const BlockMask mask = problem.block_mask(16, 96);
   std::optional<Result> fused;
@@ -78,6 +79,18 @@ TEST_CASE("the bits of few rows do not depend on the batch where the splits are 
   const Result single = one.run(), batch = three.run();
   CHECK(std::equal(single.out.begin(), single.out.end(), batch.out.begin() + 64));
   CHECK(single.lse[0] == batch.lse[1]);
+}
+
+TEST_CASE("few rows: tiles of which nothing is kept, between others") {
+  // Tiles have 128 columns here. No band says which of them are empty: only the mask does, once they are looked at.
+  for (const std::int64_t heads : {1, 4})
+    for (const std::int64_t q_len : {1, 2}) {
+      INFO(heads << " heads, " << q_len << " rows");
+      const Problem problem({1, heads, 1, q_len, kLongKv, 256, 256}, variant("gaps"), {DType::F32, Layout::Dense, 3, true, 0, 1});
+      REQUIRE(cpu::make_plan(problem.arguments()).tile == 128);
+      REQUIRE(cpu::make_plan(problem.arguments()).direct);
+      check(problem);
+    }
 }
 
 TEST_CASE("keys cut into a given number of splits") {

@@ -490,6 +490,14 @@ void step_at_five(const flexc_row_launch*, const flexc_row_levels*, const flexc_
   for (std::int64_t i = 0; i < segment->count; ++i) s[i] = s[i] > 5.0f ? 1.44269504f : 0.0f;
 }
 
+/// Keeps what is above 0, a score_mod as a mask; and the same much smaller.
+void above_zero(const flexc_row_launch*, const flexc_row_levels*, const flexc_row_segment* segment, float* s) {
+  for (std::int64_t i = 0; i < segment->count; ++i) s[i] = s[i] > 0 ? 1.44269504f * std::min(s[i], 2.0f) : -std::numeric_limits<float>::infinity();
+}
+void above_zero_small(const flexc_row_launch*, const flexc_row_levels*, const flexc_row_segment* segment, float* s) {
+  for (std::int64_t i = 0; i < segment->count; ++i) s[i] = s[i] > 0 ? 1.44269504f * std::min(s[i] * 1e-28f, 2.0f) : -std::numeric_limits<float>::infinity();
+}
+
 /// Each unit's result is that of vectors, but for rounding.
 void check_as_by_vectors(const Problem& problem, const flexc_row_module* module) {
   const Result expected = problem.run({cpu::kernel_targets().back(), 1, nullptr, module});
@@ -517,6 +525,25 @@ TEST_CASE("matrix unit: products beyond f32 that the scale brings back") {
     for (std::int64_t row = 0; row < 90; ++row)
       for (std::int64_t i = 0; i < 16; ++i) problem.k.set(0, 0, row, i, row == 89 ? last : k);
     check(problem);
+  }
+}
+
+TEST_CASE("matrix unit: a mod that may remove a pair gets the product that is there") {
+  // One key is beyond the reach of f32 on the unit, where its product would come out as NaN, or as 0: the mod would remove what is to be kept.
+  struct Case { double q, k; void (*mod)(const flexc_row_launch*, const flexc_row_levels*, const flexc_row_segment*, float*); };
+  for (const auto& [q, k, mod] : {Case{1, kInfinity, above_zero}, Case{1e-10, 3.3999e38, above_zero_small}, Case{0x1p-30, 0x1p-100, above_zero}, Case{0x1p-49, 0x1p-70, above_zero}}) {
+    INFO(q << " " << k);
+    flexc_row_module module{};
+    module.abi_version = FLEXC_ROW_ABI_VERSION;
+    module.score_class = FLEXC_SCORE_GENERAL;
+    module.score_row = mod;
+    Problem problem({1, 1, 1, 40, 90, 16, 16}, variant("noop"), {DType::F32});
+    for (std::int64_t row = 0; row < 40; ++row)
+      for (std::int64_t i = 0; i < 16; ++i) problem.q.set(0, 0, row, i, i == 0 ? q : 0);
+    for (std::int64_t row = 0; row < 90; ++row) problem.k.set(0, 0, row, 0, row % 2 == 0 ? -1 : 1e-3);
+    problem.k.set(0, 0, 34, 0, k);
+    for (std::int64_t i = 0; i < 16; ++i) problem.v.set(0, 0, 34, i, 100);
+    check_as_by_vectors(problem, &module);
   }
 }
 

@@ -56,6 +56,14 @@ void mask_window(const flexc_row_launch* launch, const flexc_row_levels*, const 
 void mask_dilated(const flexc_row_launch*, const flexc_row_levels*, const flexc_row_segment* segment, std::uint64_t* keep) {
   write_bits(segment, keep, [&](std::int64_t, std::int64_t kv) { return (segment->q - kv) % 3 == 0; });
 }
+/// Tiles of 128 columns that are kept with one, two and three between them that are not; but head 1 keeps more.
+bool in_gaps(std::int64_t h, std::int64_t kv) {
+  const std::int64_t tile = kv / 128 % 9;
+  return tile == 0 || tile == 2 || tile == 5 || (h == 1 && tile == 1);
+}
+void mask_gaps(const flexc_row_launch*, const flexc_row_levels*, const flexc_row_segment* segment, std::uint64_t* keep) {
+  write_bits(segment, keep, [&](std::int64_t, std::int64_t kv) { return in_gaps(segment->h, kv); });
+}
 void mask_nothing(const flexc_row_launch*, const flexc_row_levels*, const flexc_row_segment* segment, std::uint64_t* keep) {
   write_bits(segment, keep, [](std::int64_t, std::int64_t) { return false; });
 }
@@ -197,6 +205,9 @@ MaskFunction window_function(const Bindings&, const Shape&) {
 MaskFunction dilated_function(const Bindings&, const Shape&) {
   return [](std::int64_t, std::int64_t, std::int64_t q, std::int64_t kv) { return (q - kv) % 3 == 0; };
 }
+MaskFunction gaps_function(const Bindings&, const Shape&) {
+  return [](std::int64_t, std::int64_t h, std::int64_t, std::int64_t kv) { return in_gaps(h, kv); };
+}
 MaskFunction nothing_function(const Bindings&, const Shape&) {
   return [](std::int64_t, std::int64_t, std::int64_t, std::int64_t) { return false; };
 }
@@ -229,6 +240,7 @@ const std::vector<Variant>& variants() {
       {"document", document_module(mask_document<false>), nullptr, document_function<false>},
       {"document_causal", document_module(mask_document<true>), nullptr, document_function<true>},
       {"dilated", masked(mask_dilated), nullptr, dilated_function},
+      {"gaps", masked(mask_gaps), nullptr, gaps_function},
       {"all_false", masked(mask_nothing), nullptr, nothing_function},
       {"first_half_false", masked(mask_second_half), nullptr, second_half_function},
   };
