@@ -56,8 +56,14 @@ inline void compute_products(const Plan& plan, const MatrixMemory& memory, std::
       if (!has_q) widen_row(plan.call.dtype, row_address(plan, plan.call.q, place.b, place.h, place.first + std::min(row, place.rows - 1)), width, q);
       has_q = true;
       widen_row(plan.call.dtype, row_address(plan, plan.call.k, place.b, place.kv_h, tile * plan.tile + column), width, k);
+      // In the sums of multiply_qk_chunks: another order might overflow where that one does not.
+      const std::int64_t chunk = width <= static_cast<std::int64_t>(kLongestSum) ? width : static_cast<std::int64_t>(kChunk);
       float product = 0;
-      for (std::int64_t i = 0; i < width; ++i) product = std::fma(q[i] * q_factor, k[i], product);
+      for (std::int64_t first = 0; first < width; first += chunk) {
+        float sum = 0;
+        for (std::int64_t i = first; i < std::min(first + chunk, width); ++i) sum = std::fma(q[i] * q_factor, k[i], sum);
+        product = first == 0 ? sum : product + sum;
+      }
       scores[column] = product * s_factor;
     }
 }
@@ -139,7 +145,13 @@ inline void finish_group_scores(const Plan& plan, Workspace& workspace, std::int
         const int origin = first_kept(columns.keep[row]);
         const flexc_row_affine affine = affine_of(plan, workspace, group, tile, std::min(row, group.place.rows - 1), origin);
         if (is_usable(affine, plan.tile) || !plan.module.score_row) {
-          tops[row] = finish_scores<true>(scores, panels, columns.keep[row], {affine.factor, affine.slope, static_cast<float>(origin)}) + affine.row;
+          const Affine numbers{affine.factor, affine.slope, static_cast<float>(origin)};
+          bool lost = false;
+          tops[row] = (is_mended ? finish_scores<true, true>(scores, panels, columns.keep[row], numbers, &lost) : finish_scores<true>(scores, panels, columns.keep[row], numbers)) + affine.row;
+          if (lost) {  // perhaps by the unit, whose order of sums is another one
+            compute_products(plan, workspace.matrix, tile, group, row, columns.keep[row], 1.0f, 1.0f, [](float) { return true; });
+            tops[row] = finish_scores<true>(scores, panels, columns.keep[row], numbers) + affine.row;
+          }
           row_terms[row] = affine.row;
         } else {
           multiply_scores(scores, runs[block].runs.data(), runs[block].count, plan.launch.scale);

@@ -27,7 +27,7 @@ struct DirectTile {
   const GroupPlace& place() const { return groups[0]->place; }
 };
 
-/// Finds what the groups in `live` need of a tile; false if that is nothing. What they hold of the tile before stays in their other S.
+/// Finds what the groups in `live` need of a tile; false if that is nothing. What those that need it hold of the tile before stays in their other S, until its products are done.
 inline bool enter_directly(const Plan& plan, Workspace& workspace, std::int64_t tile, unsigned live, DirectTile& entered) {
   entered.tile = tile;
   entered.count = entered.row_count = 0;

@@ -71,7 +71,7 @@ struct MatrixMemory {
   std::uint16_t* q = nullptr;        ///< [part][a task's rows][depth], times q_factor
   std::uint16_t* p = nullptr;        ///< weights, as matrix_values-inl.h wants them
   std::uint16_t* rows = nullptr;     ///< [16][part][depth]: rows of K, in parts
-  float* wide = nullptr;             ///< [2][max(depth, value_padded)]: rows of K or V, widened
+  float* wide = nullptr;             ///< [2][max(depth, value_padded)]: rows of Q, K or V, widened
   float* o = nullptr;                ///< [kTileRows][value_padded]: a row's outputs, alone
   float* chunk = nullptr;            ///< V of kTileDepth columns, without what is removed
   Group* again = nullptr;            ///< for rows that are computed without the unit
@@ -94,7 +94,7 @@ struct Workspace {
   bool allocate_matrix(const Plan& plan);
 
   AlignedBuffer s_memory_, group_memory_, level_memory_, pack_memory_, matrix_memory_;
-  std::vector<TileColumns> columns_;  ///< one for all groups, or one each where several take a tile together: as with S
+  std::vector<TileColumns> columns_;  ///< one for all groups, or one each where several take a tile together, and two each where the plan is direct: as with S
 };
 
 /// A tile of K and V in the kernels' layout: K [panel][head_dim][16], zeros beyond the end; V [value panel][column][16], or where it lies (v_in_place).

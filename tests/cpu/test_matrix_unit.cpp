@@ -528,6 +528,35 @@ TEST_CASE("matrix unit: products beyond f32 that the scale brings back") {
   }
 }
 
+TEST_CASE("matrix unit: sums that overflow in its order alone are those of vectors") {
+  // By vectors the sums stay within f32. On the unit, which adds even and odd elements apart, each pair would be -inf and weigh nothing.
+  const double keys[] = {-2e38, 3e38, -2e38, 0.3e38};
+  for (const char* name : {"noop", "alibi", "softcap"}) {
+    INFO(name);
+    Problem problem({1, 1, 1, 40, 90, 16, 16}, variant(name), {DType::BF16, Layout::Dense, 1, false, 0.25});
+    for (std::int64_t row = 0; row < 40; ++row)
+      for (std::int64_t i = 0; i < 16; ++i) problem.q.set(0, 0, row, i, 1);
+    for (std::int64_t row = 0; row < 90; ++row)
+      for (std::int64_t i = 0; i < 16; ++i) problem.k.set(0, 0, row, i, i < 4 ? keys[i] : 0);
+    check_as_by_vectors(problem, nullptr);
+  }
+}
+
+TEST_CASE("matrix unit: products of wide heads are summed as by vectors") {
+  flexc_row_module module{};
+  module.abi_version = FLEXC_ROW_ABI_VERSION;
+  module.score_class = FLEXC_SCORE_GENERAL;
+  module.score_row = above_zero;
+  Problem problem({1, 1, 1, 40, 90, 192, 16}, variant("noop"), {DType::F32, Layout::Dense, 1, false, 1.0});
+  for (std::int64_t row = 0; row < 40; ++row)
+    for (std::int64_t i = 0; i < 192; ++i) problem.q.set(0, 0, row, i, 1);
+  for (std::int64_t row = 0; row < 90; ++row)
+    for (std::int64_t i = 0; i < 192; ++i) problem.k.set(0, 0, row, i, row == 34 ? 0 : i == 0 ? 1e-3 : 0);
+  problem.k.set(0, 0, 34, 0, -3e38), problem.k.set(0, 0, 34, 64, -3e38), problem.k.set(0, 0, 34, 65, 3.3e38), problem.k.set(0, 0, 34, 128, 3.3e38);
+  for (std::int64_t i = 0; i < 16; ++i) problem.v.set(0, 0, 34, i, 100);
+  check_as_by_vectors(problem, &module);
+}
+
 TEST_CASE("matrix unit: a mod that may remove a pair gets the product that is there") {
   // One key is beyond the reach of f32 on the unit, where its product would come out as NaN, or as 0: the mod would remove what is to be kept.
   struct Case { double q, k; void (*mod)(const flexc_row_launch*, const flexc_row_levels*, const flexc_row_segment*, float*); };
