@@ -114,8 +114,8 @@ class Call {
   }
 
  private:
-  /// Memory for so many tiles of each worker; false where there is none. In one piece: of several, the C library gives some back to the system after each call, and their new pages
-  /// cost a tenth of a short one.
+  /// Memory for so many tiles of each worker; false where there is none. In one piece: of several, the C library gives some back to the system after each call, and each call then waits
+  /// for new pages (docs/performance/cpu.md).
   bool allocate_tiles(std::int64_t slots) {
     const std::int64_t floats = slots * plan_.tile_floats();
     if (!tiles_.allocate_unset(pool_.size() * floats * std::int64_t{sizeof(float)})) return false;

@@ -72,13 +72,16 @@ HWY_INLINE void multiply_parts(const Operand<std::uint16_t>& a, const Operand<fl
   }
 }
 
-/// Does with C's registers, kHalves x kPanels, what `use` does with a register and its place.
+/// Does with C's registers what `use` does with a register and its place: two halves of one or two panels each in 0 and 1, 2 and 3, or one of up to four panels.
 template <int kHalves, int kPanels, class Use>
 HWY_INLINE void each_output(float* c, std::int64_t row_floats, const Use& use) {
+  static_assert(kPanels <= (kHalves == 1 ? 4 : 2));
   use.template operator()<0>(c);
   if constexpr (kPanels > 1) use.template operator()<1>(c + kPanel);
   if constexpr (kHalves > 1) use.template operator()<2>(c + kTileRows * row_floats);
   if constexpr (kHalves > 1 && kPanels > 1) use.template operator()<3>(c + kTileRows * row_floats + kPanel);
+  if constexpr (kPanels > 2) use.template operator()<2>(c + 2 * kPanel);
+  if constexpr (kPanels > 3) use.template operator()<3>(c + 3 * kPanel);
 }
 template <class Tiles, int kHalves, int kPanels>
 HWY_INLINE void load_outputs(const float* c, std::int64_t row_floats) {

@@ -51,11 +51,8 @@ HWY_INLINE void multiply_two_panels(const float* values) {
 template <class Tiles, int kParts, int kPanels, class Weigh>
 HWY_INLINE void multiply_sixteen(const Plan& plan, const WeightPlaces<kParts>& places, const float* v, std::uint32_t chunks, float* o, const Weigh& weigh) {
   static_assert(kWeightParts<kParts> == 2);
-  const std::int64_t o_step = plan.value_padded * static_cast<std::int64_t>(sizeof *o), v_part = plan.value_padded / kPanel * kTileFloats;
-  Tiles::template load<0>(o, o_step);
-  if constexpr (kPanels > 1) Tiles::template load<1>(o + kPanel, o_step);
-  if constexpr (kPanels > 2) Tiles::template load<2>(o + 2 * kPanel, o_step);
-  if constexpr (kPanels > 3) Tiles::template load<3>(o + 3 * kPanel, o_step);
+  const std::int64_t v_part = plan.value_padded / kPanel * kTileFloats;
+  load_outputs<Tiles, 1, kPanels>(o, plan.value_padded);
   for (std::uint32_t rest = chunks; rest != 0; rest &= rest - 1) {
     const int chunk = std::countr_zero(rest);
     weigh(chunk);
@@ -68,10 +65,7 @@ HWY_INLINE void multiply_sixteen(const Plan& plan, const WeightPlaces<kParts>& p
     if constexpr (kParts > 1) with_part.template operator()<1>();
     with_part.template operator()<0>();
   }
-  Tiles::template store<0>(o, o_step);
-  if constexpr (kPanels > 1) Tiles::template store<1>(o + kPanel, o_step);
-  if constexpr (kPanels > 2) Tiles::template store<2>(o + 2 * kPanel, o_step);
-  if constexpr (kPanels > 3) Tiles::template store<3>(o + 3 * kPanel, o_step);
+  store_outputs<Tiles, 1, kPanels>(o, plan.value_padded);
 }
 
 /// The weights of 16 rows, which are found with the first panels of values, and O += P V.

@@ -39,7 +39,8 @@ bool Workspace::allocate(const Plan& plan) {
   // The matrix unit computes whole tiles, and one group more is kept for what is computed again without it.
   const std::int64_t all = plan.matrix.used ? round_up(count, kMatrixGroups) + 1 : count;
   const std::int64_t held = plan.direct ? 2 : 1;  // tiles
-  if (!s_memory_.allocate(held * together * s_floats * kFloat) || !live.allocate(plan.tiles * static_cast<std::int64_t>(sizeof(GroupSet))) || !group_memory_.allocate(all * (q_floats + o_floats + sum_floats) * kFloat) ||
+  if (!s_memory_.allocate(held * together * s_floats * kFloat) || !live.allocate(plan.tiles * static_cast<std::int64_t>(sizeof(GroupSet))) ||
+      !group_memory_.allocate(all * (q_floats + o_floats + sum_floats) * kFloat) ||
       !level_memory_.allocate(kv_bytes + all * (head_bytes + row_bytes)) ||
       !pack_memory_.allocate(kPanel * std::max(padded, plan.value_padded) * kFloat) || !allocate_matrix(plan))
     return false;
@@ -79,8 +80,10 @@ bool Workspace::allocate_matrix(const Plan& plan) {
   if (!plan.matrix.used) return true;
   const MatrixPlan& unit = plan.matrix;
   const std::int64_t task_rows = plan.task_groups * kGroupRows;
+  // Rows of weights in a chunk: of 32 rows in the chunks at hand and in the next ones, or of 16 in all (matrix_values-inl.h).
+  const std::int64_t weight_rows = std::max(2 * kChunksTogether * kMatrixRows, kMatrixTile / kTileDepth * kTileRows);
   // In floats, each a whole number of cache lines.
-  const std::int64_t q = unit.parts * task_rows * unit.depth / 2, p = std::max(2 * kChunksTogether * kMatrixRows, kMatrixTile / kTileDepth * kTileRows) * weight_parts(unit.parts) * kTileDepth / 2, rows = kTileRows * unit.parts * unit.depth / 2,
+  const std::int64_t q = unit.parts * task_rows * unit.depth / 2, p = weight_rows * weight_parts(unit.parts) * kTileDepth / 2, rows = kTileRows * unit.parts * unit.depth / 2,
                      wide = 2 * std::max(unit.depth, plan.value_padded), o = kTileRows * plan.value_padded, chunk = unit.parts * kTilePairs * plan.value_padded,
                      tile = plan.by_vectors->tile_floats();
   if (!matrix_memory_.allocate((q + p + rows + wide + o + chunk + tile) * static_cast<std::int64_t>(sizeof(float)))) return false;
