@@ -1,22 +1,31 @@
 // Reading ahead: what a worker computes next is brought near while it computes, a few rows at a time.
 #pragma once
 
+#include "templates/cpu/matrix_unit.h"
+#include "templates/cpu/pace.h"
 #include "templates/cpu/plan.h"
 
 namespace flexc::cpu {
 
-/// Brings the lines of `bytes` bytes near, to be read or to be written.
-template <bool kToWrite>
-inline void bring_lines(const std::byte* address, std::int64_t bytes) {
-  constexpr std::int64_t kLine = 64;
-  for (std::int64_t i = 0; i < bytes; i += kLine) {
-    __builtin_prefetch(address + i, kToWrite ? 1 : 0, 3);
-    // GCC 12 takes a function that only prefetches for one without effect, and drops its calls.
-    asm volatile("");
-  }
+inline constexpr std::int64_t kLine = 64;  ///< bytes
+
+/// Brings a line near, to be read, or written (1); into L1, or L2 (locality 2).
+template <int kWrite, int kLocality = 3>
+inline void bring_line(const std::byte* address) {
+  __builtin_prefetch(address, kWrite, kLocality);
+  // GCC 12 takes a function that only prefetches for one without effect, and drops its calls.
+  asm volatile("");
 }
 
-/// Rows of Q, and of K and V, that will be packed next, and of outputs. With short sequences waiting for them took a tenth of the time.
+/// Steps that a group takes in a tile that it keeps wholly: one a pair of panels, or a group's share of those with each product of parts on the matrix unit.
+inline std::int64_t steps_a_tile(const Plan& plan) {
+  if (!plan.matrix.used) return plan.tile / kPanel / 2;
+  const std::int64_t values = plan.matrix.weighs_ahead() ? divide_up(plan.value_padded, kTileDepth) : 0;
+  return plan.tile / kTileDepth * (plan.matrix.depth / kTileDepth + values) * plan.matrix.products() / kMatrixGroups;
+}
+
+/// What is needed next: rows of Q, and of K and V, that will be packed, and of outputs; with short sequences waiting for them took a tenth of the time. And packed tiles, for the matrix
+/// unit. A little at each step: more at once fills the processor's list of awaited lines, and then the loads of the computation wait too.
 class Ahead {
  public:
   /// K, V, Q and outputs of a unit, spread over `visits` steps.
@@ -26,46 +35,34 @@ class Ahead {
     const std::int64_t first = task * plan.task_groups;
     follow(unit, 0, first, std::min(plan.task_groups, plan.groups_per_unit - first), visits);
   }
-  void follow_nothing() { next_ = end_ = 0; }
+  void follow_nothing() { rows_.start(0, 1); }
 
-  /// The next few rows.
+  /// A packed tile, into L2, spread over `visits` steps, besides.
+  void follow_tile(const Plan& plan, const float* tile, std::int64_t visits) {
+    line_ = reinterpret_cast<const std::byte*>(tile), last_line_ = line_ + plan.tile_floats() * static_cast<std::int64_t>(sizeof *tile);
+    lines_bytes_ = divide_up(last_line_ - line_, kLine * std::max<std::int64_t>(visits, 1)) * kLine;
+  }
+  void follow_no_tile() { line_ = last_line_ = nullptr; }
+
+  /// The next few rows and lines.
   void step(const Plan& plan) {
-    for (std::int64_t left = std::min(step_, end_ - next_); left > 0; --left) fetch(plan, next_++);
+    for (const std::byte* const end = std::min(line_ + lines_bytes_, last_line_); line_ < end; line_ += kLine) bring_line<0, 2>(line_);
+    if (!rows_.is_done()) rows_.call([&](std::int64_t row) { fetch(plan, row); });
   }
 
  private:
   void follow(std::int64_t unit, std::int64_t kv_rows, std::int64_t first_group, std::int64_t groups, std::int64_t visits) {
     unit_ = unit, kv_rows_ = kv_rows, first_group_ = first_group;
     q_rows_ = groups * kGroupRows;
-    next_ = 0, end_ = kv_rows + 2 * q_rows_;
-    step_ = divide_up(end_, std::max<std::int64_t>(visits, 1));
+    rows_.start(kv_rows + 2 * q_rows_, visits);
   }
 
-  void fetch(const Plan& plan, std::int64_t row) const {
-    const auto bring = [&](const std::byte* address, std::int64_t width) {
-      bring_lines<false>(address, width * static_cast<std::int64_t>(element_size(plan)));
-    };
-    if (row < kv_rows_) {
-      const bool is_k = row < plan.call.kv_len;
-      const std::int64_t b = unit_ / plan.call.kv_heads, h = unit_ % plan.call.kv_heads;
-      bring(row_address(plan, is_k ? plan.call.k : plan.call.v, b, h, is_k ? row : row - plan.call.kv_len), is_k ? plan.call.head_dim : plan.call.value_dim);
-      return;
-    }
-    const bool is_q = row < kv_rows_ + q_rows_;
-    const std::int64_t own = row - kv_rows_ - (is_q ? 0 : q_rows_);
-    const GroupPlace place = place_of(plan, unit_, first_group_ + own / kGroupRows);
-    if (own % kGroupRows >= place.rows) return;
-    const std::int64_t at = place.first + own % kGroupRows;
-    if (is_q) {
-      bring(row_address(plan, plan.call.q, place.b, place.h, at), plan.call.head_dim);
-    } else {
-      const Input out{plan.call.out.data, plan.call.out.strides};
-      bring_lines<true>(row_address(plan, out, place.b, place.h, at), plan.call.value_dim * static_cast<std::int64_t>(element_size(plan)));
-    }
-  }
+  void fetch(const Plan& plan, std::int64_t row) const;
 
   std::int64_t unit_ = 0, kv_rows_ = 0, q_rows_ = 0, first_group_ = 0;
-  std::int64_t next_ = 0, end_ = 0, step_ = 0;
+  Pace rows_;
+  const std::byte *line_ = nullptr, *last_line_ = nullptr;  ///< of a tile, what is not fetched yet
+  std::int64_t lines_bytes_ = 0;                            ///< at a step
 };
 
 }  // namespace flexc::cpu

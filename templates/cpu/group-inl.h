@@ -17,6 +17,18 @@
 HWY_BEFORE_NAMESPACE();
 namespace flexc::cpu::HWY_NAMESPACE {
 
+/// Has the packed tile that comes after `tile` brought near while that one is computed, where a unit's tiles do not stay near anyway. After the last one the first: tasks follow each
+/// other that mostly need the same tiles.
+inline void follow_next_tile(const Plan& plan, Workspace& workspace, const TileSource& source, const LiveTiles& tiles, std::int64_t tile, std::int64_t groups) {
+  workspace.ahead.follow_no_tile();
+  const bool is_kept = source.shared || source.slots == plan.tiles;
+  if (!is_kept || plan.unit_floats() * static_cast<std::int64_t>(sizeof(float)) <= kNearBytes) return;
+  do ++tile;
+  while (tile < tiles.all.end && tiles.live[tile] == 0);
+  if (tile == tiles.all.end) tile = tiles.all.first;
+  workspace.ahead.follow_tile(plan, (source.shared ? source.shared : source.own) + tile * plan.tile_floats(), groups * steps_a_tile(plan));
+}
+
 /// The groups of a task, up to their state after `tiles`; returns how many they are.
 template <class Tiles>
 inline std::int64_t compute_groups(const Plan& plan, std::int64_t unit, std::int64_t task, const TileRange& range, Workspace& workspace,
@@ -37,6 +49,7 @@ inline std::int64_t compute_groups(const Plan& plan, std::int64_t unit, std::int
     if (live == 0) continue;
     if constexpr (kMatrix)
       if (plan.matrix.used) {
+        follow_next_tile(plan, workspace, source, tiles, tile, count);
         for (std::int64_t i = 0; i < count; i += kMatrixGroups) visit_tile_by_matrix<Tiles>(plan, workspace, source, unit, tile, i, live >> i, false);
         continue;
       }

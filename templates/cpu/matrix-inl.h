@@ -48,38 +48,42 @@ struct Operand {
   const Element* tile(int index, int part) const { return at + index * next_tile + part * next_part; }
 };
 
-/// C += A B, where C is kHalves x kPanels tiles, of which 2 i + j is in register 2 i + j, A has kHalves tiles and B kPanels, of kA and kB parts. Calls between()
+/// Of a block of two by two tiles those that are wanted: bit 2 i + j is half i, panel j.
+inline constexpr unsigned kAllTiles = 15, kUpperTiles = 3, kLowerTiles = 12;
+
+/// C += A B, where C is kHalves x kPanels tiles, of which 2 i + j is in register 2 i + j, A has kHalves tiles and B kPanels, of kA and kB parts; only the tiles in kWanted. Calls between()
 /// after each product of parts.
-template <class Tiles, int kA, int kB, int kHalves, int kPanels, class Between>
+template <class Tiles, int kA, int kB, int kHalves, int kPanels, unsigned kWanted = kAllTiles, class Between>
 HWY_INLINE void multiply_parts(const Operand<std::uint16_t>& a, const Operand<float>& b, const Between& between) {
   constexpr auto kProducts = part_products<kA, kB>();
+  constexpr unsigned kTiles = kWanted & (kHalves > 1 ? kAllTiles : kUpperTiles) & (kPanels > 1 ? kAllTiles : 5u);
 #pragma GCC unroll 6
   for (std::size_t i = 0; i < kProducts.size(); ++i) {
     const PartPair now = kProducts[i];
     if (i == 0 || kProducts[i - 1].a != now.a) {
-      Tiles::template load<4>(a.tile(0, now.a), a.row_bytes);
-      if constexpr (kHalves > 1) Tiles::template load<5>(a.tile(1, now.a), a.row_bytes);
+      if constexpr ((kTiles & 3) != 0) Tiles::template load<4>(a.tile(0, now.a), a.row_bytes);
+      if constexpr ((kTiles & 12) != 0) Tiles::template load<5>(a.tile(1, now.a), a.row_bytes);
     }
     if (i == 0 || kProducts[i - 1].b != now.b) {
-      Tiles::template load<6>(b.tile(0, now.b), b.row_bytes);
-      if constexpr (kPanels > 1) Tiles::template load<7>(b.tile(1, now.b), b.row_bytes);
+      if constexpr ((kTiles & 5) != 0) Tiles::template load<6>(b.tile(0, now.b), b.row_bytes);
+      if constexpr ((kTiles & 10) != 0) Tiles::template load<7>(b.tile(1, now.b), b.row_bytes);
     }
-    Tiles::template multiply<0, 4, 6>();
-    if constexpr (kPanels > 1) Tiles::template multiply<1, 4, 7>();
-    if constexpr (kHalves > 1) Tiles::template multiply<2, 5, 6>();
-    if constexpr (kHalves > 1 && kPanels > 1) Tiles::template multiply<3, 5, 7>();
+    if constexpr ((kTiles & 1) != 0) Tiles::template multiply<0, 4, 6>();
+    if constexpr ((kTiles & 2) != 0) Tiles::template multiply<1, 4, 7>();
+    if constexpr ((kTiles & 4) != 0) Tiles::template multiply<2, 5, 6>();
+    if constexpr ((kTiles & 8) != 0) Tiles::template multiply<3, 5, 7>();
     between();
   }
 }
 
-/// Does with C's registers what `use` does with a register and its place: two halves of one or two panels each in 0 and 1, 2 and 3, or one of up to four panels.
-template <int kHalves, int kPanels, class Use>
+/// Does with C's registers what `use` does with a register and its place: two halves of one or two panels each in 0 and 1, 2 and 3, of which those in kWanted; or one of up to four panels.
+template <int kHalves, int kPanels, unsigned kWanted = kAllTiles, class Use>
 HWY_INLINE void each_output(float* c, std::int64_t row_floats, const Use& use) {
   static_assert(kPanels <= (kHalves == 1 ? 4 : 2));
-  use.template operator()<0>(c);
-  if constexpr (kPanels > 1) use.template operator()<1>(c + kPanel);
-  if constexpr (kHalves > 1) use.template operator()<2>(c + kTileRows * row_floats);
-  if constexpr (kHalves > 1 && kPanels > 1) use.template operator()<3>(c + kTileRows * row_floats + kPanel);
+  if constexpr ((kWanted & 1) != 0) use.template operator()<0>(c);
+  if constexpr (kPanels > 1 && (kWanted & 2) != 0) use.template operator()<1>(c + kPanel);
+  if constexpr (kHalves > 1 && (kWanted & 4) != 0) use.template operator()<2>(c + kTileRows * row_floats);
+  if constexpr (kHalves > 1 && kPanels > 1 && (kWanted & 8) != 0) use.template operator()<3>(c + kTileRows * row_floats + kPanel);
   if constexpr (kPanels > 2) use.template operator()<2>(c + 2 * kPanel);
   if constexpr (kPanels > 3) use.template operator()<3>(c + 3 * kPanel);
 }
@@ -87,28 +91,39 @@ template <class Tiles, int kHalves, int kPanels>
 HWY_INLINE void load_outputs(const float* c, std::int64_t row_floats) {
   each_output<kHalves, kPanels>(const_cast<float*>(c), row_floats, [&]<int kTile>(const float* at) { Tiles::template load<kTile>(at, row_floats * static_cast<std::int64_t>(sizeof *c)); });
 }
-template <class Tiles, int kHalves, int kPanels>
+template <class Tiles, int kHalves, int kPanels, unsigned kWanted = kAllTiles>
 HWY_INLINE void store_outputs(float* c, std::int64_t row_floats) {
-  each_output<kHalves, kPanels>(c, row_floats, [&]<int kTile>(float* at) { Tiles::template store<kTile>(at, row_floats * static_cast<std::int64_t>(sizeof *c)); });
+  each_output<kHalves, kPanels, kWanted>(c, row_floats, [&]<int kTile>(float* at) { Tiles::template store<kTile>(at, row_floats * static_cast<std::int64_t>(sizeof *c)); });
 }
 
 inline constexpr std::int64_t kTileRowBytes = 64;
 
-/// S = Q K for 32 rows and the pairs of panels in `chunks`, bit c: panels 2 c and 2 c + 1.
+/// Two panels of S = Q K for two halves of 16 rows.
+template <class Tiles, int kParts, unsigned kWanted>
+HWY_INLINE void matrix_qk_block(const Plan& plan, Operand<std::uint16_t> q, Operand<float> k, float* s, Ahead& ahead) {
+  Tiles::template zero<0>(), Tiles::template zero<1>(), Tiles::template zero<2>(), Tiles::template zero<3>();
+  for (std::int64_t i = 0; i < plan.matrix.depth; i += kTileDepth, q.at += kTileDepth, k.at += kTileFloats)
+    multiply_parts<Tiles, kParts, kParts, 2, 2, kWanted>(q, k, [&] { ahead.step(plan); });
+  store_outputs<Tiles, 2, 2, kWanted>(s, plan.s_stride);
+}
+
+/// S = Q K for 32 rows, of which the first and the second half need these panels. Elsewhere S is left as it is, or gets what nobody asked for.
 template <class Tiles, int kParts>
-HWY_NOINLINE void matrix_qk(const Plan& plan, const std::uint16_t* q, const float* k, std::uint32_t chunks, float* s, Ahead& ahead) {
+HWY_NOINLINE void matrix_qk(const Plan& plan, const std::uint16_t* q, const float* k, PanelSet upper, PanelSet lower, float* s, Ahead& ahead) {
   const std::int64_t depth = plan.matrix.depth, q_part = plan.task_groups * kGroupRows * depth, k_part = depth / 2 * kPanel, k_panel = kParts * k_part;
   const Operand<std::uint16_t> queries{q, depth * static_cast<std::int64_t>(sizeof *q), kTileRows * depth, q_part};
-  const Operand<float> keys{k, kTileRowBytes, k_panel, k_part};
-  for (std::uint32_t rest = chunks; rest != 0; rest &= rest - 1) {
-    const std::int64_t panel = 2 * std::int64_t{std::countr_zero(rest)};
-    ahead.step(plan), ahead.step(plan);
-    Tiles::template zero<0>(), Tiles::template zero<1>(), Tiles::template zero<2>(), Tiles::template zero<3>();
-    Operand<std::uint16_t> a = queries;
-    Operand<float> b = keys;
-    b.at += panel * k_panel;
-    for (std::int64_t i = 0; i < depth; i += kTileDepth, a.at += kTileDepth, b.at += kTileFloats) multiply_parts<Tiles, kParts, kParts, 2, 2>(a, b, [] {});
-    store_outputs<Tiles, 2, 2>(s + panel * kPanel, plan.s_stride);
+  Operand<float> keys{k, kTileRowBytes, k_panel, k_part};
+  for (std::uint32_t rest = chunks_of(upper | lower); rest != 0; rest &= rest - 1) {
+    const int panel = 2 * std::countr_zero(rest);
+    keys.at = k + panel * k_panel;
+    float* const scores = s + panel * kPanel;
+    switch ((upper >> panel & 3) | (lower >> panel & 3) << 2) {  // next to diagonals and to the ends of documents a part is enough
+      case kUpperTiles: matrix_qk_block<Tiles, kParts, kUpperTiles>(plan, queries, keys, scores, ahead); break;
+      case kLowerTiles: matrix_qk_block<Tiles, kParts, kLowerTiles>(plan, queries, keys, scores, ahead); break;
+      case 11: matrix_qk_block<Tiles, kParts, 11>(plan, queries, keys, scores, ahead); break;
+      case 13: matrix_qk_block<Tiles, kParts, 13>(plan, queries, keys, scores, ahead); break;
+      default: matrix_qk_block<Tiles, kParts, kAllTiles>(plan, queries, keys, scores, ahead);
+    }
   }
 }
 

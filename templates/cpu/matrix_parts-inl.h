@@ -8,6 +8,7 @@
 #endif
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 
 #include "templates/cpu/matrix_unit.h"
@@ -56,15 +57,46 @@ HWY_INLINE Vector pairs_of(Bits first, Bits second) {
   return hn::BitCast(Floats(), hn::Or(hn::ShiftRight<16>(first), hn::And(second, hn::Set(du, 0xFFFF0000u))));
 }
 
-/// `count` numbers, a multiple of 32, → their parts, `step` apart.
+/// f32 inputs within reach of the unit, besides 0. The unit has 0 for what is below f32's normal range: within reach that is less than 2^-26 of a product of two inputs. And no sum of
+/// products leaves the range.
+inline constexpr float kLeastReach = 0x1p-50f, kMostReach = 0x1p56f;
+
+/// Whether all numbers that a lane has seen are within reach. By their bits without the sign, twice as large: as integers those are in the order of the numbers' sizes, infinities and NaNs
+/// are the largest, and a 0 less 1 is out of the way.
+class Reach {
+ public:
+  HWY_INLINE Reach() : most_(hn::Zero(Bits())), least_(hn::Set(Bits(), ~0u)) {}  // written out: an implicit one would not be for the instruction set
+  HWY_INLINE void look_at(Vector x) {
+    const auto size = hn::ShiftLeft<1>(bits_of(x));
+    most_ = hn::Max(most_, size);
+    least_ = hn::Min(least_, hn::Sub(size, hn::Set(Bits(), 1u)));
+  }
+  HWY_INLINE auto within() const {
+    const auto least = hn::Set(Bits(), std::bit_cast<std::uint32_t>(kLeastReach) * 2 - 1), most = hn::Set(Bits(), std::bit_cast<std::uint32_t>(kMostReach) * 2);
+    return hn::And(hn::Eq(hn::Min(least_, least), least), hn::Eq(hn::Max(most_, most), most));
+  }
+  HWY_INLINE bool all_within() const { return hn::AllTrue(Bits(), within()); }
+
+ private:
+  using Bits = hn::RebindToUnsigned<Floats>;
+  hn::Vec<Bits> most_, least_;
+};
+
+/// `count` numbers times `factor`, a multiple of 32, → their parts, `step` apart. Returns whether all are within reach, of three parts.
 template <int kParts>
-HWY_INLINE void split_row([[maybe_unused]] const float* HWY_RESTRICT from, [[maybe_unused]] std::int64_t count, [[maybe_unused]] std::uint16_t* HWY_RESTRICT to,
+HWY_INLINE bool split_row([[maybe_unused]] const float* HWY_RESTRICT from, [[maybe_unused]] std::int64_t count, [[maybe_unused]] float factor, [[maybe_unused]] std::uint16_t* HWY_RESTRICT to,
                           [[maybe_unused]] std::int64_t step) {
+  Reach reach;
 #if HWY_TARGET != HWY_SCALAR
   const Floats d;
   const hn::Repartition<std::uint16_t, Floats> dh;
+  const Vector scale = hn::Set(d, factor);
   for (std::int64_t i = 0; i < count; i += 2 * static_cast<std::int64_t>(kLanes)) {
     Vector low = hn::LoadU(d, from + i), high = hn::LoadU(d, from + i + kLanes);
+    if constexpr (kParts == 3) {
+      low = hn::Mul(low, scale), high = hn::Mul(high, scale);
+      reach.look_at(low), reach.look_at(high);
+    }
 #pragma GCC unroll 3
     for (int part = 0; part < kParts; ++part) {
       const auto a = take_input_part<kParts>(part, low), b = take_input_part<kParts>(part, high);
@@ -72,53 +104,28 @@ HWY_INLINE void split_row([[maybe_unused]] const float* HWY_RESTRICT from, [[may
     }
   }
 #endif
+  return reach.all_within();
 }
 
-/// f32 inputs within reach of the unit, besides 0. The unit has 0 for what is below f32's normal range: within reach that is less than 2^-26 of a product of two inputs. And no sum of
-/// products leaves the range.
-inline constexpr float kLeastReach = 0x1p-50f, kMostReach = 0x1p56f;
-
-/// Whether all of `count` numbers are within reach.
-HWY_INLINE bool within_reach(const float* values, std::int64_t count) {
-  const Floats d;
-  const Vector least = hn::Set(d, kLeastReach), most = hn::Set(d, kMostReach), zero = hn::Zero(d);
-  auto within = hn::Eq(zero, zero);
-  std::int64_t i = 0;
-  for (; i + static_cast<std::int64_t>(kLanes) <= count; i += static_cast<std::int64_t>(kLanes)) {
-    const Vector size = hn::Abs(hn::LoadU(d, values + i));
-    within = hn::And(within, hn::Or(hn::Eq(size, zero), hn::And(hn::Ge(size, least), hn::Le(size, most))));
-  }
-  bool all = hn::AllTrue(d, within);
-  for (; i < count; ++i) {
-    const float size = std::abs(values[i]);
-    all &= size == 0 || (size >= kLeastReach && size <= kMostReach);
-  }
-  return all;
+/// A row of `width` elements as f32, where it lies if it is f32 of the padded width; else in `wide`, with zeros up to there. No row: zeros.
+HWY_INLINE const float* padded_row(const Plan& plan, const std::byte* from, std::int64_t width, std::int64_t padded, float* wide) {
+  if (from && width == padded && plan.call.dtype == DType::F32) return reinterpret_cast<const float*>(from);
+  if (from) widen_row(plan.call.dtype, from, width, wide);
+  std::fill(wide + (from ? width : 0), wide + padded, 0.0f);
+  return wide;
 }
 
-/// A row of `width` elements, times `factor` → its parts, `step` apart; zeros up to the unit's depth. No row: zeros. Returns whether all is within reach.
+/// A row of `width` elements, times `factor` in three parts, → its parts, `step` apart; zeros up to the unit's depth. No row: zeros. Returns whether all is within reach.
 template <int kParts>
 HWY_INLINE bool split_input_row(const Plan& plan, const std::byte* from, std::int64_t width, float factor, float* wide, std::uint16_t* to, std::int64_t step) {
   const std::int64_t depth = plan.matrix.depth;
-  bool within = true;
-  if (!from) {
-    for (int part = 0; part < kParts; ++part) std::fill_n(to + part * step, depth, std::uint16_t{0});
-  } else if constexpr (kParts == 1) {  // bf16 as it is
-    std::memcpy(to, from, static_cast<std::size_t>(width) * sizeof *to);
-    std::fill(to + width, to + depth, std::uint16_t{0});
+  if constexpr (kParts == 1) {  // bf16 as it is
+    if (from) std::memcpy(to, from, static_cast<std::size_t>(width) * sizeof *to);
+    std::fill(to + (from ? width : 0), to + depth, std::uint16_t{0});
+    return true;
   } else {
-    const float* values = wide;
-    if (kParts == 3 && width == depth && factor == 1.0f) {  // f32 as it is
-      values = reinterpret_cast<const float*>(from);
-    } else {
-      widen_row(plan.call.dtype, from, width, wide);
-      std::fill(wide + width, wide + depth, 0.0f);
-      if constexpr (kParts == 3) multiply_row(wide, depth, factor);
-    }
-    if constexpr (kParts == 3) within = within_reach(values, depth);
-    split_row<kParts>(values, depth, to, step);
+    return split_row<kParts>(padded_row(plan, from, width, depth, wide), depth, factor, to, step);
   }
-  return within;
 }
 
 /// Q of a task's group → its rows of the unit's Q.
@@ -132,23 +139,52 @@ inline void split_q(const Plan& plan, Group& group, std::int64_t index, const Ma
   }
 }
 
+/// Sixteen rows of f32 → the pairs of their parts: [part][depth / 2][16 rows]. Returns which rows are within reach, bit i: row i.
+template <int kParts>
+HWY_INLINE std::uint32_t split_panel(const float* const (&rows)[kPanel], std::int64_t depth, float* HWY_RESTRICT to) {
+  const std::int64_t part_floats = depth / 2 * kPanel;
+  Reach reach[kPanelVectors];
+  for (std::int64_t i = 0; i < depth; i += 4)
+    for (std::size_t v = 0; v < kPanelVectors; ++v) {
+      Vector columns[4];
+      transpose_four(rows + v * kLanes, i, columns);
+      for (const Vector x : columns) reach[v].look_at(x);
+      for (std::size_t pair = 0; pair < 2; ++pair)
+#pragma GCC unroll 3
+        for (int part = 0; part < kParts; ++part) {
+          const auto first = take_input_part<kParts>(part, columns[2 * pair]), second = take_input_part<kParts>(part, columns[2 * pair + 1]);
+          hn::Store(pairs_of(first, second), Floats(), to + part * part_floats + (i / 2 + static_cast<std::int64_t>(pair)) * kPanel + static_cast<std::int64_t>(v * kLanes));
+        }
+    }
+  std::uint32_t within = 0;
+  for (std::size_t v = 0; v < kPanelVectors; ++v) {
+    std::uint64_t word = 0;
+    hn::StoreMaskBits(hn::RebindToUnsigned<Floats>(), reach[v].within(), reinterpret_cast<std::uint8_t*>(&word));
+    within |= static_cast<std::uint32_t>(word << (v * kLanes));
+  }
+  return within;
+}
+
 /// K of a tile → [panel][part][depth / 2][16 columns] pairs; zeros beyond the last column, up to whole pairs of panels. Notes columns that are not within reach.
 template <int kParts>
 inline void split_k(const Plan& plan, std::int64_t b, std::int64_t h, std::int64_t first, std::int64_t count, const MatrixMemory& memory, float* to, KeepWords& out_of_reach) {
-  const std::int64_t width = plan.call.head_dim, depth = plan.matrix.depth;
-  const bool in_place = kParts == 1 && width == depth;
-  for (std::int64_t column = 0; column < round_up(count, 2 * kPanel); column += kPanel) {
-    const std::byte* from[kPanel];
-    for (std::int64_t i = 0; i < kPanel; ++i) {
-      from[i] = column + i < count ? row_address(plan, plan.call.k, b, h, first + column + i) : nullptr;
-      if (in_place && from[i]) continue;
-      if (!split_input_row<kParts>(plan, from[i], width, 1.0f, memory.wide, memory.rows + i * kParts * depth, depth)) note_column(out_of_reach, column + i);
-    }
-    for (int part = 0; part < kParts; ++part, to += depth / 2 * kPanel) {
-      const float* rows[kPanel];  // of pairs, which are moved as if they were floats
-      for (std::int64_t i = 0; i < kPanel; ++i)
-        rows[i] = in_place && from[i] ? reinterpret_cast<const float*>(from[i]) : reinterpret_cast<const float*>(memory.rows + (i * kParts + part) * depth);
+  const std::int64_t width = plan.call.head_dim, depth = plan.matrix.depth, part_floats = depth / 2 * kPanel;
+  for (std::int64_t column = 0; column < round_up(count, 2 * kPanel); column += kPanel, to += kParts * part_floats) {
+    const auto address = [&](std::int64_t i) { return column + i < count ? row_address(plan, plan.call.k, b, h, first + column + i) : nullptr; };
+    const float* rows[kPanel];
+    if constexpr (kParts == 1) {  // pairs as they are, which are moved as if they were floats
+      for (std::int64_t i = 0; i < kPanel; ++i) {
+        const std::byte* const from = address(i);
+        std::uint16_t* const own = reinterpret_cast<std::uint16_t*>(memory.rows + i * depth);
+        rows[i] = reinterpret_cast<const float*>(from && width == depth ? from : reinterpret_cast<const std::byte*>(own));
+        if (!from || width != depth) split_input_row<1>(plan, from, width, 1.0f, nullptr, own, depth);
+      }
       transpose_panel(rows, depth / 2, to);
+    } else {
+      for (std::int64_t i = 0; i < kPanel; ++i) rows[i] = padded_row(plan, address(i), width, depth, reinterpret_cast<float*>(memory.rows) + i * depth);
+      const std::uint32_t within = split_panel<kParts>(rows, depth, to);
+      if constexpr (kParts == 3)
+        for (std::uint32_t beyond = ~within & 0xFFFFu; beyond != 0; beyond &= beyond - 1) note_column(out_of_reach, column + std::countr_zero(beyond));
     }
   }
 }
@@ -159,28 +195,26 @@ template <int kParts>
 inline void split_v(const Plan& plan, std::int64_t b, std::int64_t h, std::int64_t first, std::int64_t count, const MatrixMemory& memory, float* to, KeepWords& out_of_reach) {
   const Floats d;
   const std::int64_t width = plan.call.value_dim, padded = plan.value_padded, panels = padded / kPanel;
-  const auto row_of = [&](std::int64_t column, float* wide) -> const float* {
-    const std::byte* const row = row_address(plan, plan.call.v, b, h, first + column);
-    const float* values = wide;
-    if (kParts == 3 && column < count && width == padded) {
-      values = reinterpret_cast<const float*>(row);
-    } else {
-      if (column < count) widen_row(plan.call.dtype, row, width, wide);
-      std::fill(wide + (column < count ? width : 0), wide + padded, 0.0f);
-    }
-    if (kParts == 3 && column < count && !within_reach(values, padded)) note_column(out_of_reach, column);
-    return values;
+  const auto row_of = [&](std::int64_t column, float* wide) {
+    return padded_row(plan, column < count ? row_address(plan, plan.call.v, b, h, first + column) : nullptr, width, padded, wide);
   };
   for (std::int64_t start = 0; start < count; start += kTileDepth, to += kParts * panels * kTileFloats)
     for (std::int64_t pair = 0; pair < kTileRows; ++pair) {
-      const float *const low_row = row_of(start + pair, memory.wide), *const high_row = row_of(start + kTileRows + pair, memory.wide + padded);
+      const std::int64_t columns[] = {start + pair, start + kTileRows + pair};
+      const float *const low_row = row_of(columns[0], memory.wide), *const high_row = row_of(columns[1], memory.wide + padded);
+      Reach low_reach, high_reach;
       for (std::int64_t i = 0; i < padded; i += static_cast<std::int64_t>(kLanes)) {
         Vector low = hn::LoadU(d, low_row + i), high = hn::LoadU(d, high_row + i);
+        low_reach.look_at(low), high_reach.look_at(high);
 #pragma GCC unroll 3
         for (int part = 0; part < kParts; ++part) {
           const auto a = take_input_part<kParts>(part, low), c = take_input_part<kParts>(part, high);
           hn::Store(pairs_of(a, c), d, to + (part * panels + i / kPanel) * kTileFloats + pair * kTilePairs + i % kPanel);
         }
+      }
+      if constexpr (kParts == 3) {
+        if (!low_reach.all_within()) note_column(out_of_reach, columns[0]);
+        if (!high_reach.all_within()) note_column(out_of_reach, columns[1]);
       }
     }
 }

@@ -98,14 +98,13 @@ class Weighing {
   /// Of `chunks` → P, `p`, spread over `calls` of step().
   void start(std::span<const int> chunks, std::uint16_t* p, std::int64_t calls) {
     chunks_ = chunks, p_ = p;
-    next_ = due_ = 0, end_ = static_cast<int>(chunks.size()) * kStepsAChunk;
-    calls_ = static_cast<int>(calls);
+    pace_.start(static_cast<std::int64_t>(chunks.size()) * kStepsAChunk, calls);
   }
   void step() {
-    for (due_ += end_; due_ >= calls_ && next_ < end_; due_ -= calls_) weigh(next_++);
+    pace_.call([&](std::int64_t step) { weigh(static_cast<int>(step)); });
   }
   void finish() {
-    while (next_ < end_) weigh(next_++);
+    pace_.finish([&](std::int64_t step) { weigh(static_cast<int>(step)); });
   }
 
  private:
@@ -120,7 +119,7 @@ class Weighing {
   const WeighedHalves& halves_;
   std::span<const int> chunks_;
   std::uint16_t* p_ = nullptr;
-  int next_ = 0, end_ = 0, calls_ = 1, due_ = 0;  ///< due_: steps that should have been taken and were not, times calls_
+  Pace pace_;
 };
 
 /// O += P V for kHalves times 16 rows and kPanels panels of values, over the chunks of columns whose V is at v[0], v[1] …
@@ -146,27 +145,30 @@ HWY_INLINE void matrix_pv(const Plan& plan, const std::uint16_t* p, std::span<co
 
 /// The weights of 32 rows, and O += P V. The weights of some chunks are found while those before them are multiplied: exponentials and the unit work side by side.
 template <class Tiles, int kParts>
-HWY_NOINLINE void weigh_and_multiply_together(const Plan& plan, const WeighedHalves& halves, std::uint16_t* p, const float* v, float* o) {
+HWY_NOINLINE void weigh_and_multiply_together(const Plan& plan, const WeighedHalves& halves, std::uint16_t* p, const float* v, float* o, Ahead& ahead) {
   std::array<int, kMaxPanels / 2> chunks;
   std::size_t count = 0;
   for (std::uint32_t rest = halves[0].chunks | halves[1].chunks; rest != 0; rest &= rest - 1) chunks[count++] = std::countr_zero(rest);
-  const auto some = [&](std::size_t first) { return std::span<const int>(chunks).subspan(first, std::min<std::size_t>(count - first, kChunksTogether)); };
+  const auto needs = [&](std::size_t i, std::size_t half) { return (halves[half].chunks >> chunks[i] & 1) != 0; };
+  // The next ones that the same halves need.
+  const auto some = [&](std::size_t first) {
+    std::size_t end = first;
+    while (end < std::min<std::size_t>(count, first + kChunksTogether) && needs(end, 0) == needs(first, 0) && needs(end, 1) == needs(first, 1)) ++end;
+    return std::span<const int>(chunks).subspan(first, end - first);
+  };
   const std::int64_t calls = kChunksTogether * static_cast<std::int64_t>(part_products<kWeightParts<kParts>, kParts>().size()) * divide_up(plan.value_padded, 2 * kPanel);
   std::uint16_t *now = p, *later = p + kChunksTogether * 2 * kWeightTiles<kParts>;
   Weighing<kParts> weighing(plan, halves);
   weighing.start(some(0), now, 1);
   weighing.finish();
-  for (std::size_t first = 0; first < count; first += kChunksTogether) {
+  for (std::size_t first = 0; first < count;) {
     const std::span<const int> its = some(first);
-    weighing.start(some(std::min(first + kChunksTogether, count)), later, calls);
+    const bool upper = needs(first, 0), lower = needs(first, 1);
+    first += its.size();
+    weighing.start(some(first), later, calls);
     const float* values[kChunksTogether];
-    std::uint32_t needed = 0;
-    for (std::size_t i = 0; i < its.size(); ++i) {
-      values[i] = v + its[i] * v_chunk_floats(plan);
-      needed |= std::uint32_t{1} << its[i];
-    }
-    const bool upper = (halves[0].chunks & needed) != 0, lower = (halves[1].chunks & needed) != 0;
-    const auto between = [&] { weighing.step(); };
+    for (std::size_t i = 0; i < its.size(); ++i) values[i] = v + its[i] * v_chunk_floats(plan);
+    const auto between = [&] { ahead.step(plan), weighing.step(); };
     if (upper && lower)
       matrix_pv<Tiles, kParts, 2>(plan, now, std::span(values, its.size()), o, between);
     else
@@ -178,9 +180,9 @@ HWY_NOINLINE void weigh_and_multiply_together(const Plan& plan, const WeighedHal
 
 /// The weights of 32 rows, and O += P V.
 template <class Tiles, int kParts>
-HWY_INLINE void weigh_and_multiply(const Plan& plan, const WeighedHalves& halves, std::uint16_t* p, const float* v, float* o) {
+HWY_INLINE void weigh_and_multiply(const Plan& plan, const WeighedHalves& halves, std::uint16_t* p, const float* v, float* o, Ahead& ahead) {
   if constexpr (kParts == 3)
-    weigh_and_multiply_together<Tiles, kParts>(plan, halves, p, v, o);
+    weigh_and_multiply_together<Tiles, kParts>(plan, halves, p, v, o, ahead);
   else
     for (std::size_t half = 0; half < halves.size(); ++half)
       if (halves[half].chunks != 0)

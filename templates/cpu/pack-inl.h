@@ -120,24 +120,31 @@ HWY_INLINE hn::Vec<D> every_fourth(D d, const float* const* rows, std::int64_t i
 }
 #endif
 
+/// Elements i to i + 3 of as many rows as a vector has lanes → four vectors.
+HWY_INLINE void transpose_four(const float* const* rows, std::int64_t i, Vector (&columns)[4]) {
+  const Floats d;
+#if HWY_TARGET == HWY_SCALAR
+  for (Vector& column : columns) column = hn::Set(d, rows[0][i++]);
+#else
+  // Each block of four lanes is a 4 x 4 matrix of its own.
+  const hn::RepartitionToWide<Floats> wide;
+  const Vector a = every_fourth(d, rows, i), b = every_fourth(d, rows + 1, i), c = every_fourth(d, rows + 2, i), e = every_fourth(d, rows + 3, i);
+  const auto ab0 = hn::BitCast(wide, hn::InterleaveLower(d, a, b)), ab1 = hn::BitCast(wide, hn::InterleaveUpper(d, a, b));
+  const auto ce0 = hn::BitCast(wide, hn::InterleaveLower(d, c, e)), ce1 = hn::BitCast(wide, hn::InterleaveUpper(d, c, e));
+  columns[0] = hn::BitCast(d, hn::InterleaveLower(wide, ab0, ce0)), columns[1] = hn::BitCast(d, hn::InterleaveUpper(wide, ab0, ce0));
+  columns[2] = hn::BitCast(d, hn::InterleaveLower(wide, ab1, ce1)), columns[3] = hn::BitCast(d, hn::InterleaveUpper(wide, ab1, ce1));
+#endif
+}
+
 /// Sixteen rows → [width][16].
 HWY_INLINE void transpose_panel(const float* const (&rows)[kPanel], std::int64_t width, float* HWY_RESTRICT to) {
   std::int64_t i = 0;
 #if HWY_TARGET != HWY_SCALAR
-  const Floats d;
   for (; i + 4 <= width; i += 4)
     for (std::size_t lane = 0; lane < static_cast<std::size_t>(kPanel); lane += kLanes) {
-      // Each block of four lanes is a 4 x 4 matrix of its own.
-      const Vector a = every_fourth(d, rows + lane, i), b = every_fourth(d, rows + lane + 1, i);
-      const Vector c = every_fourth(d, rows + lane + 2, i), e = every_fourth(d, rows + lane + 3, i);
-      const hn::RepartitionToWide<Floats> wide;
-      const auto ab0 = hn::BitCast(wide, hn::InterleaveLower(d, a, b)), ab1 = hn::BitCast(wide, hn::InterleaveUpper(d, a, b));
-      const auto ce0 = hn::BitCast(wide, hn::InterleaveLower(d, c, e)), ce1 = hn::BitCast(wide, hn::InterleaveUpper(d, c, e));
-      float* const target = to + i * kPanel + static_cast<std::int64_t>(lane);
-      hn::Store(hn::BitCast(d, hn::InterleaveLower(wide, ab0, ce0)), d, target);
-      hn::Store(hn::BitCast(d, hn::InterleaveUpper(wide, ab0, ce0)), d, target + kPanel);
-      hn::Store(hn::BitCast(d, hn::InterleaveLower(wide, ab1, ce1)), d, target + 2 * kPanel);
-      hn::Store(hn::BitCast(d, hn::InterleaveUpper(wide, ab1, ce1)), d, target + 3 * kPanel);
+      Vector columns[4];
+      transpose_four(rows + lane, i, columns);
+      for (std::int64_t k = 0; k < 4; ++k) hn::Store(columns[k], Floats(), to + (i + k) * kPanel + static_cast<std::int64_t>(lane));
     }
 #endif
   for (; i < width; ++i)

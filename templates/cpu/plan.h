@@ -24,6 +24,8 @@ inline constexpr std::int64_t kMatrixRows = 32, kMatrixTile = 256;
 inline constexpr std::int64_t kMatrixGroups = kMatrixRows / kGroupRows;
 /// Chunks of columns whose weights are found together, while those of the chunks before are multiplied: exponentials and the unit work side by side.
 inline constexpr std::int64_t kChunksTogether = 2;
+/// Packed tiles of a unit up to which all of them stay in L2.
+inline constexpr std::int64_t kNearBytes = 1024 * 1024;
 inline constexpr std::int64_t kMaxPanels = kMaxTile / kPanel;
 /// Rows a head up to which K and V are read where they lie: up to here that costs less than the products of eight rows …
 inline constexpr std::int64_t kDirectRows = 4;
@@ -51,6 +53,9 @@ struct MatrixPlan {
   std::int64_t depth = 0;  ///< head_dim, in whole tiles
   /// Rows that meet an input beyond the unit's reach are computed without it: in f32. 16-bit inputs all go through it, and products that leave f32's range are mended.
   bool has_reach() const { return parts == 3; }
+  /// Products of parts that make up one of numbers, and whether weights are found between them (matrix_values-inl.h).
+  std::int64_t products() const { return parts == 3 ? 6 : parts == 2 ? 4 : 1; }
+  bool weighs_ahead() const { return parts == 3; }
 };
 /// Parts of a weight, which is computed in f32: so the error of its being cut is 2^-16 of it, not bf16's 2^-9, and none where inputs are f32 too.
 constexpr int weight_parts(int parts) { return parts == 3 ? 3 : 2; }

@@ -18,6 +18,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Floats = hn::CappedTag<float, kPanel>;
 using Vector = hn::Vec<Floats>;
 inline constexpr std::size_t kLanes = hn::MaxLanes(Floats());
+inline constexpr std::size_t kPanelVectors = kPanel / kLanes;
 static_assert(kPanel % kLanes == 0);
 
 /// Keeps a loaded vector in a register. GCC would fold the load into each of the four multiplications that use it, and the loads

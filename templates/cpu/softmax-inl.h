@@ -15,8 +15,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace flexc::cpu::HWY_NAMESPACE {
 
-inline constexpr std::size_t kPanelVectors = kPanel / kLanes;
-
 /// a where it is greater, else b: b too if one of them is a NaN. That is what x86's maximum does.
 HWY_INLINE Vector greater_or_second(Vector a, Vector b) {
 #if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128

@@ -84,16 +84,16 @@ inline void visit_tile_by_matrix(const Plan& plan, Workspace& workspace, const T
   Group* const groups = workspace.groups.data() + first;
   const MatrixMemory& memory = workspace.matrix;
   unsigned here = 0;
-  std::uint32_t chunks = 0;
+  PanelSet panels[kMatrixRows / kTileRows] = {};
   for (std::int64_t i = 0; i < kMatrixGroups; ++i) {
     if ((live >> i & 1) == 0 || !find_columns(plan, workspace, groups[i], tile)) continue;
     here |= 1u << i;
-    chunks |= chunks_of(groups[i].columns->active[0] | groups[i].columns->active[1]);
+    panels[i * kGroupRows / kTileRows] |= groups[i].columns->active[0] | groups[i].columns->active[1];
   }
   if (here == 0) return;
   const PackedTile packed = packed_tile(plan, workspace, source, unit, tile);
   with_parts(plan, [&]<int kParts>() {
-    matrix_qk<Tiles, kParts>(plan, memory.q + first * kGroupRows * plan.matrix.depth, packed.k, chunks, groups->s, workspace.ahead);
+    matrix_qk<Tiles, kParts>(plan, memory.q + first * kGroupRows * plan.matrix.depth, packed.k, panels[0], panels[1], groups->s, workspace.ahead);
   });
   for (std::int64_t i = 0; i < kMatrixGroups; ++i) {
     if ((here >> i & 1) == 0) continue;
@@ -124,9 +124,9 @@ inline void visit_tile_by_matrix(const Plan& plan, Workspace& workspace, const T
     }
     std::copy_n(group.weighted.factors, kGroupRows, rows.factors + first_row);
     std::copy_n(group.weighted.shifts, kGroupRows, rows.shifts + first_row);
-    if (careful) multiply_pv_by_matrix_carefully<Tiles>(plan, memory, group, chunks, packed.v);
+    if (careful) multiply_pv_by_matrix_carefully<Tiles>(plan, memory, group, chunks_of(panels[0] | panels[1]), packed.v);
   }
-  if (!careful) with_parts(plan, [&]<int kParts>() { weigh_and_multiply<Tiles, kParts>(plan, halves, memory.p, packed.v, groups->o); });
+  if (!careful) with_parts(plan, [&]<int kParts>() { weigh_and_multiply<Tiles, kParts>(plan, halves, memory.p, packed.v, groups->o, workspace.ahead); });
 }
 
 /// Whether a row's result on the unit is not to be used.
