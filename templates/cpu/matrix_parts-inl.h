@@ -110,8 +110,7 @@ HWY_INLINE bool split_row([[maybe_unused]] const float* HWY_RESTRICT from, [[may
 /// A row of `width` elements as f32, where it lies if it is f32 of the padded width; else in `wide`, with zeros up to there. No row: zeros.
 HWY_INLINE const float* padded_row(const Plan& plan, const std::byte* from, std::int64_t width, std::int64_t padded, float* wide) {
   if (from && width == padded && plan.call.dtype == DType::F32) return reinterpret_cast<const float*>(from);
-  if (from) widen_row(plan.call.dtype, from, width, wide);
-  std::fill(wide + (from ? width : 0), wide + padded, 0.0f);
+  widen_padded(plan.call.dtype, from, width, padded, wide);
   return wide;
 }
 
@@ -141,26 +140,27 @@ inline void split_q(const Plan& plan, Group& group, std::int64_t index, const Ma
 
 /// Sixteen rows of f32 → the pairs of their parts: [part][depth / 2][16 rows]. Returns which rows are within reach, bit i: row i.
 template <int kParts>
-HWY_INLINE std::uint32_t split_panel(const float* const (&rows)[kPanel], std::int64_t depth, float* HWY_RESTRICT to) {
+HWY_INLINE std::uint32_t split_panel(const EvenRows& rows, std::int64_t depth, float* HWY_RESTRICT to) {
   const std::int64_t part_floats = depth / 2 * kPanel;
-  Reach reach[kPanelVectors];
-  for (std::int64_t i = 0; i < depth; i += 4)
-    for (std::size_t v = 0; v < kPanelVectors; ++v) {
+  std::uint32_t within = 0;
+  for (std::int64_t lane = 0; lane < kPanel; lane += static_cast<std::int64_t>(kLanes)) {
+    Reach reach;
+    for (std::int64_t i = 0; i < depth; i += 4) {
       Vector columns[4];
-      transpose_four(rows + v * kLanes, i, columns);
-      for (const Vector x : columns) reach[v].look_at(x);
-      for (std::size_t pair = 0; pair < 2; ++pair)
+      transpose_four(rows.from(lane, i * static_cast<std::int64_t>(sizeof(float))), columns);
+      for (std::int64_t pair = 0; pair < 2; ++pair) {
+        Vector first = columns[2 * pair], second = columns[2 * pair + 1];
+        reach.look_at(first), reach.look_at(second);
 #pragma GCC unroll 3
         for (int part = 0; part < kParts; ++part) {
-          const auto first = take_input_part<kParts>(part, columns[2 * pair]), second = take_input_part<kParts>(part, columns[2 * pair + 1]);
-          hn::Store(pairs_of(first, second), Floats(), to + part * part_floats + (i / 2 + static_cast<std::int64_t>(pair)) * kPanel + static_cast<std::int64_t>(v * kLanes));
+          const auto a = take_input_part<kParts>(part, first), c = take_input_part<kParts>(part, second);
+          hn::Store(pairs_of(a, c), Floats(), to + part * part_floats + (i / 2 + pair) * kPanel + lane);
         }
+      }
     }
-  std::uint32_t within = 0;
-  for (std::size_t v = 0; v < kPanelVectors; ++v) {
-    std::uint64_t word = 0;
-    hn::StoreMaskBits(hn::RebindToUnsigned<Floats>(), reach[v].within(), reinterpret_cast<std::uint8_t*>(&word));
-    within |= static_cast<std::uint32_t>(word << (v * kLanes));
+    std::uint64_t bits = 0;
+    hn::StoreMaskBits(hn::RebindToUnsigned<Floats>(), reach.within(), reinterpret_cast<std::uint8_t*>(&bits));
+    within |= static_cast<std::uint32_t>(bits << lane);
   }
   return within;
 }
@@ -170,19 +170,17 @@ template <int kParts>
 inline void split_k(const Plan& plan, std::int64_t b, std::int64_t h, std::int64_t first, std::int64_t count, const MatrixMemory& memory, float* to, KeepWords& out_of_reach) {
   const std::int64_t width = plan.call.head_dim, depth = plan.matrix.depth, part_floats = depth / 2 * kPanel;
   for (std::int64_t column = 0; column < round_up(count, 2 * kPanel); column += kPanel, to += kParts * part_floats) {
-    const auto address = [&](std::int64_t i) { return column + i < count ? row_address(plan, plan.call.k, b, h, first + column + i) : nullptr; };
-    const float* rows[kPanel];
     if constexpr (kParts == 1) {  // pairs as they are, which are moved as if they were floats
-      for (std::int64_t i = 0; i < kPanel; ++i) {
-        const std::byte* const from = address(i);
-        std::uint16_t* const own = reinterpret_cast<std::uint16_t*>(memory.rows + i * depth);
-        rows[i] = reinterpret_cast<const float*>(from && width == depth ? from : reinterpret_cast<const std::byte*>(own));
-        if (!from || width != depth) split_input_row<1>(plan, from, width, 1.0f, nullptr, own, depth);
-      }
+      constexpr auto kHalf = static_cast<std::int64_t>(sizeof *memory.rows);
+      const bool in_place = width == depth && column + kPanel <= count;
+      if (!in_place)
+        for (std::int64_t i = 0; i < kPanel; ++i)
+          split_input_row<1>(plan, column + i < count ? row_address(plan, plan.call.k, b, h, first + column + i) : nullptr, width, 1.0f, nullptr, memory.rows + i * depth, depth);
+      const EvenRows rows = in_place ? EvenRows{row_address(plan, plan.call.k, b, h, first + column), plan.call.k.strides.row * kHalf}
+                                     : EvenRows{reinterpret_cast<const std::byte*>(memory.rows), depth * kHalf};
       transpose_panel(rows, depth / 2, to);
     } else {
-      for (std::int64_t i = 0; i < kPanel; ++i) rows[i] = padded_row(plan, address(i), width, depth, reinterpret_cast<float*>(memory.rows) + i * depth);
-      const std::uint32_t within = split_panel<kParts>(rows, depth, to);
+      const std::uint32_t within = split_panel<kParts>(rows_of_panel(plan, b, h, first + column, count - column, depth, reinterpret_cast<float*>(memory.rows)), depth, to);
       if constexpr (kParts == 3)
         for (std::uint32_t beyond = ~within & 0xFFFFu; beyond != 0; beyond &= beyond - 1) note_column(out_of_reach, column + std::countr_zero(beyond));
     }

@@ -107,28 +107,35 @@ HWY_INLINE void pack_rows(const Plan& plan, const RowAt& row_at, std::int64_t fi
   transpose_rows(rows, width, factor, step, to);
 }
 
+/// Rows that are the same number of bytes apart: with an address for each there would be more of them than registers.
+struct EvenRows {
+  const std::byte* first;
+  std::int64_t step;
+  EvenRows from(std::int64_t row, std::int64_t bytes) const { return {first + row * step + bytes, step}; }
+};
+
 #if HWY_TARGET != HWY_SCALAR
-/// The elements i … i + 3 of every fourth row, from the first one on: a vector of blocks of four lanes.
+/// The first four floats of every fourth row, from the first one on: a vector of blocks of four lanes.
 template <class D>
-HWY_INLINE hn::Vec<D> every_fourth(D d, const float* const* rows, std::int64_t i) {
+HWY_INLINE hn::Vec<D> every_fourth(D d, const EvenRows& rows) {
   if constexpr (hn::MaxLanes(d) == 4) {
-    return hn::LoadU(d, rows[0] + i);
+    return hn::LoadU(d, reinterpret_cast<const float*>(rows.first));
   } else {
     const hn::Half<D> half;
-    return hn::Combine(d, every_fourth(half, rows + hn::MaxLanes(half), i), every_fourth(half, rows, i));
+    return hn::Combine(d, every_fourth(half, rows.from(hn::MaxLanes(half), 0)), every_fourth(half, rows));
   }
 }
 #endif
 
-/// Elements i to i + 3 of as many rows as a vector has lanes → four vectors.
-HWY_INLINE void transpose_four(const float* const* rows, std::int64_t i, Vector (&columns)[4]) {
+/// The first four floats of as many rows as a vector has lanes → four vectors.
+HWY_INLINE void transpose_four(const EvenRows& rows, Vector (&columns)[4]) {
   const Floats d;
 #if HWY_TARGET == HWY_SCALAR
-  for (Vector& column : columns) column = hn::Set(d, rows[0][i++]);
+  for (int i = 0; i < 4; ++i) columns[i] = hn::Set(d, reinterpret_cast<const float*>(rows.first)[i]);
 #else
   // Each block of four lanes is a 4 x 4 matrix of its own.
   const hn::RepartitionToWide<Floats> wide;
-  const Vector a = every_fourth(d, rows, i), b = every_fourth(d, rows + 1, i), c = every_fourth(d, rows + 2, i), e = every_fourth(d, rows + 3, i);
+  const Vector a = every_fourth(d, rows), b = every_fourth(d, rows.from(1, 0)), c = every_fourth(d, rows.from(2, 0)), e = every_fourth(d, rows.from(3, 0));
   const auto ab0 = hn::BitCast(wide, hn::InterleaveLower(d, a, b)), ab1 = hn::BitCast(wide, hn::InterleaveUpper(d, a, b));
   const auto ce0 = hn::BitCast(wide, hn::InterleaveLower(d, c, e)), ce1 = hn::BitCast(wide, hn::InterleaveUpper(d, c, e));
   columns[0] = hn::BitCast(d, hn::InterleaveLower(wide, ab0, ce0)), columns[1] = hn::BitCast(d, hn::InterleaveUpper(wide, ab0, ce0));
@@ -136,33 +143,41 @@ HWY_INLINE void transpose_four(const float* const* rows, std::int64_t i, Vector 
 #endif
 }
 
-/// Sixteen rows → [width][16].
-HWY_INLINE void transpose_panel(const float* const (&rows)[kPanel], std::int64_t width, float* HWY_RESTRICT to) {
+/// Sixteen rows of `width` floats → [width][16].
+HWY_INLINE void transpose_panel(const EvenRows& rows, std::int64_t width, float* HWY_RESTRICT to) {
+  constexpr auto kFloat = static_cast<std::int64_t>(sizeof(float));
   std::int64_t i = 0;
-#if HWY_TARGET != HWY_SCALAR
   for (; i + 4 <= width; i += 4)
-    for (std::size_t lane = 0; lane < static_cast<std::size_t>(kPanel); lane += kLanes) {
+    for (std::int64_t lane = 0; lane < kPanel; lane += static_cast<std::int64_t>(kLanes)) {
       Vector columns[4];
-      transpose_four(rows + lane, i, columns);
-      for (std::int64_t k = 0; k < 4; ++k) hn::Store(columns[k], Floats(), to + (i + k) * kPanel + static_cast<std::int64_t>(lane));
+      transpose_four(rows.from(lane, i * kFloat), columns);
+      for (std::int64_t k = 0; k < 4; ++k) hn::Store(columns[k], Floats(), to + (i + k) * kPanel + lane);
     }
-#endif
   for (; i < width; ++i)
-    for (std::int64_t row = 0; row < kPanel; ++row) to[i * kPanel + row] = rows[row][i];
+    for (std::int64_t row = 0; row < kPanel; ++row) to[i * kPanel + row] = *reinterpret_cast<const float*>(rows.from(row, i * kFloat).first);
+}
+
+/// A row as f32 with zeros up to `padded` elements; no row: zeros.
+HWY_INLINE void widen_padded(DType type, const std::byte* from, std::int64_t width, std::int64_t padded, float* HWY_RESTRICT to) {
+  if (from) widen_row(type, from, width, to);
+  std::fill(to + (from ? width : 0), to + padded, 0.0f);
+}
+
+/// Sixteen rows of K from `first` on as f32, with zeros beyond the last of `count` columns and up to `padded` elements: where they lie if they are that already, else in `memory`, [16][padded].
+inline EvenRows rows_of_panel(const Plan& plan, std::int64_t b, std::int64_t h, std::int64_t first, std::int64_t count, std::int64_t padded, float* memory) {
+  constexpr auto kFloat = static_cast<std::int64_t>(sizeof(float));
+  const AttentionArguments& call = plan.call;
+  if (call.dtype == DType::F32 && count >= kPanel && padded == call.head_dim) return {row_address(plan, call.k, b, h, first), call.k.strides.row * kFloat};
+  for (std::int64_t i = 0; i < kPanel; ++i)
+    widen_padded(call.dtype, i < count ? row_address(plan, call.k, b, h, first + i) : nullptr, call.head_dim, padded, memory + i * padded);
+  return {reinterpret_cast<const std::byte*>(memory), padded * kFloat};
 }
 
 /// K of a tile → [panel][head_dim][16], zeros beyond the last column.
 inline void pack_k(const Plan& plan, std::int64_t b, std::int64_t h, std::int64_t first, std::int64_t count, float* memory, float* to) {
   const std::int64_t width = plan.call.head_dim;
-  for (std::int64_t column = 0; column < count; column += kPanel, to += kPanel * width) {
-    const float* rows[kPanel];
-    for (std::int64_t i = 0; i < kPanel; ++i) {
-      float* const own = memory + i * width;
-      rows[i] = column + i < count ? widened_row(plan, row_address(plan, plan.call.k, b, h, first + column + i), width, own) : own;
-      if (column + i >= count) std::fill(own, own + width, 0.0f);
-    }
-    transpose_panel(rows, width, to);
-  }
+  for (std::int64_t column = 0; column < count; column += kPanel, to += kPanel * width)
+    transpose_panel(rows_of_panel(plan, b, h, first + column, count - column, width, memory), width, to);
 }
 
 /// V of a tile → [value panel][tile][16].
