@@ -65,8 +65,8 @@ HWY_INLINE void multiply_parts(const Operand<std::uint16_t>& a, const Operand<fl
       if constexpr ((kTiles & 12) != 0) Tiles::template load<5>(a.tile(1, now.a), a.row_bytes);
     }
     if (i == 0 || kProducts[i - 1].b != now.b) {
-      if constexpr ((kTiles & 5) != 0) Tiles::template load<6>(b.tile(0, now.b), b.row_bytes);
-      if constexpr ((kTiles & 10) != 0) Tiles::template load<7>(b.tile(1, now.b), b.row_bytes);
+      if constexpr ((kTiles & 5) != 0) Tiles::template load_once<6>(b.tile(0, now.b), b.row_bytes);
+      if constexpr ((kTiles & 10) != 0) Tiles::template load_once<7>(b.tile(1, now.b), b.row_bytes);
     }
     if constexpr ((kTiles & 1) != 0) Tiles::template multiply<0, 4, 6>();
     if constexpr ((kTiles & 2) != 0) Tiles::template multiply<1, 4, 7>();

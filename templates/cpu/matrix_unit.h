@@ -40,6 +40,11 @@ struct AmxTiles {
   static void load(const void* from, std::int64_t step) {
     asm volatile("tileloadd (%1,%2,1), %%tmm%c0" ::"i"(kTile), "r"(from), "r"(step) : "memory");
   }
+  /// The same of what is not needed again soon: it does not take the place of what stays in L1.
+  template <int kTile>
+  static void load_once(const void* from, std::int64_t step) {
+    asm volatile("tileloaddt1 (%1,%2,1), %%tmm%c0" ::"i"(kTile), "r"(from), "r"(step) : "memory");
+  }
   template <int kTile>
   static void store(void* to, std::int64_t step) {
     asm volatile("tilestored %%tmm%c0, (%1,%2,1)" ::"i"(kTile), "r"(to), "r"(step) : "memory");

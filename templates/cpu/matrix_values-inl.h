@@ -31,8 +31,8 @@ struct WeightPlaces {
 /// The products with V's part kPart of two panels of values, in the order of part_products; P's parts in tiles 4 and 5.
 template <class Tiles, int kParts, int kPart, int kFirst, bool kTwo>
 HWY_INLINE void multiply_two_panels(const float* values) {
-  Tiles::template load<6>(values, kTileRowBytes);
-  if constexpr (kTwo) Tiles::template load<7>(values + kTileFloats, kTileRowBytes);
+  Tiles::template load_once<6>(values, kTileRowBytes);
+  if constexpr (kTwo) Tiles::template load_once<7>(values + kTileFloats, kTileRowBytes);
   constexpr auto kProducts = part_products<kWeightParts<kParts>, kParts>();
 #pragma GCC unroll 6
   for (std::size_t i = 0; i < kProducts.size(); ++i) {

@@ -19,6 +19,10 @@ struct EmulatedTiles {
     load_tile(kTile, from, step);
   }
   template <int kTile>
+  static void load_once(const void* from, std::int64_t step) {
+    load_tile(kTile, from, step);
+  }
+  template <int kTile>
   static void store(void* to, std::int64_t step) {
     store_tile(kTile, to, step);
   }

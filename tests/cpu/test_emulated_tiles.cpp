@@ -26,7 +26,7 @@ void multiply(Operands& operands, int times) {
   Tiles::template zero<7>();
   Tiles::template load<7>(operands.c, sizeof operands.c[0]);
   Tiles::template load<2>(operands.a, sizeof operands.a[0]);
-  Tiles::template load<3>(operands.b, sizeof operands.b[0]);
+  Tiles::template load_once<3>(operands.b, sizeof operands.b[0]);
   for (int i = 0; i < times; ++i) Tiles::template multiply<7, 2, 3>();
   Tiles::template store<7>(operands.c, sizeof operands.c[0]);
   Tiles::stop();
