@@ -105,7 +105,7 @@ inline float finish_unit_row(const Plan& plan, const MatrixMemory& memory, std::
   return finish_scores<false>(scores, panels, keep, {});
 }
 
-/// Products → finished scores, the rows' maxima, and how their weights follow.
+/// Products → finished scores, and the tile's maxima.
 inline void finish_group_scores(const Plan& plan, Workspace& workspace, std::int64_t tile, Group& group, bool careful) {
   Weighted& result = group.weighted;
   TileColumns& columns = *group.columns;
@@ -128,11 +128,10 @@ inline void finish_group_scores(const Plan& plan, Workspace& workspace, std::int
   }
 
   // All maxima first, then all factors, then all exponentials: none waits for another's end.
-  alignas(64) float tops[kPanel], row_terms[kGroupRows] = {}, bases[kPanel];
-  float(&factors)[kGroupRows] = result.factors;
+  float(&factors)[kGroupRows] = result.factors, (&tops)[kPanel] = result.tops, (&row_terms)[kGroupRows] = result.row_terms;
   std::fill(factors, factors + kGroupRows, is_late ? plan.s_factor : 1.0f);
-  float(&alpha)[kPanel] = result.alpha;
   std::fill(tops, tops + kPanel, kMinusInfinity);
+  std::fill(row_terms, row_terms + kGroupRows, 0.0f);
   for (int block = 0; block < kBlocks; ++block) {
     if (columns.active[block] == 0) continue;
     const RowPanels panels = row_panels(columns, block);
@@ -167,15 +166,21 @@ inline void finish_group_scores(const Plan& plan, Workspace& workspace, std::int
       if (careful) inspect_scores(scores, group, row, columns.keep[row]);
     }
   }
-  const FlushTiny flush;
-  raise_tops(tops, group.top, bases, alpha);
-  for (int row = 0; row < kGroupRows; ++row) result.shifts[row] = bases[row] - row_terms[row];
+}
+
+/// Then the rows' maxima so far, and how their weights follow. With FlushTiny.
+inline void raise_group(Group& group) {
+  Weighted& result = group.weighted;
+  alignas(64) float bases[kPanel];
+  raise_tops(result.tops, group.top, bases, result.alpha);
+  for (int row = 0; row < kGroupRows; ++row) result.shifts[row] = bases[row] - result.row_terms[row];
 }
 
 /// Products → weights, and the rows' maxima and sums.
 inline void weigh_scores(const Plan& plan, Workspace& workspace, std::int64_t tile, Group& group, bool careful) {
   finish_group_scores(plan, workspace, tile, group, careful);
   const FlushTiny flush;
+  raise_group(group);
   const Weighted& result = group.weighted;
   for (int block = 0; block < kBlocks; ++block) {
     if (group.columns->active[block] == 0) continue;

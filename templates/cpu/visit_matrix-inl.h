@@ -101,14 +101,17 @@ inline void visit_tile_by_matrix(const Plan& plan, Workspace& workspace, const T
     if (is_limited) note_out_of_reach(plan, memory, tile, *packed.out_of_reach, groups[i]);
     finish_group_scores(plan, workspace, tile, groups[i], careful);
     if (is_limited) note_finished_scores(plan, *packed.out_of_reach, groups[i]);
-    const FlushTiny flush;
+  }
+  const FlushTiny flush;
+  for (std::int64_t i = 0; i < kMatrixGroups; ++i) {
+    if ((here >> i & 1) == 0) continue;
+    raise_group(groups[i]);
     for (std::int64_t row = 0; row < kGroupRows; ++row) {
       const float alpha = groups[i].weighted.alpha[row];
       multiply_row(groups[i].o + row * plan.value_padded, plan.value_padded, alpha);
       multiply_row(groups[i].sums + row * kPanel, kPanel, alpha);
     }
   }
-  const FlushTiny flush;
   constexpr std::int64_t kHalfGroups = kTileRows / kGroupRows;
   WeighedHalves halves;
   for (std::int64_t i = 0; i < kMatrixGroups; ++i) {

@@ -33,7 +33,8 @@ class AlignedBuffer {
 /// What a group's scores in a tile have become: weights over runs of columns, and what older outputs are multiplied by.
 struct Weighted {
   BlockRuns runs[kBlocks];
-  alignas(64) float alpha[kPanel];
+  alignas(64) float alpha[kPanel], tops[kPanel];  ///< tops: of the tile
+  float row_terms[kGroupRows];                    ///< of affine scores, in tops and not in the scores
   float factors[kGroupRows], shifts[kGroupRows];  ///< a weight is 2^(score * factor - shift)
   int rows = 0;  ///< that were computed
 };
