@@ -126,16 +126,23 @@ class Call {
     return true;
   }
 
-  /// Calls body(worker, i, next) for i = 0 … count - 1, each once, on whichever thread is free; `next` is what this worker does next, or
-  /// count.
+  /// A number that all workers count up.
+  using Counter = std::atomic<std::int64_t>;
+
+  /// Calls body(i, next) for numbers that `first` has not reached, up to count - 1; `next` is what this worker does next, or count.
+  template <class Body>
+  static void take_ahead(Counter& first, std::int64_t count, Worker& worker, const Body& body) {
+    const auto take = [&] { return std::min(first.fetch_add(1, std::memory_order_relaxed), count); };
+    for (std::int64_t i = take(), next; i < count; i = next) body(i, next = take());
+    worker.workspace.ahead.follow_nothing();
+  }
+  /// Calls body(worker, i, next) for i = 0 … count - 1, each once, on whichever thread is free.
   template <class Body>
   void share_ahead(std::int64_t count, const Body& body) {
-    std::atomic<std::int64_t> first{0};
+    Counter first{0};
     pool_.run([&](int index) {
       Worker& worker = workers_[static_cast<std::size_t>(index)];
-      const auto take = [&] { return std::min(first.fetch_add(1, std::memory_order_relaxed), count); };
-      for (std::int64_t i = take(), next; i < count; i = next) body(worker, i, next = take());
-      worker.workspace.ahead.follow_nothing();
+      take_ahead(first, count, worker, [&](std::int64_t i, std::int64_t next) { body(worker, i, next); });
     });
   }
   template <class Body>
@@ -162,6 +169,33 @@ class Call {
     return {nullptr, nullptr, worker.tiles, static_cast<std::int64_t>(worker.held.size()), worker.held.data()};
   }
 
+  /// The tasks of a wave of units, in the order in which they are to be computed: estimated by all workers, and sorted by who finishes last. Nobody who comes late is waited for.
+  class TaskOrder {
+   public:
+    TaskOrder(const Plan& plan, std::span<Task> tasks, std::int64_t first_unit, int threads) : plan_(plan), tasks_(tasks), first_unit_(first_unit), threads_(threads) {}
+    /// Takes part, until the order is there.
+    void help(Workspace& workspace) {
+      const auto count = static_cast<std::int64_t>(tasks_.size());
+      std::int64_t mine = 0;
+      for (std::int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < count; ++mine)
+        tasks_[static_cast<std::size_t>(i)] = estimate_task(plan_, first_unit_ + i / plan_.tasks_per_unit, i % plan_.tasks_per_unit, workspace);
+      if (mine > 0 && estimated_.fetch_add(mine, std::memory_order_acq_rel) + mine == count) {
+        has_long_task(tasks_, threads_) ? longest_first(tasks_) : last_rows_first(tasks_);
+        ordered_.store(true, std::memory_order_release);
+        ordered_.notify_all();
+      }
+      ordered_.wait(false, std::memory_order_acquire);
+    }
+
+   private:
+    const Plan& plan_;
+    std::span<Task> tasks_;
+    std::int64_t first_unit_;
+    int threads_;
+    Counter next_{0}, estimated_{0};
+    std::atomic<bool> ordered_{false};
+  };
+
   /// All workers estimate the tasks of some units, then compute these; who first needs a tile packs it for all. Units follow each other, and the rows of
   /// one too: what is packed is used while it is near. But if some task is long, the longest come first, so that no thread is left alone with one.
   void run_waves(std::int64_t wave) {
@@ -169,21 +203,23 @@ class Call {
     const std::int64_t floats = plan_.tile_floats(), tasks = plan_.tasks_per_unit;
     float* const memory = shared_.as<float>();
     for (std::int64_t first = 0; first < plan_.units; first += wave) {
-      const std::int64_t units = std::min(wave, plan_.units - first);
-      const std::span<Task> order(order_.data(), static_cast<std::size_t>(units * tasks));
+      const std::int64_t units = std::min(wave, plan_.units - first), count = units * tasks;
+      const std::span<Task> order(order_.data(), static_cast<std::size_t>(count));
       for (std::atomic<TileState>& state : states_) state.store(TileState::Unpacked, std::memory_order_relaxed);
-      share(units * tasks, [&](Worker& worker, std::int64_t i) {
-        order[static_cast<std::size_t>(i)] = estimate_task(plan_, first + i / tasks, i % tasks, worker.workspace);
-      });
-      has_long_task(order, pool_.size()) ? longest_first(order) : last_rows_first(order);
-      share_ahead(units * tasks, [&](Worker& worker, std::int64_t i, std::int64_t next) {
-        const Task& task = order[static_cast<std::size_t>(i)];
-        if (next < units * tasks)
-          worker.workspace.ahead.follow_task(plan_, order[static_cast<std::size_t>(next)].unit, order[static_cast<std::size_t>(next)].task, plan_.task_groups * steps);
-        else
-          worker.workspace.ahead.follow_nothing();
-        const std::int64_t tile = (task.unit - first) * plan_.tiles;
-        kernels_.run_task(plan_, task.unit, task.task, worker.workspace, {memory + tile * floats, states_.data() + tile});
+      TaskOrder ordering(plan_, order, first, pool_.size());
+      Counter next_task{0};
+      pool_.run([&](int index) {
+        Worker& worker = workers_[static_cast<std::size_t>(index)];
+        ordering.help(worker.workspace);
+        take_ahead(next_task, count, worker, [&](std::int64_t i, std::int64_t next) {
+          const Task& task = order[static_cast<std::size_t>(i)];
+          if (next < count)
+            worker.workspace.ahead.follow_task(plan_, order[static_cast<std::size_t>(next)].unit, order[static_cast<std::size_t>(next)].task, plan_.task_groups * steps);
+          else
+            worker.workspace.ahead.follow_nothing();
+          const std::int64_t tile = (task.unit - first) * plan_.tiles;
+          kernels_.run_task(plan_, task.unit, task.task, worker.workspace, {memory + tile * floats, states_.data() + tile});
+        });
       });
     }
   }
