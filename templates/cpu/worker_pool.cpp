@@ -4,6 +4,7 @@
 #include <sched.h>
 #endif
 
+#include <atomic>
 #include <condition_variable>
 #include <mutex>
 #include <system_error>
@@ -12,6 +13,16 @@
 
 namespace flexc::cpu {
 namespace {
+
+/// How often a caller that is done looks for the others before it sleeps: for some 50 microseconds, as long as being woken takes.
+constexpr int kLooks = 1000;
+
+/// A moment, in which the processor's other thread may go on.
+void rest() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
 
 #ifdef __linux__
 /// Binds the calling thread to the index-th CPU that the process was given; false where that is not possible.
@@ -38,7 +49,7 @@ struct WorkerPool::State {
   std::condition_variable wake, done;
   const std::function<void(int)>* job = nullptr;
   unsigned generation = 0;
-  int running = 0;
+  std::atomic<int> running{0};  ///< threads besides the caller's
   bool stopping = false;
   bool pinned = false;
 #ifdef __linux__
@@ -59,8 +70,10 @@ struct WorkerPool::State {
       const std::function<void(int)>& work = *job;
       lock.unlock();
       work(worker);
+      // Counted down first: the caller may be looking, and then needs nobody's lock.
+      const bool is_last = running.fetch_sub(1, std::memory_order_acq_rel) == 1;
       lock.lock();
-      if (--running == 0) done.notify_one();
+      if (is_last) done.notify_one();
     }
   }
 };
@@ -114,8 +127,11 @@ void WorkerPool::run(const std::function<void(int)>& job) {
   if (bound) sched_setaffinity(0, sizeof before, &before);
 #endif
   if (alone) return;
+  const auto all_done = [&] { return state_->running.load(std::memory_order_acquire) == 0; };
+  for (int i = 0; i < kLooks && !all_done(); ++i) rest();
+  if (all_done()) return;
   std::unique_lock lock(state_->mutex);
-  state_->done.wait(lock, [&] { return state_->running == 0; });
+  state_->done.wait(lock, all_done);
 }
 
 }  // namespace flexc::cpu
