@@ -165,11 +165,18 @@ HWY_INLINE std::uint32_t split_panel(const EvenRows& rows, std::int64_t depth, f
   return within;
 }
 
+/// Brings a row of K or V near that will be packed soon: what the processor reads ahead by itself is not enough where rows come from memory.
+HWY_INLINE void bring_row(const Plan& plan, const Input& tensor, std::int64_t width, std::int64_t b, std::int64_t h, std::int64_t row) {
+  const std::byte* const address = row_address(plan, tensor, b, h, row);
+  for (std::int64_t i = 0; i < width * static_cast<std::int64_t>(element_size(plan)); i += kLine) bring_line<0>(address + i);
+}
+
 /// K of a tile → [panel][part][depth / 2][16 columns] pairs; zeros beyond the last column, up to whole pairs of panels. Notes columns that are not within reach.
 template <int kParts>
 inline void split_k(const Plan& plan, std::int64_t b, std::int64_t h, std::int64_t first, std::int64_t count, const MatrixMemory& memory, float* to, KeepWords& out_of_reach) {
   const std::int64_t width = plan.call.head_dim, depth = plan.matrix.depth, part_floats = depth / 2 * kPanel;
   for (std::int64_t column = 0; column < round_up(count, 2 * kPanel); column += kPanel, to += kParts * part_floats) {
+    for (std::int64_t i = column + kPanel; i < std::min(count, column + 2 * kPanel); ++i) bring_row(plan, plan.call.k, width, b, h, first + i);
     if constexpr (kParts == 1) {  // pairs as they are, which are moved as if they were floats
       constexpr auto kHalf = static_cast<std::int64_t>(sizeof *memory.rows);
       const bool in_place = width == depth && column + kPanel <= count;
@@ -187,6 +194,8 @@ inline void split_k(const Plan& plan, std::int64_t b, std::int64_t h, std::int64
   }
 }
 
+inline constexpr std::int64_t kRowsAhead = 8;
+
 /// V of a tile → [chunk of 32 columns][part][value panel][16 pairs of columns][16]; zeros beyond the last column, up to a whole chunk. Pair i of a chunk is its columns i and 16 + i,
 /// which weights come in as two vectors. Notes columns that are not within reach.
 template <int kParts>
@@ -199,6 +208,8 @@ inline void split_v(const Plan& plan, std::int64_t b, std::int64_t h, std::int64
   for (std::int64_t start = 0; start < count; start += kTileDepth, to += kParts * panels * kTileFloats)
     for (std::int64_t pair = 0; pair < kTileRows; ++pair) {
       const std::int64_t columns[] = {start + pair, start + kTileRows + pair};
+      for (const std::int64_t column : columns)
+        if (column + kRowsAhead < count) bring_row(plan, plan.call.v, width, b, h, first + column + kRowsAhead);
       const float *const low_row = row_of(columns[0], memory.wide), *const high_row = row_of(columns[1], memory.wide + padded);
       Reach low_reach, high_reach;
       for (std::int64_t i = 0; i < padded; i += static_cast<std::int64_t>(kLanes)) {
