@@ -11,6 +11,8 @@ namespace {
 /// Scales within this range are folded into q; beyond, products with q would lose what the product with the score keeps.
 constexpr double kLeastFoldedScale = 0x1p-40, kMostFoldedScale = 0x1p40;
 
+constexpr std::int64_t kPartBytes = 2;  ///< of a number's part, a bf16
+
 /// Where K and V lie in a tile, and where the scale goes.
 void lay_out(Plan& plan) {
   const AttentionArguments& call = plan.call;
@@ -62,8 +64,8 @@ Plan make_plan(const AttentionArguments& call, bool matrix_unit, std::int64_t th
     plan.matrix.parts = call.dtype == DType::BF16 ? 1 : call.dtype == DType::F16 ? 2 : 3;
     plan.matrix.depth = round_up(call.head_dim, kTileDepth);
   }
-  plan.tile = tile_columns(call.head_dim, call.value_dim);
-  if (plan.matrix.used) plan.tile = std::min(plan.tile, kMatrixTile);
+  const std::int64_t widths = call.head_dim + call.value_dim;
+  plan.tile = plan.matrix.used ? tile_columns(widths * plan.matrix.parts * kPartBytes, kMatrixTileBytes) : tile_columns(widths * static_cast<std::int64_t>(sizeof(float)), kTileBytes);
   plan.tiles = divide_up(call.kv_len, plan.tile);
   plan.value_padded = round_up(call.value_dim, kPanel);
   lay_out(plan);

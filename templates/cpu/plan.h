@@ -18,9 +18,10 @@ inline constexpr std::int64_t kTaskGroups = 8;  ///< groups of a task: 64 rows s
 inline constexpr std::int64_t kLargeTaskGroups = 16, kLargeTasksAThread = 16;
 inline constexpr std::int64_t kMaxTile = 512;   ///< columns; eight rows of S then take half of a 32 KiB L1
 inline constexpr std::int64_t kMinTile = 64;
-inline constexpr std::int64_t kTileBytes = 256 * 1024;  ///< packed K and V of a tile: half of a 512 KiB L2
-/// Rows of a unit from which the matrix unit is worth its packing, and that go through it together; columns of its tiles, where S and P stay near.
-inline constexpr std::int64_t kMatrixRows = 32, kMatrixTile = 256;
+/// Packed K and V of a tile: half of a 512 KiB L2; with the matrix unit, whose processors have 2 MiB, what leaves room there for the next one.
+inline constexpr std::int64_t kTileBytes = 256 * 1024, kMatrixTileBytes = 384 * 1024;
+/// Rows of a unit from which the matrix unit is worth its packing, and that go through it together.
+inline constexpr std::int64_t kMatrixRows = 32;
 inline constexpr std::int64_t kMatrixGroups = kMatrixRows / kGroupRows;
 /// Chunks of columns whose weights are found together, while those of the chunks before are multiplied: exponentials and the unit work side by side.
 inline constexpr std::int64_t kChunksTogether = 2;
@@ -39,10 +40,10 @@ inline constexpr double kLn2 = 0.69314718055994530942;
 constexpr std::int64_t round_up(std::int64_t value, std::int64_t step) { return (value + step - 1) / step * step; }
 constexpr std::int64_t divide_up(std::int64_t value, std::int64_t step) { return (value + step - 1) / step; }
 
-/// Columns of a tile. It decides when a row is rescaled and so the result's bits: it follows from the widths alone.
-constexpr std::int64_t tile_columns(std::int64_t head_dim, std::int64_t value_dim) {
+/// Columns of a tile, of so many bytes each and at most `most` bytes. They decide when a row is rescaled and so the result's bits: they follow from the widths and the type alone.
+constexpr std::int64_t tile_columns(std::int64_t column_bytes, std::int64_t most) {
   std::int64_t columns = kMaxTile;
-  while (columns > kMinTile && columns * (head_dim + value_dim) * static_cast<std::int64_t>(sizeof(float)) > kTileBytes) columns /= 2;
+  while (columns > kMinTile && columns * column_bytes > most) columns /= 2;
   return columns;
 }
 

@@ -81,7 +81,7 @@ bool Workspace::allocate_matrix(const Plan& plan) {
   const MatrixPlan& unit = plan.matrix;
   const std::int64_t task_rows = plan.task_groups * kGroupRows;
   // Rows of weights in a chunk: of 32 rows in the chunks at hand and in the next ones, or of 16 in all (matrix_values-inl.h).
-  const std::int64_t weight_rows = std::max(2 * kChunksTogether * kMatrixRows, kMatrixTile / kTileDepth * kTileRows);
+  const std::int64_t weight_rows = std::max(2 * kChunksTogether * kMatrixRows, plan.tile / kTileDepth * kTileRows);
   // In floats, each a whole number of cache lines.
   const std::int64_t q = unit.parts * task_rows * unit.depth / 2, p = weight_rows * weight_parts(unit.parts) * kTileDepth / 2, rows = kTileRows * unit.parts * unit.depth / 2,
                      wide = 2 * std::max(unit.depth, plan.value_padded), o = kTileRows * plan.value_padded, chunk = unit.parts * kTilePairs * plan.value_padded,
