@@ -118,8 +118,8 @@ HWY_NOINLINE void matrix_qk(const Plan& plan, const std::uint16_t* q, const floa
     keys.at = k + panel * k_panel;
     float* const scores = s + panel * kPanel;
     switch ((upper >> panel & 3) | (lower >> panel & 3) << 2) {  // next to diagonals and to the ends of documents a part is enough
-      case kUpperTiles: matrix_qk_block<Tiles, kParts, kUpperTiles>(plan, queries, keys, scores, ahead); break;
-      case kLowerTiles: matrix_qk_block<Tiles, kParts, kLowerTiles>(plan, queries, keys, scores, ahead); break;
+      case 1: case 2: case kUpperTiles: matrix_qk_block<Tiles, kParts, kUpperTiles>(plan, queries, keys, scores, ahead); break;
+      case 4: case 8: case kLowerTiles: matrix_qk_block<Tiles, kParts, kLowerTiles>(plan, queries, keys, scores, ahead); break;
       case 11: matrix_qk_block<Tiles, kParts, 11>(plan, queries, keys, scores, ahead); break;
       case 13: matrix_qk_block<Tiles, kParts, 13>(plan, queries, keys, scores, ahead); break;
       default: matrix_qk_block<Tiles, kParts, kAllTiles>(plan, queries, keys, scores, ahead);

@@ -1,4 +1,6 @@
 // Sizes of inputs, scales and scores on the matrix unit: what its numbers cannot hold comes out as by vectors.
+#include <random>
+
 #include "tests/cpu/matrix_targets.h"
 
 namespace flexc::cpu_test {
@@ -59,6 +61,32 @@ TEST_CASE("matrix unit: rows of f32 beyond its reach are those of vectors, and a
           if (value == 0x1p-50 && where != 0 && std::string_view(name) != "sliding_window") CHECK(by_unit > 60);
         }
       }
+}
+
+TEST_CASE("matrix unit: an element beyond its reach is found wherever it stands") {
+  // Rows where they lie and rows with padding, whole panels of columns and a part of one, two tiles; what is there may be the only one or have others beside it.
+  std::mt19937 random(20261122);
+  const auto below = [&](std::int64_t end) { return static_cast<std::int64_t>(random() % static_cast<std::uint64_t>(end)); };
+  for (const std::int64_t width : {64, 40})
+    for (int i = 0; i < 40; ++i) {
+      const Shape shape{1, 1, 1, 48, 530, width, width};
+      Problem problem(shape, variant("causal"), {DType::F32, i % 2 == 0 ? Layout::Dense : Layout::Padded, 3, false, 1.0});
+      Problem clean(shape, variant("causal"), {DType::F32, i % 2 == 0 ? Layout::Dense : Layout::Padded, 3, false, 1.0});
+      const bool is_k = i % 4 < 2;
+      const std::int64_t column = below(48), element = below(width);  // causal rows keep a column from their own number on
+      const double value = i % 3 == 0 ? 1e-40 : i % 3 == 1 ? -0x1p57 : 0x1p-51;
+      INFO((is_k ? "k" : "v") << " column " << column << ", element " << element << " of " << width << ": " << value);
+      (is_k ? problem.k : problem.v).set(0, 0, column, element, value);
+      for (const std::string& target : matrix_targets()) {
+        const Result result = problem.run({target, 1, nullptr}), untouched = clean.run({target, 1, nullptr}), by_vectors = problem.run({"AVX2", 1, nullptr});
+        int wrong = 0;
+        for (std::int64_t at = 0; at < 48 * width; ++at) {
+          const auto j = static_cast<std::size_t>(at);
+          wrong += result.out[j] != (at / width < column ? untouched : by_vectors).out[j];
+        }
+        CHECK(wrong == 0);
+      }
+    }
 }
 
 TEST_CASE("matrix unit: sizes of f32 inputs over all of its range") {

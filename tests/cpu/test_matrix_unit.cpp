@@ -12,7 +12,7 @@ struct Rows {
 }  // namespace
 
 TEST_CASE("matrix unit: every pair of variant and edge agrees with the reference") {
-  const std::vector<std::int64_t> head_dims = {1, 17, 40, 64, 80, 128}, value_dims = {1, 24, 40, 64, 136}, keys = {1, 31, 96, 259, 300};
+  const std::vector<std::int64_t> head_dims = {1, 17, 40, 64, 80, 128}, value_dims = {1, 24, 40, 64, 136}, keys = {1, 31, 96, 259, 300, 530};
   // Whole calls of the unit and ends of each size; heads that share K and V; rows of several heads that only together are enough.
   const std::vector<Rows> rows = {{1, 1, 1, 32}, {2, 1, 1, 70}, {1, 4, 2, 33}, {1, 3, 1, 16}, {1, 6, 1, 9}, {2, 2, 1, 40}};
   const std::vector<Layout> layouts = {Layout::Dense, Layout::Padded, Layout::Transposed};
@@ -34,8 +34,8 @@ TEST_CASE("matrix unit: several tiles, tasks and splits") {
     for (const char* name : {"causal", "sliding_window", "alibi", "document", "softcap"})
       for (const std::int64_t split : {0, 3}) {
         INFO(name << ", " << name_of(type) << ", split " << split);
-        // Rows on both sides of column 256, where a tile ends: of those that go together some need the next tile, or not the first.
-        check(Problem({1, 2, 1, 75, 700, 32, 16, 0, 0, 230, 0}, variant(name), {type, Layout::Dense, 3, true, 0, split}));
+        // Rows on both sides of column 512, where a tile ends: of those that go together some need the next tile, or not the first.
+        check(Problem({1, 2, 1, 75, 1100, 32, 16, 0, 0, 486, 0}, variant(name), {type, Layout::Dense, 3, true, 0, split}));
       }
 }
 
@@ -57,6 +57,17 @@ TEST_CASE("matrix unit: which calls take it, and how often") {
   CHECK(multiplications(DType::F32, 64, 40, 24) == 4 * 4 * 2 * 6 + 4 * 2 * 2 * 6);
   for (const DType type : kTypes) CHECK(multiplications(type, 16) == 0);
   CHECK(multiplications(DType::F32, 64, 4097, 16) == 0);
+  // Q K next to a diagonal, of 64 rows and 64 columns: of 4 x 4 tiles those with a kept pair, 10, or both of 16 rows and 32 columns where one has; P V by chunks of 32 columns, for 16 rows in 16-bit types, and in f32 for those
+  // 16 of 32 that need one.
+  const auto diagonal = [](DType type, std::int64_t offset) {
+    const Problem problem({1, 1, 1, 64, 64, 64, 64, 0, 0, offset, 0}, variant("causal"), {type});
+    const std::int64_t before = EmulatedTiles::multiplications();
+    CHECK(problem.compare(problem.run({kEmulated, 1, nullptr}), problem.reference()) == "");
+    return EmulatedTiles::multiplications() - before;
+  };
+  CHECK(diagonal(DType::BF16, 0) == 10 * 2 + 6 * 4 * 2);
+  CHECK(diagonal(DType::F32, 0) == 10 * 2 * 6 + 6 * 4 * 6);
+  CHECK(diagonal(DType::F32, 16) == 14 * 2 * 6 + 7 * 4 * 6);
   if (!cpu::has_matrix_unit()) return;
   // The real unit cannot count; but it adds in another order than vectors do.
   for (const DType type : {DType::F16, DType::F32}) {
@@ -125,9 +136,9 @@ TEST_CASE("matrix unit: several infinities in a row, and in several splits") {
   for (const DType type : kTypes)
     for (const std::int64_t split : {0, 2}) {
       INFO(name_of(type) << ", split " << split);
-      Problem problem({1, 2, 1, 40, 300, 64, 48}, variant("noop"), {type, Layout::Dense, 1, false, 0, split});  // two tiles
+      Problem problem({1, 2, 1, 40, 530, 64, 48}, variant("noop"), {type, Layout::Dense, 1, false, 0, split});  // two tiles
       problem.v.set(0, 0, 3, 1, kInfinity), problem.v.set(0, 0, 250, 1, -kInfinity);  // NaN
-      problem.v.set(0, 0, 9, 2, kInfinity), problem.v.set(0, 0, 260, 2, kInfinity);   // stays +inf
+      problem.v.set(0, 0, 9, 2, kInfinity), problem.v.set(0, 0, 520, 2, kInfinity);   // stays +inf
       problem.q.set(0, 1, 7, 0, kInfinity), problem.q.set(0, 1, 7, 1, -kInfinity);
       problem.k.set(0, 0, 123, 60, -kInfinity);
       check(problem);

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "templates/cpu/pace.h"
 #include "templates/cpu/tile_columns.h"
 #include "tests/cpu/problem.h"
 
@@ -49,6 +50,45 @@ TEST_CASE("callers of a pool of one thread do not wait for each other") {
   visit(0);
   other.join();
   CHECK((together[0] && together[1]));
+}
+
+TEST_CASE("a pool is used again at once, and gone at once") {
+  // Callers look for their workers before they sleep: whoever comes back must find them all done, with short jobs and with long ones.
+  std::atomic<int> calls{0};
+  for (int round = 0; round < 200; ++round) {
+    cpu::WorkerPool pool(3);
+    for (int i = 0; i < 5; ++i) {
+      int own[3] = {};  // written by workers until run() returns, and no longer
+      pool.run([&](int worker) {
+        if (worker == i % 3 && round % 20 == 0) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        own[worker] = 1;
+        ++calls;
+      });
+      CHECK((own[0] + own[1] + own[2]) == 3);
+    }
+  }
+  CHECK(calls == 200 * 5 * 3);
+}
+
+TEST_CASE("a pace takes every step once, in order, evenly") {
+  for (const std::int64_t steps : {0, 1, 7, 24, 100})
+    for (const std::int64_t calls : {0, 1, 5, 24, 99}) {
+      cpu::Pace pace;
+      CHECK(pace.is_done());
+      pace.start(steps, calls);
+      std::int64_t next = 0, uneven = 0;
+      const auto step = [&](std::int64_t i) { uneven += i != next++; };
+      for (std::int64_t call = 1; call <= calls; ++call) {
+        pace.call(step);
+        uneven += next != steps * call / calls;
+      }
+      pace.finish(step);
+      CHECK(uneven == 0);
+      CHECK(next == steps);
+      CHECK(pace.is_done());
+      pace.call(step);
+      CHECK(next == steps);
+    }
 }
 
 TEST_CASE("panels of a block mask are as its pairs are") {
