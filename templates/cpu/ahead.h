@@ -21,7 +21,7 @@ inline void bring_line(const std::byte* address) {
 inline std::int64_t steps_a_tile(const Plan& plan) {
   if (!plan.matrix.used) return plan.tile / kPanel / 2;
   const std::int64_t values = plan.matrix.weighs_ahead() ? divide_up(plan.value_padded, kTileDepth) : 0;
-  return plan.tile / kTileDepth * (plan.matrix.depth / kTileDepth + values) * plan.matrix.products() / kMatrixGroups;
+  return plan.tile / kTileDepth * (plan.matrix.depth / kTileDepth + values) * static_cast<std::int64_t>(plan.matrix.products()) / kMatrixGroups;
 }
 
 /// What is needed next: rows of Q, and of K and V, that will be packed, and of outputs; with short sequences waiting for them took a tenth of the time. And packed tiles, for the matrix
@@ -39,14 +39,14 @@ class Ahead {
 
   /// A packed tile, into L2, spread over `visits` steps, besides.
   void follow_tile(const Plan& plan, const float* tile, std::int64_t visits) {
-    line_ = reinterpret_cast<const std::byte*>(tile), last_line_ = line_ + plan.tile_floats() * static_cast<std::int64_t>(sizeof *tile);
-    lines_bytes_ = divide_up(last_line_ - line_, kLine * std::max<std::int64_t>(visits, 1)) * kLine;
+    line_ = reinterpret_cast<const std::byte*>(tile), lines_end_ = line_ + plan.tile_floats() * static_cast<std::int64_t>(sizeof *tile);
+    lines_bytes_ = divide_up(lines_end_ - line_, kLine * std::max<std::int64_t>(visits, 1)) * kLine;
   }
-  void follow_no_tile() { line_ = last_line_ = nullptr; }
+  void follow_no_tile() { line_ = lines_end_ = nullptr; }
 
   /// The next few rows and lines.
   void step(const Plan& plan) {
-    for (const std::byte* const end = std::min(line_ + lines_bytes_, last_line_); line_ < end; line_ += kLine) bring_line<0, 2>(line_);
+    for (std::int64_t left = std::min(lines_bytes_, lines_end_ - line_); left > 0; left -= kLine, line_ += kLine) bring_line<0, 2>(line_);
     if (!rows_.is_done()) rows_.call([&](std::int64_t row) { fetch(plan, row); });
   }
 
@@ -61,7 +61,7 @@ class Ahead {
 
   std::int64_t unit_ = 0, kv_rows_ = 0, q_rows_ = 0, first_group_ = 0;
   Pace rows_;
-  const std::byte *line_ = nullptr, *last_line_ = nullptr;  ///< of a tile, what is not fetched yet
+  const std::byte *line_ = nullptr, *lines_end_ = nullptr;  ///< of a tile, what is not fetched yet
   std::int64_t lines_bytes_ = 0;                            ///< at a step
 };
 

@@ -83,10 +83,10 @@ class RowsAhead {
 
   /// Asks for what is as far behind row `column` of the tile.
   HWY_INLINE void bring(std::int64_t column) const {
-    constexpr std::int64_t kLine = 64, kIntoL2 = 2;
+    constexpr int kIntoL2 = 2;
     const std::uintptr_t row = first_ + static_cast<std::uintptr_t>(column * step_);
     for (std::int64_t i = 0; i < bytes_; i += kLine) __builtin_prefetch(reinterpret_cast<const void*>(row + static_cast<std::uintptr_t>(i)), 0, kIntoL2);
-    asm volatile("");  // as in bring_lines
+    asm volatile("");  // as in bring_line
   }
   void stop() { bytes_ = 0; }
 

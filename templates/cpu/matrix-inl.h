@@ -40,6 +40,9 @@ constexpr auto part_products() {
     return std::array{PartPair{0, 0}};
 }
 
+static_assert(part_products<3, 3>().size() == MatrixPlan{true, 3, 0}.products() && part_products<2, 2>().size() == MatrixPlan{true, 2, 0}.products() &&
+              part_products<1, 1>().size() == MatrixPlan{true, 1, 0}.products());
+
 /// Where the parts of an operand's tiles lie: the step from a tile's row to the next in bytes, and from a tile and from a part to the next in elements.
 template <class Element>
 struct Operand {

@@ -194,7 +194,7 @@ inline void split_k(const Plan& plan, std::int64_t b, std::int64_t h, std::int64
   }
 }
 
-inline constexpr std::int64_t kRowsAhead = 8;
+inline constexpr std::int64_t kPairsAhead = 8;
 
 /// V of a tile → [chunk of 32 columns][part][value panel][16 pairs of columns][16]; zeros beyond the last column, up to a whole chunk. Pair i of a chunk is its columns i and 16 + i,
 /// which weights come in as two vectors. Notes columns that are not within reach.
@@ -208,8 +208,9 @@ inline void split_v(const Plan& plan, std::int64_t b, std::int64_t h, std::int64
   for (std::int64_t start = 0; start < count; start += kTileDepth, to += kParts * panels * kTileFloats)
     for (std::int64_t pair = 0; pair < kTileRows; ++pair) {
       const std::int64_t columns[] = {start + pair, start + kTileRows + pair};
-      for (const std::int64_t column : columns)
-        if (column + kRowsAhead < count) bring_row(plan, plan.call.v, width, b, h, first + column + kRowsAhead);
+      const std::int64_t next = pair + kPairsAhead, later = start + next / kTileRows * kTileDepth + next % kTileRows;
+      for (const std::int64_t column : {later, later + kTileRows})
+        if (column < count) bring_row(plan, plan.call.v, width, b, h, first + column);
       const float *const low_row = row_of(columns[0], memory.wide), *const high_row = row_of(columns[1], memory.wide + padded);
       Reach low_reach, high_reach;
       for (std::int64_t i = 0; i < padded; i += static_cast<std::int64_t>(kLanes)) {

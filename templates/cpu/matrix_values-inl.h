@@ -156,7 +156,7 @@ HWY_NOINLINE void weigh_and_multiply_together(const Plan& plan, const WeighedHal
     while (end < std::min<std::size_t>(count, first + kChunksTogether) && needs(end, 0) == needs(first, 0) && needs(end, 1) == needs(first, 1)) ++end;
     return std::span<const int>(chunks).subspan(first, end - first);
   };
-  const std::int64_t calls = kChunksTogether * static_cast<std::int64_t>(part_products<kWeightParts<kParts>, kParts>().size()) * divide_up(plan.value_padded, 2 * kPanel);
+  const std::int64_t calls_a_chunk = static_cast<std::int64_t>(part_products<kWeightParts<kParts>, kParts>().size()) * divide_up(plan.value_padded, 2 * kPanel);
   std::uint16_t *now = p, *later = p + kChunksTogether * 2 * kWeightTiles<kParts>;
   Weighing<kParts> weighing(plan, halves);
   weighing.start(some(0), now, 1);
@@ -165,7 +165,7 @@ HWY_NOINLINE void weigh_and_multiply_together(const Plan& plan, const WeighedHal
     const std::span<const int> its = some(first);
     const bool upper = needs(first, 0), lower = needs(first, 1);
     first += its.size();
-    weighing.start(some(first), later, calls);
+    weighing.start(some(first), later, calls_a_chunk * static_cast<std::int64_t>(its.size()));
     const float* values[kChunksTogether];
     for (std::size_t i = 0; i < its.size(); ++i) values[i] = v + its[i] * v_chunk_floats(plan);
     const auto between = [&] { ahead.step(plan), weighing.step(); };

@@ -78,7 +78,7 @@ Plan make_plan(const AttentionArguments& call, bool matrix_unit, std::int64_t th
 
   std::int64_t pieces = call.split;
   if (pieces == 0 && call.q_len <= kSplitRows && (plan.direct || small_tasks == 1))
-    pieces = std::min(divide_up(kSplitPieces, plan.units * small_tasks), plan.tiles / kLeastSplitTiles);
+    pieces = std::min(divide_up(kSplitPieces, plan.units * small_tasks), plan.tiles / (plan.matrix.used ? divide_up(kLeastSplitColumns, plan.tile) : kLeastSplitTiles));
   if (pieces > 1 && plan.tiles > 1) {
     plan.split_tiles = divide_up(plan.tiles, std::min(pieces, plan.tiles));
     plan.splits = divide_up(plan.tiles, plan.split_tiles);

@@ -32,8 +32,8 @@ inline constexpr std::int64_t kMaxPanels = kMaxTile / kPanel;
 inline constexpr std::int64_t kDirectRows = 4;
 /// … and rows of all heads that share K and V up to which it costs less than packing.
 inline constexpr std::int64_t kDirectUnitRows = 8;
-/// Few rows are cut along the keys into splits, so that there are about this many pieces of work, none of less than so many tiles.
-inline constexpr std::int64_t kSplitRows = 16, kSplitPieces = 64, kLeastSplitTiles = 8;
+/// Few rows are cut along the keys into splits, so that there are about this many pieces of work, none of less than so many tiles; with the matrix unit, columns.
+inline constexpr std::int64_t kSplitRows = 16, kSplitPieces = 64, kLeastSplitTiles = 8, kLeastSplitColumns = 2048;
 inline constexpr double kLog2e = 1.4426950408889634074;
 inline constexpr double kLn2 = 0.69314718055994530942;
 
@@ -55,8 +55,8 @@ struct MatrixPlan {
   /// Rows that meet an input beyond the unit's reach are computed without it: in f32. 16-bit inputs all go through it, and products that leave f32's range are mended.
   bool has_reach() const { return parts == 3; }
   /// Products of parts that make up one of numbers, and whether weights are found between them (matrix_values-inl.h).
-  std::int64_t products() const { return parts == 3 ? 6 : parts == 2 ? 4 : 1; }
-  bool weighs_ahead() const { return parts == 3; }
+  constexpr std::size_t products() const { return parts == 3 ? 6 : parts == 2 ? 4 : 1; }
+  constexpr bool weighs_ahead() const { return parts == 3; }
 };
 /// Parts of a weight, which is computed in f32: so the error of its being cut is 2^-16 of it, not bf16's 2^-9, and none where inputs are f32 too.
 constexpr int weight_parts(int parts) { return parts == 3 ? 3 : 2; }

@@ -14,7 +14,7 @@
 namespace flexc::cpu {
 namespace {
 
-/// How often a caller that is done looks for the others before it sleeps: for some 50 microseconds, as long as being woken takes.
+/// How often a caller that is done looks for the others before it sleeps: for some 50 microseconds on Intel's processors, less elsewhere; being woken takes as long.
 constexpr int kLooks = 1000;
 
 /// A moment, in which the processor's other thread may go on.
@@ -45,11 +45,11 @@ bool bind_to_cpu(int index, const cpu_set_t& allowed) {
 
 struct WorkerPool::State {
   std::mutex callers;  ///< held during a run
-  std::mutex mutex;    ///< guards what follows
+  std::atomic<int> running{0};  ///< threads besides the caller's; set with the mutex, counted down without
+  std::mutex mutex;             ///< guards what follows
   std::condition_variable wake, done;
   const std::function<void(int)>* job = nullptr;
   unsigned generation = 0;
-  std::atomic<int> running{0};  ///< threads besides the caller's
   bool stopping = false;
   bool pinned = false;
 #ifdef __linux__

@@ -83,7 +83,7 @@ bool Workspace::allocate_matrix(const Plan& plan) {
   // Rows of weights in a chunk: of 32 rows in the chunks at hand and in the next ones, or of 16 in all (matrix_values-inl.h).
   const std::int64_t weight_rows = std::max(2 * kChunksTogether * kMatrixRows, plan.tile / kTileDepth * kTileRows);
   // In floats, each a whole number of cache lines.
-  const std::int64_t q = unit.parts * task_rows * unit.depth / 2, p = weight_rows * weight_parts(unit.parts) * kTileDepth / 2, rows = kTileRows * unit.parts * unit.depth / 2,
+  const std::int64_t q = unit.parts * task_rows * unit.depth / 2, p = weight_rows * weight_parts(unit.parts) * kTileDepth / 2, rows = kTileRows * std::min(unit.parts, 2) * unit.depth / 2,
                      wide = 2 * std::max(unit.depth, plan.value_padded), o = kTileRows * plan.value_padded, chunk = unit.parts * kTilePairs * plan.value_padded,
                      tile = plan.by_vectors->tile_floats();
   if (!matrix_memory_.allocate((q + p + rows + wide + o + chunk + tile) * static_cast<std::int64_t>(sizeof(float)))) return false;

@@ -71,7 +71,7 @@ struct DirectRow {
 struct MatrixMemory {
   std::uint16_t* q = nullptr;        ///< [part][a task's rows][depth], times q_factor
   std::uint16_t* p = nullptr;        ///< weights, as matrix_values-inl.h wants them
-  std::uint16_t* rows = nullptr;     ///< [16][part][depth]: rows of K, in parts
+  std::uint16_t* rows = nullptr;     ///< [16][depth]: rows of K that cannot be read where they lie: bf16, or f32 in place of two
   float* wide = nullptr;             ///< [2][max(depth, value_padded)]: rows of Q, K or V, widened
   float* o = nullptr;                ///< [kTileRows][value_padded]: a row's outputs, alone
   float* chunk = nullptr;            ///< V of kTileDepth columns, without what is removed
