@@ -49,6 +49,8 @@ def main():
             ("the means of two head dims are apart", 1, [row(flex=9), row(flex=2.4, dim=128)], "D 128: 2.40x"),
             ("a share without peers", 0, [row(**alone)], "within"),
             ("a share without peers, missed", 1, [row(share=0.7, **alone)], "70.0 % of peak"),
+            ("a share that is asked for by itself, with peers beside it", 1, [row(share=0.7, limits={"share": 0.75})], "70.0 % of peak, limit 75 %"),
+            ("shares beside ratios", 0, [row(), row(share=0.82)], "D 64: 1 of 2 at the share of the peak"),
             ("bandwidth", 0, [row(read_share_quartiles=[0.5, 0.96], **decode)], "within"),
             ("bandwidth, missed", 1, [row(read_share_quartiles=[0.5, 0.667], **decode)], "66.7 %"),
             ("a mod beside noop", 0, [row("noop", share=0.8, limits={}, **alone), row("alibi", share=0.75, limits=mod, **alone)], "alibi 0.938 of noop's"),
