@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The CPU kernel's figures: suites of `flexc bench` calls, with PyTorch beside them, judged, as tables, as plots.
 
-    tools/bench_suite.py measure FLEXC SUITE -o RESULTS.json [--compare PYTHON] [--repeat 15] [--only REGEX]
+    tools/bench_suite.py measure FLEXC SUITE -o RESULTS.json [--compare PYTHON] [--repeat 15] [--only REGEX] [--operations PROGRAM]
     tools/bench_suite.py judge RESULTS.json                    exit 0: every limit is kept, 1: not, 3: nothing to judge
     tools/bench_suite.py table RESULTS.json                    Markdown
     tools/bench_suite.py plot RESULTS.json -o PREFIX           PREFIX.png and PREFIX.svg; needs matplotlib

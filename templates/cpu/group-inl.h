@@ -21,12 +21,11 @@ namespace flexc::cpu::HWY_NAMESPACE {
 /// other that mostly need the same tiles.
 inline void follow_next_tile(const Plan& plan, Workspace& workspace, const TileSource& source, const LiveTiles& tiles, std::int64_t tile, std::int64_t groups) {
   workspace.ahead.follow_no_tile();
-  const bool is_kept = source.shared || source.slots == plan.tiles;
-  if (!is_kept || plan.unit_floats() * static_cast<std::int64_t>(sizeof(float)) <= kNearBytes) return;
+  if (plan.unit_floats() * static_cast<std::int64_t>(sizeof(float)) <= kNearBytes) return;
   do ++tile;
   while (tile < tiles.all.end && tiles.live[tile] == 0);
   if (tile == tiles.all.end) tile = tiles.all.first;
-  workspace.ahead.follow_tile(plan, (source.shared ? source.shared : source.own) + tile * plan.tile_floats(), groups * steps_a_tile(plan));
+  if (const float* const place = place_of_tile(plan, source, tile)) workspace.ahead.follow_tile(plan, place, groups * steps_a_tile(plan));
 }
 
 /// The groups of a task, up to their state after `tiles`; returns how many they are.

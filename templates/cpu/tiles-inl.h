@@ -55,6 +55,12 @@ inline void pack_shared(const Plan& plan, Workspace& workspace, const TileSource
   source.states[tile].wait(TileState::Taken, std::memory_order_acquire);
 }
 
+/// Where a tile of a unit lies packed, or will; null where tiles take turns in the same memory.
+inline const float* place_of_tile(const Plan& plan, const TileSource& source, std::int64_t tile) {
+  if (source.shared) return source.shared + tile * plan.tile_floats();
+  return source.slots == plan.tiles ? source.own + tile * plan.tile_floats() : nullptr;
+}
+
 inline PackedTile packed_tile(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, std::int64_t tile) {
   const std::int64_t floats = plan.tile_floats();
   const auto with_values = [&](const float* k) -> PackedTile {
