@@ -17,17 +17,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace flexc::cpu::HWY_NAMESPACE {
 
-/// Has the packed tile that comes after `tile` brought near while that one is computed, where a unit's tiles do not stay near anyway. After the last one the first: tasks follow each
-/// other that mostly need the same tiles.
-inline void follow_next_tile(const Plan& plan, Workspace& workspace, const TileSource& source, const LiveTiles& tiles, std::int64_t tile, std::int64_t groups) {
-  workspace.ahead.follow_no_tile();
-  if (plan.unit_floats() * static_cast<std::int64_t>(sizeof(float)) <= kNearBytes) return;
-  do ++tile;
-  while (tile < tiles.all.end && tiles.live[tile] == 0);
-  if (tile == tiles.all.end) tile = tiles.all.first;
-  if (const float* const place = place_of_tile(plan, source, tile)) workspace.ahead.follow_tile(plan, place, groups * steps_a_tile(plan));
-}
-
 /// The groups of a task, up to their state after `tiles`; returns how many they are.
 template <class Tiles>
 inline std::int64_t compute_groups(const Plan& plan, std::int64_t unit, std::int64_t task, const TileRange& range, Workspace& workspace,
@@ -42,18 +31,14 @@ inline std::int64_t compute_groups(const Plan& plan, std::int64_t unit, std::int
   }
   const TileRange all = find_live_tiles(plan, workspace, count, range);
   const LiveTiles tiles{all, workspace.live.as<GroupSet>()};
-  if (plan.direct) visit_directly(plan, workspace, all, tiles.live);
-  for (std::int64_t tile = plan.direct ? all.end : all.first; tile < all.end; ++tile) {
-    const unsigned live = tiles.live[tile];
-    if (live == 0) continue;
-    if constexpr (kMatrix)
-      if (plan.matrix.used) {
-        follow_next_tile(plan, workspace, source, tiles, tile, count);
-        for (std::int64_t i = 0; i < count; i += kMatrixGroups) visit_tile_by_matrix<Tiles>(plan, workspace, source, unit, tile, i, live >> i, false);
-        continue;
-      }
-    for (std::int64_t i = 0; i < count; ++i)
-      if ((live >> i & 1) != 0) visit_tile(plan, workspace, source, unit, tile, groups[i], false);
+  if (plan.direct) {
+    visit_directly(plan, workspace, all, tiles.live);
+  } else if (plan.matrix.used) {
+    if constexpr (kMatrix) visit_tiles_by_matrix<Tiles>(plan, workspace, source, unit, tiles, count);
+  } else {
+    for (std::int64_t tile = all.first; tile < all.end; ++tile)
+      for (std::int64_t i = 0; i < count; ++i)
+        if ((tiles.live[tile] >> i & 1) != 0) visit_tile(plan, workspace, source, unit, tile, groups[i], false);
   }
   for (std::int64_t i = 0; i < count; ++i) {
     Group& group = groups[i];

@@ -71,11 +71,11 @@ HWY_INLINE void multiply_parts(const Operand<std::uint16_t>& a, const Operand<fl
       if constexpr ((kTiles & 5) != 0) Tiles::template load_once<6>(b.tile(0, now.b), b.row_bytes);
       if constexpr ((kTiles & 10) != 0) Tiles::template load_once<7>(b.tile(1, now.b), b.row_bytes);
     }
+    between();
     if constexpr ((kTiles & 1) != 0) Tiles::template multiply<0, 4, 6>();
     if constexpr ((kTiles & 2) != 0) Tiles::template multiply<1, 4, 7>();
     if constexpr ((kTiles & 4) != 0) Tiles::template multiply<2, 5, 6>();
     if constexpr ((kTiles & 8) != 0) Tiles::template multiply<3, 5, 7>();
-    between();
   }
 }
 
@@ -101,34 +101,60 @@ HWY_INLINE void store_outputs(float* c, std::int64_t row_floats) {
 
 inline constexpr std::int64_t kTileRowBytes = 64;
 
-/// Two panels of S = Q K for two halves of 16 rows.
-template <class Tiles, int kParts, unsigned kWanted>
-HWY_INLINE void matrix_qk_block(const Plan& plan, Operand<std::uint16_t> q, Operand<float> k, float* s, Ahead& ahead) {
+/// What S = Q K takes for 32 rows, of which the first and the second half need these panels. Elsewhere S is left as it is, or gets what nobody asked for.
+struct ScoredRows {
+  const std::uint16_t* q = nullptr;  ///< [part][a task's rows][depth], from the first of the rows on
+  const float* k = nullptr;          ///< of a packed tile
+  PanelSet upper = 0, lower = 0;
+  float* s = nullptr;                ///< [32][s_stride]
+};
+
+/// Two panels of S = Q K for two halves of 16 rows. Calls between() as multiply_parts does.
+template <class Tiles, int kParts, unsigned kWanted, class Between>
+HWY_INLINE void matrix_qk_block(const Plan& plan, Operand<std::uint16_t> q, Operand<float> k, float* s, const Between& between) {
   Tiles::template zero<0>(), Tiles::template zero<1>(), Tiles::template zero<2>(), Tiles::template zero<3>();
-  for (std::int64_t i = 0; i < plan.matrix.depth; i += kTileDepth, q.at += kTileDepth, k.at += kTileFloats)
-    multiply_parts<Tiles, kParts, kParts, 2, 2, kWanted>(q, k, [&] { ahead.step(plan); });
+  for (std::int64_t i = 0; i < plan.matrix.depth; i += kTileDepth, q.at += kTileDepth, k.at += kTileFloats) multiply_parts<Tiles, kParts, kParts, 2, 2, kWanted>(q, k, between);
   store_outputs<Tiles, 2, 2, kWanted>(s, plan.s_stride);
 }
 
-/// S = Q K for 32 rows, of which the first and the second half need these panels. Elsewhere S is left as it is, or gets what nobody asked for.
-template <class Tiles, int kParts>
-HWY_NOINLINE void matrix_qk(const Plan& plan, const std::uint16_t* q, const float* k, PanelSet upper, PanelSet lower, float* s, Ahead& ahead) {
+/// S = Q K of a chunk of columns.
+template <class Tiles, int kParts, class Between>
+HWY_NOINLINE void matrix_qk_chunk(const Plan& plan, const ScoredRows& rows, int chunk, const Between& between) {
   const std::int64_t depth = plan.matrix.depth, q_part = plan.task_groups * kGroupRows * depth, k_part = depth / 2 * kPanel, k_panel = kParts * k_part;
-  const Operand<std::uint16_t> queries{q, depth * static_cast<std::int64_t>(sizeof *q), kTileRows * depth, q_part};
-  Operand<float> keys{k, kTileRowBytes, k_panel, k_part};
-  for (std::uint32_t rest = chunks_of(upper | lower); rest != 0; rest &= rest - 1) {
-    const int panel = 2 * std::countr_zero(rest);
-    keys.at = k + panel * k_panel;
-    float* const scores = s + panel * kPanel;
-    switch ((upper >> panel & 3) | (lower >> panel & 3) << 2) {  // next to diagonals and to the ends of documents a part is enough
-      case 1: case 2: case kUpperTiles: matrix_qk_block<Tiles, kParts, kUpperTiles>(plan, queries, keys, scores, ahead); break;
-      case 4: case 8: case kLowerTiles: matrix_qk_block<Tiles, kParts, kLowerTiles>(plan, queries, keys, scores, ahead); break;
-      case 11: matrix_qk_block<Tiles, kParts, 11>(plan, queries, keys, scores, ahead); break;
-      case 13: matrix_qk_block<Tiles, kParts, 13>(plan, queries, keys, scores, ahead); break;
-      default: matrix_qk_block<Tiles, kParts, kAllTiles>(plan, queries, keys, scores, ahead);
-    }
+  const int panel = 2 * chunk;
+  const Operand<std::uint16_t> q{rows.q, depth * static_cast<std::int64_t>(sizeof *rows.q), kTileRows * depth, q_part};
+  const Operand<float> k{rows.k + panel * k_panel, kTileRowBytes, k_panel, k_part};
+  float* const s = rows.s + panel * kPanel;
+  switch ((rows.upper >> panel & 3) | (rows.lower >> panel & 3) << 2) {  // next to diagonals and to the ends of documents a part is enough
+    case 1: case 2: case kUpperTiles: return matrix_qk_block<Tiles, kParts, kUpperTiles>(plan, q, k, s, between);
+    case 4: case 8: case kLowerTiles: return matrix_qk_block<Tiles, kParts, kLowerTiles>(plan, q, k, s, between);
+    case 11: return matrix_qk_block<Tiles, kParts, 11>(plan, q, k, s, between);
+    case 13: return matrix_qk_block<Tiles, kParts, 13>(plan, q, k, s, between);
+    default: return matrix_qk_block<Tiles, kParts, kAllTiles>(plan, q, k, s, between);
   }
 }
+
+/// S = Q K, some chunks of columns at a time, in their order.
+template <class Tiles, int kParts>
+class Scoring {
+ public:
+  Scoring(const Plan& plan, const ScoredRows& rows) : plan_(plan), rows_(rows), rest_(chunks_of(rows.upper | rows.lower)) {}
+  std::int64_t left() const { return std::popcount(rest_); }
+  /// Of the next chunks those before chunk `end`.
+  std::int64_t left_before(int end) const { return std::popcount(rest_ & ((std::uint32_t{1} << end) - 1)); }
+  /// How often so many chunks call between().
+  std::int64_t calls(std::int64_t chunks) const { return chunks * (plan_.matrix.depth / kTileDepth) * static_cast<std::int64_t>(part_products<kParts, kParts>().size()); }
+  /// The next `chunks` ones.
+  template <class Between>
+  void compute(std::int64_t chunks, const Between& between) {
+    for (; chunks > 0; --chunks, rest_ &= rest_ - 1) matrix_qk_chunk<Tiles, kParts>(plan_, rows_, std::countr_zero(rest_), between);
+  }
+
+ private:
+  const Plan& plan_;
+  const ScoredRows rows_;
+  std::uint32_t rest_;
+};
 
 /// 16 rows' scores and what their weights are found by: of two groups, of which one may have no part in the tile; or of the first row alone.
 struct WeighedRows {

@@ -122,6 +122,15 @@ class Weighing {
   Pace pace_;
 };
 
+/// What is done beside products of parts: reading ahead, and weights.
+template <int kParts>
+struct Beside {
+  const Plan& plan;
+  Ahead& ahead;
+  Weighing<kParts>& weighing;
+  void operator()() const { ahead.step(plan), weighing.step(); }
+};
+
 /// O += P V for kHalves times 16 rows and kPanels panels of values, over the chunks of columns whose V is at v[0], v[1] …
 template <class Tiles, int kParts, int kHalves, int kPanels, class Between>
 HWY_NOINLINE void matrix_pv_panels(const Plan& plan, const std::uint16_t* p, std::span<const float* const> v, float* o, const Between& between) {
@@ -143,9 +152,10 @@ HWY_INLINE void matrix_pv(const Plan& plan, const std::uint16_t* p, std::span<co
   }
 }
 
-/// The weights of 32 rows, and O += P V. The weights of some chunks are found while those before them are multiplied: exponentials and the unit work side by side.
+/// The weights of 32 rows, O += P V, and the scores of those that come next, in the same S. The weights of some chunks are found while those before them are multiplied, and while the
+/// next scores are that take their place: exponentials and the unit work side by side.
 template <class Tiles, int kParts>
-HWY_NOINLINE void weigh_and_multiply_together(const Plan& plan, const WeighedHalves& halves, std::uint16_t* p, const float* v, float* o, Ahead& ahead) {
+HWY_NOINLINE void weigh_and_multiply_together(const Plan& plan, const WeighedHalves& halves, std::uint16_t* p, const float* v, float* o, const ScoredRows& next, Ahead& ahead) {
   std::array<int, kMaxPanels / 2> chunks;
   std::size_t count = 0;
   for (std::uint32_t rest = halves[0].chunks | halves[1].chunks; rest != 0; rest &= rest - 1) chunks[count++] = std::countr_zero(rest);
@@ -159,34 +169,51 @@ HWY_NOINLINE void weigh_and_multiply_together(const Plan& plan, const WeighedHal
   const std::int64_t calls_a_chunk = static_cast<std::int64_t>(part_products<kWeightParts<kParts>, kParts>().size()) * divide_up(plan.value_padded, 2 * kPanel);
   std::uint16_t *now = p, *later = p + kChunksTogether * 2 * kWeightTiles<kParts>;
   Weighing<kParts> weighing(plan, halves);
+  const Beside<kParts> beside{plan, ahead, weighing};
+  Scoring<Tiles, kParts> scoring(plan, next);
   weighing.start(some(0), now, 1);
   weighing.finish();
   for (std::size_t first = 0; first < count;) {
     const std::span<const int> its = some(first);
     const bool upper = needs(first, 0), lower = needs(first, 1);
+    // An even share of the next scores, as far as the old ones in their place have become weights.
+    const auto share = divide_up(scoring.left() * static_cast<std::int64_t>(its.size()), static_cast<std::int64_t>(count - first));
     first += its.size();
-    weighing.start(some(first), later, calls_a_chunk * static_cast<std::int64_t>(its.size()));
+    const std::int64_t scored = std::min(share, scoring.left_before(first < count ? chunks[first] : kMaxPanels / 2));
+    weighing.start(some(first), later, calls_a_chunk * static_cast<std::int64_t>(its.size()) + scoring.calls(scored));
     const float* values[kChunksTogether];
     for (std::size_t i = 0; i < its.size(); ++i) values[i] = v + its[i] * v_chunk_floats(plan);
-    const auto between = [&] { ahead.step(plan), weighing.step(); };
     if (upper && lower)
-      matrix_pv<Tiles, kParts, 2>(plan, now, std::span(values, its.size()), o, between);
+      matrix_pv<Tiles, kParts, 2>(plan, now, std::span(values, its.size()), o, beside);
     else
-      matrix_pv<Tiles, kParts, 1>(plan, now + (upper ? 0 : kWeightTiles<kParts>), std::span(values, its.size()), o + (upper ? 0 : kTileRows * plan.value_padded), between);
+      matrix_pv<Tiles, kParts, 1>(plan, now + (upper ? 0 : kWeightTiles<kParts>), std::span(values, its.size()), o + (upper ? 0 : kTileRows * plan.value_padded), beside);
+    scoring.compute(scored, beside);
     weighing.finish();
     std::swap(now, later);
   }
+  scoring.compute(scoring.left(), beside);
 }
 
-/// The weights of 32 rows, and O += P V.
+/// S = Q K alone.
 template <class Tiles, int kParts>
-HWY_INLINE void weigh_and_multiply(const Plan& plan, const WeighedHalves& halves, std::uint16_t* p, const float* v, float* o, Ahead& ahead) {
-  if constexpr (kParts == 3)
-    weigh_and_multiply_together<Tiles, kParts>(plan, halves, p, v, o, ahead);
-  else
+HWY_INLINE void compute_scores(const Plan& plan, const ScoredRows& rows, Ahead& ahead) {
+  const WeighedHalves nothing;
+  Weighing<kParts> weighing(plan, nothing);
+  Scoring<Tiles, kParts> scoring(plan, rows);
+  scoring.compute(scoring.left(), Beside<kParts>{plan, ahead, weighing});
+}
+
+/// The weights of 32 rows, O += P V, and then or meanwhile the scores of those that come next.
+template <class Tiles, int kParts>
+HWY_INLINE void weigh_and_multiply(const Plan& plan, const WeighedHalves& halves, std::uint16_t* p, const float* v, float* o, const ScoredRows& next, Ahead& ahead) {
+  if constexpr (kParts == 3) {
+    weigh_and_multiply_together<Tiles, kParts>(plan, halves, p, v, o, next, ahead);
+  } else {
     for (std::size_t half = 0; half < halves.size(); ++half)
       if (halves[half].chunks != 0)
         weigh_and_multiply_sixteen<Tiles, kParts>(plan, halves[half], p, v, o + static_cast<std::int64_t>(half) * kTileRows * plan.value_padded);
+    compute_scores<Tiles, kParts>(plan, next, ahead);
+  }
 }
 
 /// The first row alone, in one chunk, whose V is `v`: its weights, and O += P V. o is [16][value_padded].

@@ -61,6 +61,9 @@ inline const float* place_of_tile(const Plan& plan, const TileSource& source, st
   return source.slots == plan.tiles ? source.own + tile * plan.tile_floats() : nullptr;
 }
 
+/// Whether packing `next` leaves `tile` where it is.
+inline bool can_hold_both(const TileSource& source, std::int64_t tile, std::int64_t next) { return source.shared || tile == next || tile % source.slots != next % source.slots; }
+
 inline PackedTile packed_tile(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, std::int64_t tile) {
   const std::int64_t floats = plan.tile_floats();
   const auto with_values = [&](const float* k) -> PackedTile {

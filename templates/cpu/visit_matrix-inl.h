@@ -76,60 +76,149 @@ inline void note_finished_scores(const Plan& plan, const OutOfReach& columns, Gr
           group.out_of_reach[row] = group.s[row * plan.s_stride + static_cast<std::int64_t>(word) * 64 + std::countr_zero(bits)] != kMinusInfinity;
 }
 
-/// A tile for those of the groups `first` to `first` + 3 of a task that are in `live`, on the matrix unit. With `careful`, nothing of a removed pair can
-/// reach the result; clean rows come out the same either way.
-template <class Tiles>
-inline void visit_tile_by_matrix(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, std::int64_t tile, std::int64_t first, unsigned live,
-                                 bool careful) {
-  Group* const groups = workspace.groups.data() + first;
-  const MatrixMemory& memory = workspace.matrix;
-  unsigned here = 0;
+/// A tile for 32 rows on the matrix unit.
+struct MatrixVisit {
+  std::int64_t tile = 0, first = 0;  ///< the rows are those of groups `first` to `first` + 3 of a task
+  unsigned here = 0;                 ///< those groups that need the tile; bit i: `first` + i
   PanelSet panels[kMatrixRows / kTileRows] = {};
-  for (std::int64_t i = 0; i < kMatrixGroups; ++i) {
-    if ((live >> i & 1) == 0 || !find_columns(plan, workspace, groups[i], tile)) continue;
-    here |= 1u << i;
-    panels[i * kGroupRows / kTileRows] |= groups[i].columns->active[0] | groups[i].columns->active[1];
+  PackedTile packed;
+
+  template <class Use>
+  void each(Workspace& workspace, const Use& use) const {
+    for (unsigned rest = here; rest != 0; rest &= rest - 1) use(std::countr_zero(rest), workspace.groups[static_cast<std::size_t>(first + std::countr_zero(rest))]);
   }
-  if (here == 0) return;
-  const PackedTile packed = packed_tile(plan, workspace, source, unit, tile);
-  with_parts(plan, [&]<int kParts>() {
-    matrix_qk<Tiles, kParts>(plan, memory.q + first * kGroupRows * plan.matrix.depth, packed.k, panels[0], panels[1], groups->s, workspace.ahead);
+  Group* groups(Workspace& workspace) const { return workspace.groups.data() + first; }
+};
+
+/// Finds what those groups that are in `live` need of the tile; returns whether that is anything.
+inline bool find_visit(const Plan& plan, Workspace& workspace, std::int64_t tile, std::int64_t first, unsigned live, MatrixVisit& visit) {
+  visit = {tile, first, 0, {}, {}};
+  for (std::int64_t i = 0; i < kMatrixGroups; ++i) {
+    const Group& group = visit.groups(workspace)[i];
+    if ((live >> i & 1) == 0 || !find_columns(plan, workspace, group, tile)) continue;
+    visit.here |= 1u << i;
+    visit.panels[i * kGroupRows / kTileRows] |= group.columns->active[0] | group.columns->active[1];
+  }
+  return visit.here != 0;
+}
+
+inline ScoredRows scored_rows(const Plan& plan, Workspace& workspace, const MatrixVisit& visit) {
+  return {workspace.matrix.q + visit.first * kGroupRows * plan.matrix.depth, visit.packed.k, visit.panels[0], visit.panels[1], visit.groups(workspace)->s};
+}
+
+/// Products → finished scores, and the tile's maxima.
+inline void finish_visit_scores(const Plan& plan, Workspace& workspace, const MatrixVisit& visit, bool careful) {
+  const OutOfReach* const columns = visit.packed.out_of_reach;
+  const bool is_limited = columns && !(is_empty(columns->k) && is_empty(columns->v));
+  visit.each(workspace, [&](int, Group& group) {
+    if (is_limited) note_out_of_reach(plan, workspace.matrix, visit.tile, *columns, group);
+    finish_group_scores(plan, workspace, visit.tile, group, careful);
+    if (is_limited) note_finished_scores(plan, *columns, group);
   });
-  for (std::int64_t i = 0; i < kMatrixGroups; ++i) {
-    if ((here >> i & 1) == 0) continue;
-    const bool is_limited = packed.out_of_reach && !(is_empty(packed.out_of_reach->k) && is_empty(packed.out_of_reach->v));
-    if (is_limited) note_out_of_reach(plan, memory, tile, *packed.out_of_reach, groups[i]);
-    finish_group_scores(plan, workspace, tile, groups[i], careful);
-    if (is_limited) note_finished_scores(plan, *packed.out_of_reach, groups[i]);
-  }
-  const FlushTiny flush;
-  for (std::int64_t i = 0; i < kMatrixGroups; ++i) {
-    if ((here >> i & 1) == 0) continue;
-    raise_group(groups[i]);
+}
+
+/// The rows' maxima so far, older outputs and sums times what that makes of them, and how weights follow. With FlushTiny.
+inline void raise_visit(const Plan& plan, Workspace& workspace, const MatrixVisit& visit, WeighedHalves& halves) {
+  constexpr int kHalfGroups = static_cast<int>(kTileRows / kGroupRows);
+  visit.each(workspace, [&](int i, Group& group) {
+    raise_group(group);
     for (std::int64_t row = 0; row < kGroupRows; ++row) {
-      const float alpha = groups[i].weighted.alpha[row];
-      multiply_row(groups[i].o + row * plan.value_padded, plan.value_padded, alpha);
-      multiply_row(groups[i].sums + row * kPanel, kPanel, alpha);
+      const float alpha = group.weighted.alpha[row];
+      multiply_row(group.o + row * plan.value_padded, plan.value_padded, alpha);
+      multiply_row(group.sums + row * kPanel, kPanel, alpha);
     }
-  }
-  constexpr std::int64_t kHalfGroups = kTileRows / kGroupRows;
-  WeighedHalves halves;
-  for (std::int64_t i = 0; i < kMatrixGroups; ++i) {
-    if ((here >> i & 1) == 0) continue;
     WeighedRows& rows = halves[static_cast<std::size_t>(i / kHalfGroups)];
-    const Group& group = groups[i];
     const std::int64_t first_row = i % kHalfGroups * kGroupRows;
-    rows.s = groups[i - i % kHalfGroups].s;
-    rows.sums = groups[i - i % kHalfGroups].sums;
-    for (int block = 0; block < kBlocks; ++block) {
-      rows.active[first_row / kBlockRows + block] = group.columns->active[block];
-      rows.chunks |= chunks_of(group.columns->active[block]);
-    }
     std::copy_n(group.weighted.factors, kGroupRows, rows.factors + first_row);
     std::copy_n(group.weighted.shifts, kGroupRows, rows.shifts + first_row);
-    if (careful) multiply_pv_by_matrix_carefully<Tiles>(plan, memory, group, chunks_of(panels[0] | panels[1]), packed.v);
+  });
+}
+
+/// The columns that the rows' weights are of. What groups have found of the tile is not asked for again: it may become that of the next visit.
+inline WeighedHalves weighed_halves(Workspace& workspace, const MatrixVisit& visit) {
+  constexpr int kHalfGroups = static_cast<int>(kTileRows / kGroupRows);
+  WeighedHalves halves;
+  for (std::size_t half = 0; half < halves.size(); ++half) {
+    const Group& first = visit.groups(workspace)[static_cast<int>(half) * kHalfGroups];
+    halves[half].s = first.s;
+    halves[half].sums = first.sums;
   }
-  if (!careful) with_parts(plan, [&]<int kParts>() { weigh_and_multiply<Tiles, kParts>(plan, halves, memory.p, packed.v, groups->o, workspace.ahead); });
+  visit.each(workspace, [&](int i, const Group& group) {
+    WeighedRows& rows = halves[static_cast<std::size_t>(i / kHalfGroups)];
+    for (int block = 0; block < kBlocks; ++block) {
+      rows.active[i % kHalfGroups * kBlocks + block] = group.columns->active[block];
+      rows.chunks |= chunks_of(group.columns->active[block]);
+    }
+  });
+  return halves;
+}
+
+/// A tile for 32 rows, where nothing of a removed pair can reach the result; clean rows come out as they do otherwise.
+template <class Tiles>
+inline void visit_tile_by_matrix_carefully(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, std::int64_t tile, std::int64_t first, unsigned live) {
+  MatrixVisit visit;
+  if (!find_visit(plan, workspace, tile, first, live, visit)) return;
+  visit.packed = packed_tile(plan, workspace, source, unit, tile);
+  with_parts(plan, [&]<int kParts>() { compute_scores<Tiles, kParts>(plan, scored_rows(plan, workspace, visit), workspace.ahead); });
+  finish_visit_scores(plan, workspace, visit, true);
+  const FlushTiny flush;
+  WeighedHalves halves = weighed_halves(workspace, visit);
+  raise_visit(plan, workspace, visit, halves);
+  visit.each(workspace, [&](int, const Group& group) {
+    multiply_pv_by_matrix_carefully<Tiles>(plan, workspace.matrix, group, chunks_of(visit.panels[0] | visit.panels[1]), visit.packed.v);
+  });
+}
+
+/// Has the packed tile that comes after `tile` brought near while that one is computed, where a unit's tiles do not stay near anyway. After the last one the first: tasks follow each
+/// other that mostly need the same tiles.
+inline void follow_next_tile(const Plan& plan, Workspace& workspace, const TileSource& source, const LiveTiles& tiles, std::int64_t tile, std::int64_t groups) {
+  workspace.ahead.follow_no_tile();
+  if (plan.unit_floats() * static_cast<std::int64_t>(sizeof(float)) <= kNearBytes) return;
+  do ++tile;
+  while (tile < tiles.all.end && tiles.live[tile] == 0);
+  if (tile == tiles.all.end) tile = tiles.all.first;
+  if (const float* const place = place_of_tile(plan, source, tile)) workspace.ahead.follow_tile(plan, place, groups * steps_a_tile(plan));
+}
+
+/// All tiles that `groups` groups need, on the matrix unit. While a visit's weights are found and multiplied, the next one's scores are computed.
+template <class Tiles>
+inline void visit_tiles_by_matrix(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, const LiveTiles& tiles, std::int64_t groups) {
+  std::int64_t tile = tiles.all.first, first = 0;
+  const auto find_next = [&](MatrixVisit& visit) {
+    for (; tile < tiles.all.end; ++tile, first = 0)
+      while (first < groups) {
+        const unsigned live = tiles.live[tile] >> first;
+        first += kMatrixGroups;
+        if (find_visit(plan, workspace, tile, first - kMatrixGroups, live, visit)) return true;
+      }
+    return false;
+  };
+  const auto compute_its_scores = [&](const MatrixVisit& visit) {
+    with_parts(plan, [&]<int kParts>() { compute_scores<Tiles, kParts>(plan, scored_rows(plan, workspace, visit), workspace.ahead); });
+  };
+
+  MatrixVisit now, next;
+  std::int64_t followed = -1;
+  bool has_scores = false;
+  for (bool has_now = find_next(now); has_now;) {
+    if (now.tile != followed) follow_next_tile(plan, workspace, source, tiles, followed = now.tile, groups);
+    if (!has_scores) {
+      now.packed = packed_tile(plan, workspace, source, unit, now.tile);
+      compute_its_scores(now);
+    }
+    finish_visit_scores(plan, workspace, now, false);
+    WeighedHalves halves = weighed_halves(workspace, now);
+    const bool has_next = find_next(next);
+    has_scores = has_next && can_hold_both(source, now.tile, next.tile);
+    if (has_scores) next.packed = packed_tile(plan, workspace, source, unit, next.tile);
+    const FlushTiny flush;
+    raise_visit(plan, workspace, now, halves);
+    with_parts(plan, [&]<int kParts>() {
+      weigh_and_multiply<Tiles, kParts>(plan, halves, workspace.matrix.p, now.packed.v, now.groups(workspace)->o, has_scores ? scored_rows(plan, workspace, next) : ScoredRows{},
+                                        workspace.ahead);
+    });
+    now = next, has_now = has_next;
+  }
 }
 
 /// Whether a row's result on the unit is not to be used.
@@ -151,7 +240,7 @@ inline void compute_again_by_matrix(const Plan& plan, std::int64_t unit, std::in
   if (is_within_reach_but_not_finite(plan, group)) {
     clear_group(plan, group);
     const std::int64_t first = index / kMatrixGroups * kMatrixGroups;
-    tiles.visit(index, [&](std::int64_t tile) { visit_tile_by_matrix<Tiles>(plan, workspace, source, unit, tile, first, 1u << (index - first), true); });
+    tiles.visit(index, [&](std::int64_t tile) { visit_tile_by_matrix_carefully<Tiles>(plan, workspace, source, unit, tile, first, 1u << (index - first)); });
     forget_scores(group);
     if (!is_refused(plan, group)) return;
   }
