@@ -33,10 +33,13 @@ struct Segment {
   }
 };
 
-/// Finds the bits of the whole words that hold the panels in `open`, by the bands and by mask_row within them; elsewhere the words stand.
+/// Finds the bits of the whole words that hold the panels in `open`, by the bands and by mask_row within them; elsewhere the words stand. Rows that follow each other and are the same to
+/// mask_row ask once.
 void ask_mask(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile, PanelSet open) {
   TileColumns& columns = *group.columns;
   const int first_word = std::countr_zero(open) / kPanelsPerWord, end_word = (31 - std::countl_zero(open)) / kPanelsPerWord + 1;
+  KeepWords kept{};
+  int asked_row = -1, asked_first = 0;  // whose `kept` are, from which word on
   for (int row = 0; row < group.place.rows; ++row) {
     KeepWords& keep = columns.keep[row];
     int first = first_word, end = end_word;
@@ -46,13 +49,19 @@ void ask_mask(const Plan& plan, Workspace& workspace, const Group& group, std::i
       while (first < end && keep[static_cast<std::size_t>(end - 1)] == 0) --end;
     }
     if (!plan.module.mask_row || first == end) continue;
-    const std::int64_t column = std::int64_t{first} * 64;
-    const Segment segment(plan, workspace, group, tile, row, column, std::min(std::int64_t{end} * 64, plan.tile_count(tile)) - column);
-    KeepWords kept;
-    plan.module.mask_row(&plan.launch, &segment.levels, &segment.place, kept.data());
+    const auto is_like = [&](int other) { return plan.module.mask_key && other >= 0 && other < group.place.rows && group.mask_keys[other] == group.mask_keys[row]; };
+    if (!is_like(asked_row)) {
+      // Its own words, or all, where the next row may need others.
+      const bool is_shared = is_like(row + 1);
+      asked_first = is_shared ? first_word : first;
+      const std::int64_t column = std::int64_t{asked_first} * 64;
+      const Segment segment(plan, workspace, group, tile, row, column, std::min(std::int64_t{is_shared ? end_word : end} * 64, plan.tile_count(tile)) - column);
+      plan.module.mask_row(&plan.launch, &segment.levels, &segment.place, kept.data());
+      asked_row = is_shared ? row : -1;
+    }
     for (int word = first; word < end; ++word) {
       const auto i = static_cast<std::size_t>(word);
-      keep[i] = kept[i - static_cast<std::size_t>(first)] & (plan.module.band_row ? keep[i] : ~std::uint64_t{0});
+      keep[i] = kept[i - static_cast<std::size_t>(asked_first)] & (plan.module.band_row ? keep[i] : ~std::uint64_t{0});
     }
   }
   summarise(group.place.rows, first_word, end_word, columns);
@@ -74,6 +83,7 @@ void enter_group(const Plan& plan, Group& group) {
     const std::int64_t q = plan.call.q_positions().at(place.first + row);
     void* const q_side = module.q_side_slots ? group.q_side + slots_bytes(module.q_side_slots) * row : nullptr;
     if (q_side) module.q_side(&plan.launch, head, place.b, place.h, q, q_side);
+    if (module.mask_key) module.mask_key(&plan.launch, head, q_side, place.b, place.h, q, &group.mask_keys[row]);
     RowColumns& columns = group.band.rows[row];
     columns = {{{0, plan.call.kv_len}, {}}};
     if (!module.band_row) continue;

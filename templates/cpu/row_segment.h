@@ -20,7 +20,7 @@ extern "C" {
 #endif
 
 /* Raised by every change to what is below; a module of another version is not loaded. */
-#define FLEXC_ROW_ABI_VERSION 2u
+#define FLEXC_ROW_ABI_VERSION 3u
 
 /* S segments and column tables are aligned to this, and padded to a multiple of it: a function may read and write whole vectors up
  * to the padded end, with any value in the padding. Tables of keep bits are padded to whole words. */
@@ -138,6 +138,10 @@ typedef void (*flexc_band_row_fn)(const flexc_row_launch* launch, const void* he
 typedef void (*flexc_mask_row_fn)(const flexc_row_launch* launch, const flexc_row_levels* levels, const flexc_row_segment* segment,
                                   uint64_t* keep);
 
+/* All that mask_row sees of a row besides its b and h: it keeps the same columns of two rows of one (b, h) whose numbers are the same. A document's number, say. */
+typedef void (*flexc_mask_key_fn)(const flexc_row_launch* launch, const void* head, const void* q_side, int64_t b, int64_t h, int64_t q,
+                                  int64_t* out);
+
 /* For the backward pass: d[i] = the derivative of score_mod by s at s[i] (natural units in, a plain factor out). Null until then. */
 typedef void (*flexc_dlogit2_row_fn)(const flexc_row_launch* launch, const flexc_row_levels* levels, const flexc_row_segment* segment,
                                      const float* s, float* d);
@@ -156,6 +160,7 @@ typedef struct flexc_row_module {
   flexc_band_row_fn band_row;       /* null: no position is ruled out beforehand */
   flexc_mask_row_fn mask_row;       /* null: every pair in the band is kept */
   flexc_dlogit2_row_fn dlogit2_row; /* null: identity, or no backward pass */
+  flexc_mask_key_fn mask_key;       /* null: mask_row has to be asked for each row */
 } flexc_row_module;
 
 #ifdef __cplusplus

@@ -51,6 +51,7 @@ struct Group {
   TileColumns* other_columns = nullptr;
   Weighted weighted;                                             ///< of the tile at hand
   GroupBand band;                                                ///< which columns the rows can keep; all where the mods have no band
+  std::int64_t mask_keys[kGroupRows] = {};                       ///< of the rows, where the mods have a mask_key
   std::byte* head = nullptr;                                     ///< head level
   std::byte* q_side = nullptr;                                   ///< q_side level, [row][slot]
   float top[kGroupRows] = {};                                    ///< largest log2-domain logit so far

@@ -164,7 +164,7 @@ static void test_module(const flexc_row_module* module) {
 }
 
 int main(void) {
-  const flexc_row_module module = {FLEXC_ROW_ABI_VERSION, FLEXC_SCORE_GENERAL, 0, 1, 0, 0, NULL, head_level, NULL, NULL, score_row, affine_row, band_row, mask_row, NULL};
+  const flexc_row_module module = {FLEXC_ROW_ABI_VERSION, FLEXC_SCORE_GENERAL, 0, 1, 0, 0, NULL, head_level, NULL, NULL, score_row, affine_row, band_row, mask_row, NULL, NULL};
   test_divisors();
   test_module(&module);
   printf("row_segment: %d failures\n", failures);

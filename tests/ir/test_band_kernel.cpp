@@ -1,5 +1,5 @@
-// Compiled bands in the CPU kernel: whatever tells it which pairs are kept, the bits of the output are the same. Each mask runs with its
-// band, with the band turned into keep bits, and with block masks; by one thread and by two.
+// Compiled bands and mask keys in the CPU kernel: whatever tells it which pairs are kept, the bits of the output are the same. Each mask runs with its
+// band, with the band turned into keep bits, and with block masks; by one thread and by two. And with its key and without.
 #include <bit>
 #include <catch2/catch.hpp>
 #include <cstring>
@@ -29,6 +29,7 @@ void keep_without_band(const flexc_row_launch* launch, const flexc_row_levels* l
 flexc_row_module without_band(const flexc_row_module& module) {
   flexc_row_module other = module;
   other.band_row = nullptr;
+  other.mask_key = nullptr;
   other.mask_row = keep_without_band;
   hidden = &module;
   return other;
@@ -46,6 +47,7 @@ Tensor capture(const dsl::CaptureInfo& info, const Lengths& lengths) {
   for (std::int64_t i = 0; i < n; ++i) {
     const auto draw = static_cast<std::int64_t>(random.below(static_cast<std::uint64_t>(i), static_cast<std::uint64_t>(n + n / 4)));
     if (info.dtype == i64) tensor.as<std::int64_t>()[i] = draw - n / 8;
+    else if (info.dtype == f32) tensor.as<float>()[i] = static_cast<float>(i / 5 % 4) - 1.5f;
     else if (info.dtype == i32) tensor.as<std::int32_t>()[i] = static_cast<std::int32_t>(info.name == "doc" ? i / 37 : draw / 2);
     else tensor.as<std::uint8_t>()[i] = static_cast<std::uint8_t>(draw & 1);
   }
@@ -204,5 +206,84 @@ TEST_CASE("a band that is wrong by one shows in the output") {
   wrong.band_row = [](const flexc_row_launch*, const void*, const void*, std::int64_t, std::int64_t, std::int64_t q, flexc_row_band* out) { *out = {q - 99, q + 1, 0, 0}; };
   CHECK_FALSE(call.run(wrong, 1, nullptr) == expected);
   wrong.band_row = [](const flexc_row_launch*, const void*, const void*, std::int64_t, std::int64_t, std::int64_t q, flexc_row_band* out) { *out = {q - 100, q, 0, 0}; };
+  CHECK_FALSE(call.run(wrong, 1, nullptr) == expected);
+}
+
+namespace {
+
+struct KeyCase {
+  const char* declarations;
+  const char* mask;
+  bool has_key;
+};
+
+constexpr KeyCase kKeyCases[] = {
+    {"tensor doc: i32[n]\n", "doc[q] == doc[k]", true},
+    {"tensor doc: i32[n]\n", "(doc[q] == doc[k]) & (q >= k)", true},
+    {"tensor doc: i32[n]\ntensor local: bool[H]\n", "(doc[q] == doc[k]) | (local[h] & (k % 5 == 1))", true},
+    {"", "(q // 20 + k // 30) % 2 == 0", true},
+    {"", "q % 3 == k % 3", true},
+    {"tensor x: f32[n]\n", "x[q] > x[k]", true},
+    {"tensor x: f32[n]\n", "(x[q] > 0.0) | (k % 2 == 0)", true},
+    {"tensor doc: i32[n]\ntensor lo: i64[n]\n", "(doc[q] == doc[k]) | (lo[q] == lo[k])", false},
+    {"tensor doc: i32[n]\n", "(doc[q] == doc[k]) & ((q + k) % 2 == 0)", false},
+};
+
+std::string text_of(const KeyCase& c) { return std::string(c.declarations) + "def mask_mod(b, h, q, k):\n    return " + c.mask + "\n"; }
+
+/// The mask whose calls are counted.
+flexc_mask_row_fn counted = nullptr;
+std::int64_t calls = 0;
+
+flexc_row_module counting(const flexc_row_module& module) {
+  flexc_row_module other = module;
+  counted = module.mask_row, calls = 0;
+  other.mask_row = [](const flexc_row_launch* launch, const flexc_row_levels* levels, const flexc_row_segment* segment, std::uint64_t* keep) {
+    ++calls;
+    counted(launch, levels, segment, keep);
+  };
+  return other;
+}
+
+}  // namespace
+
+TEST_CASE("rows with one mask key ask the mask once, and no bit of the output changes") {
+  for (const Lengths& lengths : {Lengths{261, 1100, 0, 0}, Lengths{75, 530, 460, 3}}) {
+    for (const KeyCase& c : kKeyCases) {
+      INFO(c.mask << ", " << lengths.q << " x " << lengths.kv);
+      const Call call(text_of(c), lengths), wide(text_of(c), lengths, compiler::Member::Wide);
+      REQUIRE(call.module().mask_row != nullptr);
+      CHECK((call.module().mask_key != nullptr) == c.has_key);
+      CHECK((wide.module().mask_key != nullptr) == c.has_key);
+      flexc_row_module each = call.module();
+      each.mask_key = nullptr;
+      const Outputs expected = call.run(each, 1, nullptr);
+      CHECK(call.run(call.module(), 1, nullptr) == expected);
+      CHECK(call.run(call.module(), 2, nullptr) == expected);
+      CHECK(wide.run(wide.module(), 1, nullptr) == expected);
+      const BlockMask mask = call.block_mask(24, 40);
+      CHECK(call.run(call.module(), 1, &mask) == expected);
+    }
+  }
+}
+
+TEST_CASE("the mask of documents is asked once for a group of eight rows, but where a document ends") {
+  const Lengths lengths{261, 1100, 0, 0};
+  const Call call(text_of(kKeyCases[0]), lengths);
+  flexc_row_module each = call.module();
+  each.mask_key = nullptr;
+  call.run(counting(each), 1, nullptr);
+  const std::int64_t without = calls;
+  call.run(counting(call.module()), 1, nullptr);
+  CHECK(calls * 4 < without);
+  CHECK(calls > 0);
+}
+
+TEST_CASE("a mask key that takes two rows for one shows in the output") {
+  const Lengths lengths{261, 1100, 0, 0};
+  const Call call(text_of(kKeyCases[0]), lengths);
+  const Outputs expected = call.run(call.module(), 1, nullptr);
+  flexc_row_module wrong = call.module();
+  wrong.mask_key = [](const flexc_row_launch*, const void*, const void*, std::int64_t, std::int64_t, std::int64_t, std::int64_t* out) { *out = 0; };
   CHECK_FALSE(call.run(wrong, 1, nullptr) == expected);
 }

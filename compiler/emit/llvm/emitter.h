@@ -37,6 +37,8 @@ class ModEmitter {
   /// first case.
   void need_result(mlir::Region& mod);
   void need_slots(mlir::Region& mod);
+  /// The same for the ops behind one value, which no column may enter.
+  void need_value(mlir::Value value) { need(value.getDefiningOp(), false); }
   /// The table of a row function, and the column at which its vectors start now.
   struct Table {
     mlir::Value base, stride, count, column;

@@ -18,7 +18,7 @@ class RowModule {
 
   void emit() {
     flexc_score_class score_class = FLEXC_SCORE_IDENTITY;
-    StringRef score, affine, band, mask;
+    StringRef score, affine, band, mask, key;
     for (Operation& op : variant_.getBody().front()) {
       if (auto mod = dyn_cast<flex::ScoreModOp>(op)) {
         const auto name = mod->getAttrOfType<StringAttr>("flex.score_class");
@@ -35,11 +35,15 @@ class RowModule {
       } else if (auto keep = dyn_cast<flex::MaskModOp>(op)) {
         mask = "flexc_mask_row";
         mask_row(keep, mask);
+        if (const Value number = all_of_row(keep)) {
+          key = "flexc_mask_key";
+          mask_key(keep, number, key);
+        }
       }
     }
     const int slots = count_slots();
     if (slots > 0) kv_side("flexc_kv_side");
-    table(score_class, slots, slots > 0 ? "flexc_kv_side" : "", score, affine, band, mask);
+    table(score_class, slots, slots > 0 ? "flexc_kv_side" : "", score, affine, band, mask, key);
   }
 
  private:
@@ -203,6 +207,49 @@ class RowModule {
     builder_.create<llvm_ir::ReturnOp>(location_, ValueRange());
   }
 
+  /// The only value of a row that the mask's pairs meet, besides b and h; null where there are several, or the position itself.
+  static Value all_of_row(flex::MaskModOp mod) {
+    Dependences dependences;
+    Value found;
+    bool is_only = true;
+    const auto meet = [&](Value value) {
+      is_only &= !isa<BlockArgument>(value) && (!found || found == value);
+      found = value;
+    };
+    SmallVector<Value> open{result_of(mod.getBody())};
+    llvm::DenseSet<Value> seen;
+    while (!open.empty() && is_only) {
+      const Value value = open.pop_back_val();
+      const unsigned on = dependences.of(value);
+      if ((on & kOnQ) == 0 || !seen.insert(value).second) continue;
+      if ((on & kOnKv) == 0) {
+        meet(value);
+        continue;
+      }
+      Operation* const op = value.getDefiningOp();
+      is_only &= op->getNumRegions() == 0;  // a reduction over pairs may meet the row in its body
+      open.append(op->operand_begin(), op->operand_end());
+    }
+    return is_only ? found : Value();
+  }
+
+  /// That value, as an i64: (launch, head, q_side, b, h, q, out).
+  void mask_key(flex::MaskModOp mod, Value number, StringRef name) {
+    const Type i64 = builder_.getI64Type();
+    Block& entry = function(name, {pointer(), pointer(), pointer(), i64, i64, i64, pointer()});
+    ModEmitter emitter(builder_, variant_, width_);
+    emitter.set_launch(entry.getArgument(0));
+    for (unsigned i = 0; i < 3; ++i) emitter.bind(mod.getBody().front().getArgument(i), entry.getArgument(3 + i));
+    emitter.load_captures(mod.getBody());
+    emitter.need_value(number);
+    emitter.emit_uniform(mod.getBody());
+    Value key = emitter.get(number, false);
+    if (key.getType().isF32()) key = builder_.create<llvm_ir::BitcastOp>(location_, builder_.getI32Type(), key);
+    if (!key.getType().isInteger(64)) key = builder_.create<llvm_ir::ZExtOp>(location_, i64, key);
+    builder_.create<llvm_ir::StoreOp>(location_, key, entry.getArgument(6));
+    builder_.create<llvm_ir::ReturnOp>(location_, ValueRange());
+  }
+
   /// The columns' values of all mods, one loop a mod: (launch, head, b, h, kv_base, kv_step, count, out, stride).
   void kv_side(StringRef name) {
     const Type i64 = builder_.getI64Type();
@@ -248,13 +295,13 @@ class RowModule {
     return slots;
   }
 
-  /// flexc_row_module as constant data: six numbers, nine functions.
-  void table(flexc_score_class score_class, int slots, StringRef columns, StringRef score, StringRef affine, StringRef band, StringRef mask) {
+  /// flexc_row_module as constant data: six numbers, ten functions.
+  void table(flexc_score_class score_class, int slots, StringRef columns, StringRef score, StringRef affine, StringRef band, StringRef mask, StringRef key) {
     builder_.setInsertionPointToEnd(into_.getBody());
     const Type i32 = builder_.getI32Type();
-    constexpr std::size_t kNumbers = 6, kFunctions = 9;
+    constexpr std::size_t kNumbers = 6, kFunctions = 10;
     static_assert(sizeof(flexc_row_module) == kNumbers * sizeof(std::uint32_t) + kFunctions * sizeof(void*));
-    const StringRef functions[kFunctions] = {"", "", "", columns, score, affine, band, mask, ""};
+    const StringRef functions[kFunctions] = {"", "", "", columns, score, affine, band, mask, "", key};
     SmallVector<Type> fields(kNumbers, i32);
     fields.append(kFunctions, pointer());
     const auto type = llvm_ir::LLVMStructType::getLiteral(builder_.getContext(), fields);
