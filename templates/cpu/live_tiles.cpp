@@ -9,7 +9,7 @@ namespace {
 void mark(const Plan& plan, const ColumnRange& columns, const TileRange& tiles, unsigned group, GroupSet* live) {
   if (columns.empty()) return;
   const TileRange range = within(plan, columns, tiles);
-  for (std::int64_t tile = range.first; tile < range.end; ++tile) live[tile] |= static_cast<GroupSet>(1u << group);
+  for (std::int64_t tile = range.first; tile < range.end; ++tile) live[tile] |= GroupSet{1} << group;
 }
 
 /// The same for the columns that are in no empty block of a block row.

@@ -73,7 +73,9 @@ Plan make_plan(const AttentionArguments& call, bool matrix_unit, std::int64_t th
   plan.groups_per_head = divide_up(call.q_len, kGroupRows);
   plan.groups_per_unit = plan.groups_per_head * plan.heads_per_unit;
   const std::int64_t small_tasks = divide_up(plan.groups_per_unit, kTaskGroups);
-  if (plan.matrix.used && plan.units * small_tasks >= 2 * kLargeTasksAThread * threads) plan.task_groups = kLargeTaskGroups;
+  for (const std::int64_t large : kLargeTaskGroups)
+    if (plan.matrix.used && (plan.tiles > 1 || large != kLargeTaskGroups[0]) && plan.units * divide_up(plan.groups_per_unit, large) >= kLargeTasksAThread * threads)
+      plan.task_groups = std::max(plan.task_groups, large);
   plan.tasks_per_unit = divide_up(plan.groups_per_unit, plan.task_groups);
 
   std::int64_t pieces = call.split;
