@@ -176,7 +176,7 @@ HWY_NOINLINE void weigh_and_multiply_together(const Plan& plan, const WeighedHal
   for (std::size_t first = 0; first < count;) {
     const std::span<const int> its = some(first);
     const bool upper = needs(first, 0), lower = needs(first, 1);
-    // An even share of the next scores, as far as the old ones in their place have become weights.
+    // An even share of the next scores, in the end all, as far as the old ones in their place have become weights.
     const auto share = divide_up(scoring.left() * static_cast<std::int64_t>(its.size()), static_cast<std::int64_t>(count - first));
     first += its.size();
     const std::int64_t scored = std::min(share, scoring.left_before(first < count ? chunks[first] : kMaxPanels / 2));
@@ -191,7 +191,6 @@ HWY_NOINLINE void weigh_and_multiply_together(const Plan& plan, const WeighedHal
     weighing.finish();
     std::swap(now, later);
   }
-  scoring.compute(scoring.left(), beside);
 }
 
 /// S = Q K alone.

@@ -9,6 +9,28 @@ struct Rows {
   std::int64_t batch, heads, kv_heads, q_len;
 };
 
+/// Which of a tile's 16 chunks of 32 columns 16 rows keep, tile by tile and 16 rows by 16: many and few, the first ones and the last, other ones for the two halves of 32 rows, and none.
+bool keeps_chunk(std::int64_t q, std::int64_t kv) {
+  constexpr std::uint32_t kChunks[] = {0xFFFF, 0xFFFF, 0x8000, 0x8000, 0x000F, 0x000F, 0x0F00, 0xFFFF, 0x8001, 0x7FFE, 0, 0xF000, 0x5555, 0xAAAA, 0x0001};
+  return (kChunks[static_cast<std::size_t>(q / 16 + 4 * (kv / 512)) % std::size(kChunks)] >> (kv % 512 / 32) & 1) != 0;
+}
+
+const Variant kChunksVariant{"chunks",
+                             [] {
+                               flexc_row_module module{};
+                               module.abi_version = FLEXC_ROW_ABI_VERSION;
+                               module.mask_row = [](const flexc_row_launch*, const flexc_row_levels*, const flexc_row_segment* segment, std::uint64_t* keep) {
+                                 std::fill_n(keep, (segment->count + 63) / 64, 0);
+                                 for (std::int64_t i = 0; i < segment->count; ++i)
+                                   if (keeps_chunk(segment->q, segment->kv_base + i)) keep[i / 64] |= std::uint64_t{1} << (i % 64);
+                               };
+                               return module;
+                             }(),
+                             nullptr,
+                             [](const Bindings&, const Shape&) -> MaskFunction {
+                               return [](std::int64_t, std::int64_t, std::int64_t q, std::int64_t kv) { return keeps_chunk(q, kv); };
+                             }};
+
 }  // namespace
 
 TEST_CASE("matrix unit: every pair of variant and edge agrees with the reference") {
@@ -37,6 +59,15 @@ TEST_CASE("matrix unit: several tiles, tasks and splits") {
         // Rows on both sides of column 512, where a tile ends: of those that go together some need the next tile, or not the first.
         check(Problem({1, 2, 1, 75, 1100, 32, 16, 0, 0, 486, 0}, variant(name), {type, Layout::Dense, 3, true, 0, split}));
       }
+}
+
+// The next rows' scores are computed while these rows' become weights, in the same place: whichever columns the two need.
+TEST_CASE("matrix unit: rows that follow each other need other columns") {
+  for (const DType type : kTypes)
+    for (const std::int64_t rows : {32, 64, 240, 480}) {
+      INFO(name_of(type) << ", " << rows << " rows");
+      check(Problem({1, 1, 1, rows, 1536, 32, 48, 0, 0, 0, 0}, kChunksVariant, {type}));
+    }
 }
 
 TEST_CASE("matrix unit: which calls take it, and how often") {
