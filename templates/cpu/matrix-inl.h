@@ -175,22 +175,33 @@ inline constexpr std::int64_t kWeightTile = kTileRows * kTileDepth;
 template <int kParts>
 inline constexpr std::int64_t kWeightTiles = kWeightParts<kParts> * kWeightTile;
 
+/// A row of a WeighedRows in a chunk of columns, and where its weights go.
+struct WeighedRow {
+  const float *s = nullptr, *factor = nullptr, *shift = nullptr;
+  float* sums = nullptr;
+  std::uint16_t* p = nullptr;
+
+  WeighedRow() = default;
+  WeighedRow(const Plan& plan, const WeighedRows& rows, std::int64_t row, int chunk, std::uint16_t* p_of_chunk)
+      : s(rows.s + row * plan.s_stride + chunk * kTileDepth), factor(rows.factors + row), shift(rows.shifts + row), sums(rows.sums + row * kPanel), p(p_of_chunk + row * kTileDepth) {}
+  void advance(const Plan& plan, std::int64_t rows) { s += rows * plan.s_stride, factor += rows, shift += rows, sums += rows * kPanel, p += rows * kTileDepth; }
+};
+
 /// Weights of one row, or of two of a block at once, in a chunk of columns → their row of P's tiles; without kLow or kHigh, those of one panel are 0. Adds to the rows' sums as
 /// `exponentials` does.
 template <int kParts, int kRows, bool kLow, bool kHigh>
-HWY_INLINE void weigh_rows(const Plan& plan, const WeighedRows& rows, std::int64_t first, int chunk, std::uint16_t* HWY_RESTRICT p) {
+HWY_INLINE void weigh_rows(const Plan& plan, const WeighedRow& first) {
   const Floats d;
   constexpr std::size_t kPanels = std::size_t{kLow} + std::size_t{kHigh}, kVectors = kPanels * kPanelVectors, kFirst = kLow ? 0 : kPanelVectors;
-  const float* const s = rows.s + first * plan.s_stride + chunk * kTileDepth + kFirst * kLanes;
   Vector weights[kRows * kVectors];
   for (std::size_t i = 0; i < kRows * kVectors; ++i) {
-    const std::size_t row = i / kVectors, at = static_cast<std::size_t>(first) + row;
-    weights[i] = hn::MulSub(hn::Load(d, s + row * static_cast<std::size_t>(plan.s_stride) + i % kVectors * kLanes), hn::Set(d, rows.factors[at]), hn::Set(d, rows.shifts[at]));
+    const std::size_t row = i / kVectors;
+    weights[i] = hn::MulSub(hn::Load(d, first.s + row * static_cast<std::size_t>(plan.s_stride) + (kFirst + i % kVectors) * kLanes), hn::Set(d, first.factor[row]), hn::Set(d, first.shift[row]));
   }
   exp2_of_each(weights);
   for (std::size_t row = 0; row < kRows; ++row) {
-    float* const sums = rows.sums + (first + static_cast<std::int64_t>(row)) * kPanel;
-    std::uint16_t* const to = p + (first + static_cast<std::int64_t>(row)) * kTileDepth;
+    float* const sums = first.sums + row * kPanel;
+    std::uint16_t* const to = first.p + row * kTileDepth;
     Vector both[2 * kPanelVectors];
     for (Vector& weight : both) weight = hn::Zero(d);
     for (std::size_t v = 0; v < kVectors; ++v) both[kFirst + v] = weights[row * kVectors + v];
@@ -209,19 +220,19 @@ HWY_INLINE void weigh_rows(const Plan& plan, const WeighedRows& rows, std::int64
   }
 }
 
-/// The same for whichever panels are active.
+/// The same for whichever of a chunk's two panels are active.
 template <int kParts, int kRows>
-HWY_INLINE void weigh_active_rows(const Plan& plan, const WeighedRows& rows, std::int64_t first, int chunk, std::uint16_t* HWY_RESTRICT p) {
-  const PanelSet active = rows.active[first / kBlockRows] >> (2 * chunk) & 3;
+HWY_INLINE void weigh_active_rows(const Plan& plan, const WeighedRow& first, PanelSet active) {
   if (active == 3)
-    weigh_rows<kParts, kRows, true, true>(plan, rows, first, chunk, p);
+    weigh_rows<kParts, kRows, true, true>(plan, first);
   else if (active == 1)
-    weigh_rows<kParts, kRows, true, false>(plan, rows, first, chunk, p);
+    weigh_rows<kParts, kRows, true, false>(plan, first);
   else if (active == 2)
-    weigh_rows<kParts, kRows, false, true>(plan, rows, first, chunk, p);
+    weigh_rows<kParts, kRows, false, true>(plan, first);
   else
-    for (int part = 0; part < kWeightParts<kParts>; ++part) std::fill_n(p + part * kWeightTile + first * kTileDepth, kRows * kTileDepth, std::uint16_t{0});
+    for (int part = 0; part < kWeightParts<kParts>; ++part) std::fill_n(first.p + part * kWeightTile, kRows * kTileDepth, std::uint16_t{0});
 }
+inline PanelSet active_of(const WeighedRows& rows, std::int64_t row, int chunk) { return rows.active[row / kBlockRows] >> (2 * chunk) & 3; }
 
 /// Floats from a chunk of 32 columns of V to the next.
 inline std::int64_t v_chunk_floats(const Plan& plan) { return plan.matrix.parts * kTilePairs * plan.value_padded; }

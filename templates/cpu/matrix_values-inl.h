@@ -74,7 +74,8 @@ HWY_NOINLINE void weigh_and_multiply_sixteen(const Plan& plan, const WeighedRows
   constexpr int kRowsAtOnce = kPanelVectors == 1 ? 2 : 1;
   const WeightPlaces<kParts> places(plan, p);
   const auto weigh = [&](int chunk) {
-    for (std::int64_t row = 0; row < kTileRows; row += kRowsAtOnce) weigh_active_rows<kParts, kRowsAtOnce>(plan, rows, row, chunk, places.at(chunk));
+    WeighedRow at(plan, rows, 0, chunk, places.at(chunk));
+    for (std::int64_t row = 0; row < kTileRows; row += kRowsAtOnce, at.advance(plan, kRowsAtOnce)) weigh_active_rows<kParts, kRowsAtOnce>(plan, at, active_of(rows, row, chunk));
   };
   const auto multiply = [&](std::int64_t first, const auto& before) {
     const float* const values = v + first * kTileFloats;
@@ -90,35 +91,47 @@ HWY_NOINLINE void weigh_and_multiply_sixteen(const Plan& plan, const WeighedRows
   for (std::int64_t first = kPanelsAtOnce; first < plan.value_padded / kPanel; first += kPanelsAtOnce) multiply(first, [](int) {});
 }
 
-/// Finds the weights of 32 rows in some chunks, a few rows at a time.
+/// Finds the weights of 32 rows in some chunks, a few rows at a time. What a step has to work out is little: it delays the products that it is beside.
 template <int kParts>
 class Weighing {
  public:
   Weighing(const Plan& plan, const WeighedHalves& halves) : plan_(plan), halves_(halves) {}
   /// Of `chunks` → P, `p`, spread over `calls` of step().
   void start(std::span<const int> chunks, std::uint16_t* p, std::int64_t calls) {
-    chunks_ = chunks, p_ = p;
+    chunks_ = chunks, p_ = p, half_ = 0;
     pace_.start(static_cast<std::int64_t>(chunks.size()) * kStepsAChunk, calls);
+    if (!chunks.empty()) enter_half();
   }
   void step() {
-    pace_.call([&](std::int64_t step) { weigh(static_cast<int>(step)); });
+    pace_.call([&](std::int64_t) { weigh(); });
   }
   void finish() {
-    pace_.finish([&](std::int64_t step) { weigh(static_cast<int>(step)); });
+    pace_.finish([&](std::int64_t) { weigh(); });
   }
 
  private:
-  static constexpr int kRowsAStep = kPanelVectors == 1 ? 2 : 1, kStepsAHalf = static_cast<int>(kTileRows) / kRowsAStep, kStepsAChunk = 2 * kStepsAHalf;
-  HWY_NOINLINE void weigh(int step) const {
-    const auto slot = static_cast<std::size_t>(step / kStepsAChunk), half = static_cast<std::size_t>(step % kStepsAChunk / kStepsAHalf);
-    std::uint16_t* const p = p_ + static_cast<std::int64_t>(2 * slot + half) * kWeightTiles<kParts>;
-    weigh_active_rows<kParts, kRowsAStep>(plan_, halves_[half], step % kStepsAHalf * kRowsAStep, chunks_[slot], p);
+  static constexpr std::int64_t kRowsAStep = kPanelVectors == 1 ? 2 : 1, kStepsAChunk = 2 * kTileRows / kRowsAStep;
+  HWY_NOINLINE void weigh() {
+    weigh_active_rows<kParts, static_cast<int>(kRowsAStep)>(plan_, at_, active_of(*rows_, row_, chunk_));
+    at_.advance(plan_, kRowsAStep);
+    row_ += kRowsAStep;
+    if (row_ == kTileRows && ++half_ < 2 * chunks_.size()) enter_half();
+  }
+  /// A half of the rows, in a chunk.
+  void enter_half() {
+    chunk_ = chunks_[half_ / 2], rows_ = &halves_[half_ % 2], row_ = 0;
+    at_ = WeighedRow(plan_, *rows_, 0, chunk_, p_ + static_cast<std::int64_t>(half_) * kWeightTiles<kParts>);
   }
 
   const Plan& plan_;
   const WeighedHalves& halves_;
   std::span<const int> chunks_;
   std::uint16_t* p_ = nullptr;
+  std::size_t half_ = 0;  ///< of all chunks
+  const WeighedRows* rows_ = nullptr;
+  int chunk_ = 0;
+  std::int64_t row_ = 0;
+  WeighedRow at_;
   Pace pace_;
 };
 
@@ -219,7 +232,7 @@ HWY_INLINE void weigh_and_multiply(const Plan& plan, const WeighedHalves& halves
 template <class Tiles, int kParts>
 HWY_NOINLINE void weigh_and_multiply_row(const Plan& plan, const WeighedRows& rows, std::uint16_t* p, const float* v, int chunk, float* o) {
   std::fill_n(p, kWeightTiles<kParts>, std::uint16_t{0});
-  weigh_active_rows<kParts, 1>(plan, rows, 0, chunk, p);
+  weigh_active_rows<kParts, 1>(plan, WeighedRow(plan, rows, 0, chunk, p), active_of(rows, 0, chunk));
   const float* values[] = {v};
   matrix_pv<Tiles, kParts, 1>(plan, p, values, o, [] {});
 }
