@@ -17,7 +17,7 @@ inline TileRange within(const Plan& plan, const ColumnRange& columns, const Tile
 
 /// A bit for each group of a task.
 using GroupSet = std::uint32_t;
-static_assert(kTaskGroups <= 32 && kLargeTaskGroups[0] <= 32);
+static_assert(kTaskGroups <= 32 && kLargeTaskGroups <= 32 && kLargestTaskGroups <= 32);
 
 /// For the first `count` groups of the workspace, which were entered: bit i of workspace.live[t] says whether group i may keep a column of tile
 /// t. Set for the tiles that are returned, which are all of `tiles` that any group may need. Without it a task would ask for every tile in

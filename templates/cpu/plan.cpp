@@ -40,6 +40,13 @@ void lay_out(Plan& plan) {
   (folded ? plan.q_factor : plan.s_factor) = static_cast<float>(factor);
 }
 
+/// Groups of a task with the matrix unit.
+std::int64_t large_task_groups(const Plan& plan, std::int64_t threads) {
+  const auto has_enough = [&](std::int64_t groups) { return plan.units * divide_up(plan.groups_per_unit, groups) >= kLargeTasksAThread * threads; };
+  if (plan.tiles > 1 && has_enough(kLargestTaskGroups)) return kLargestTaskGroups;
+  return has_enough(kLargeTaskGroups) ? kLargeTaskGroups : kTaskGroups;
+}
+
 }  // namespace
 
 Plan make_plan(const AttentionArguments& call, bool matrix_unit, std::int64_t threads) {
@@ -73,9 +80,7 @@ Plan make_plan(const AttentionArguments& call, bool matrix_unit, std::int64_t th
   plan.groups_per_head = divide_up(call.q_len, kGroupRows);
   plan.groups_per_unit = plan.groups_per_head * plan.heads_per_unit;
   const std::int64_t small_tasks = divide_up(plan.groups_per_unit, kTaskGroups);
-  for (const std::int64_t large : kLargeTaskGroups)
-    if (plan.matrix.used && (plan.tiles > 1 || large != kLargeTaskGroups[0]) && plan.units * divide_up(plan.groups_per_unit, large) >= kLargeTasksAThread * threads)
-      plan.task_groups = std::max(plan.task_groups, large);
+  if (plan.matrix.used) plan.task_groups = large_task_groups(plan, threads);
   plan.tasks_per_unit = divide_up(plan.groups_per_unit, plan.task_groups);
 
   std::int64_t pieces = call.split;

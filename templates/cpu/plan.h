@@ -14,9 +14,9 @@ inline constexpr std::int64_t kBlockRows = 4;  ///< rows that are multiplied tog
 inline constexpr std::int64_t kGroupRows = 8;  ///< rows that share a trip through a tile: two blocks, so K is read from L2 once for both
 inline constexpr std::int64_t kBlocks = kGroupRows / kBlockRows;
 inline constexpr std::int64_t kTaskGroups = 8;  ///< groups of a task: 64 rows share a tile in L2
-/// The same with the matrix unit, which takes a tile faster than it comes from the last cache: the most of these of which there are so many tasks a thread. The first one where there are
-/// several tiles: a single one stays near anyway.
-inline constexpr std::int64_t kLargeTaskGroups[] = {32, 16}, kLargeTasksAThread = 16;
+/// The same with the matrix unit, which takes a tile faster than it comes from the last cache, where there are so many tasks a thread. The largest ones where there are several tiles: a
+/// single one stays near anyway.
+inline constexpr std::int64_t kLargeTaskGroups = 16, kLargestTaskGroups = 32, kLargeTasksAThread = 16;
 inline constexpr std::int64_t kMaxTile = 512;   ///< columns; eight rows of S then take half of a 32 KiB L1
 inline constexpr std::int64_t kMinTile = 64;
 /// Packed K and V of a tile: half of a 512 KiB L2; with the matrix unit, whose processors have 2 MiB, what leaves room there for the next one.
