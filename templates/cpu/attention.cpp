@@ -129,10 +129,9 @@ class Call {
   /// A number that all workers count up.
   using Counter = std::atomic<std::int64_t>;
 
-  /// Calls body(i, next) for numbers that `first` has not reached, up to count - 1; `next` is what this worker does next, or count.
-  template <class Body>
-  static void take_ahead(Counter& first, std::int64_t count, Worker& worker, const Body& body) {
-    const auto take = [&] { return std::min(first.fetch_add(1, std::memory_order_relaxed), count); };
+  /// Calls body(i, next) for the numbers that take() gives, until that is count; `next` is what this worker does next, or count.
+  template <class Take, class Body>
+  static void take_ahead(const Take& take, std::int64_t count, Worker& worker, const Body& body) {
     for (std::int64_t i = take(), next; i < count; i = next) body(i, next = take());
     worker.workspace.ahead.follow_nothing();
   }
@@ -142,7 +141,8 @@ class Call {
     Counter first{0};
     pool_.run([&](int index) {
       Worker& worker = workers_[static_cast<std::size_t>(index)];
-      take_ahead(first, count, worker, [&](std::int64_t i, std::int64_t next) { body(worker, i, next); });
+      const auto take = [&] { return std::min(first.fetch_add(1, std::memory_order_relaxed), count); };
+      take_ahead(take, count, worker, [&](std::int64_t i, std::int64_t next) { body(worker, i, next); });
     });
   }
   template <class Body>
@@ -169,10 +169,12 @@ class Call {
     return {nullptr, nullptr, worker.tiles, static_cast<std::int64_t>(worker.held.size()), worker.held.data()};
   }
 
-  /// The tasks of a wave of units, in the order in which they are to be computed: estimated by all workers, and sorted by who finishes last. Nobody who comes late is waited for.
+  /// The tasks of a wave of units, in the order in which they are to be computed: estimated by all workers, and sorted by who finishes last. Nobody who comes late is waited for. Where
+  /// no task is long each worker has a run of them that follow each other, so that what it packs is used by itself, and then helps the others; else all take the next one.
   class TaskOrder {
    public:
-    TaskOrder(const Plan& plan, std::span<Task> tasks, std::int64_t first_unit, int threads) : plan_(plan), tasks_(tasks), first_unit_(first_unit), threads_(threads) {}
+    TaskOrder(const Plan& plan, std::span<Task> tasks, std::int64_t first_unit, int threads)
+        : plan_(plan), tasks_(tasks), first_unit_(first_unit), threads_(threads), runs_(static_cast<std::size_t>(threads)) {}
     /// Takes part, until the order is there.
     void help(Workspace& workspace) {
       const auto count = static_cast<std::int64_t>(tasks_.size());
@@ -180,19 +182,44 @@ class Call {
       for (std::int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < count; ++mine)
         tasks_[static_cast<std::size_t>(i)] = estimate_task(plan_, first_unit_ + i / plan_.tasks_per_unit, i % plan_.tasks_per_unit, workspace);
       if (mine > 0 && estimated_.fetch_add(mine, std::memory_order_acq_rel) + mine == count) {
-        has_long_task(tasks_, threads_) ? longest_first(tasks_) : last_rows_first(tasks_);
+        const bool has_long = has_long_task(tasks_, threads_);
+        has_long ? longest_first(tasks_) : last_rows_first(tasks_);
+        cut(has_long ? 1 : runs_.size());
         ordered_.store(true, std::memory_order_release);
         ordered_.notify_all();
       }
       ordered_.wait(false, std::memory_order_acquire);
     }
+    /// The next task of a worker; their number where there is none.
+    std::int64_t take(int worker) {
+      for (std::size_t i = 0; i < used_runs_; ++i) {
+        Run& run = runs_[(static_cast<std::size_t>(worker) + i) % used_runs_];
+        if (const std::int64_t task = run.next.fetch_add(1, std::memory_order_relaxed); task < run.end) return task;
+      }
+      return static_cast<std::int64_t>(tasks_.size());
+    }
 
    private:
+    struct alignas(kLine) Run {
+      Counter next{0};
+      std::int64_t end = 0;
+    };
+    void cut(std::size_t runs) {
+      used_runs_ = runs;
+      const auto start_of = [&](std::size_t run) { return static_cast<std::int64_t>(run * tasks_.size() / runs); };
+      for (std::size_t i = 0; i < runs; ++i) {
+        runs_[i].next.store(start_of(i), std::memory_order_relaxed);
+        runs_[i].end = start_of(i + 1);
+      }
+    }
+
     const Plan& plan_;
     std::span<Task> tasks_;
     std::int64_t first_unit_;
     int threads_;
     Counter next_{0}, estimated_{0};
+    std::vector<Run> runs_;
+    std::size_t used_runs_ = 0;
     std::atomic<bool> ordered_{false};
   };
 
@@ -207,11 +234,10 @@ class Call {
       const std::span<Task> order(order_.data(), static_cast<std::size_t>(count));
       for (std::atomic<TileState>& state : states_) state.store(TileState::Unpacked, std::memory_order_relaxed);
       TaskOrder ordering(plan_, order, first, pool_.size());
-      Counter next_task{0};
       pool_.run([&](int index) {
         Worker& worker = workers_[static_cast<std::size_t>(index)];
         ordering.help(worker.workspace);
-        take_ahead(next_task, count, worker, [&](std::int64_t i, std::int64_t next) {
+        take_ahead([&] { return ordering.take(index); }, count, worker, [&](std::int64_t i, std::int64_t next) {
           const Task& task = order[static_cast<std::size_t>(i)];
           if (next < count)
             worker.workspace.ahead.follow_task(plan_, order[static_cast<std::size_t>(next)].unit, order[static_cast<std::size_t>(next)].task, plan_.task_groups * steps);

@@ -55,7 +55,7 @@ struct Operand {
 inline constexpr unsigned kAllTiles = 15, kUpperTiles = 3, kLowerTiles = 12;
 
 /// C += A B, where C is kHalves x kPanels tiles, of which 2 i + j is in register 2 i + j, A has kHalves tiles and B kPanels, of kA and kB parts; only the tiles in kWanted. Calls between()
-/// after each product of parts.
+/// at each product of parts, when its tiles are on their way.
 template <class Tiles, int kA, int kB, int kHalves, int kPanels, unsigned kWanted = kAllTiles, class Between>
 HWY_INLINE void multiply_parts(const Operand<std::uint16_t>& a, const Operand<float>& b, const Between& between) {
   constexpr auto kProducts = part_products<kA, kB>();

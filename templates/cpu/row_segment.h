@@ -138,7 +138,8 @@ typedef void (*flexc_band_row_fn)(const flexc_row_launch* launch, const void* he
 typedef void (*flexc_mask_row_fn)(const flexc_row_launch* launch, const flexc_row_levels* levels, const flexc_row_segment* segment,
                                   uint64_t* keep);
 
-/* All that mask_row sees of a row besides its b and h: it keeps the same columns of two rows of one (b, h) whose numbers are the same. A document's number, say. */
+/* All that mask_row sees of a row besides its b and h: of two rows of one (b, h) whose numbers are the same it gives the same bits, outside of their bands too, and one is asked for
+ * both. A document's number, say. */
 typedef void (*flexc_mask_key_fn)(const flexc_row_launch* launch, const void* head, const void* q_side, int64_t b, int64_t h, int64_t q,
                                   int64_t* out);
 

@@ -180,13 +180,13 @@ inline void follow_next_tile(const Plan& plan, Workspace& workspace, const TileS
   if (const float* const place = place_of_tile(plan, source, tile)) workspace.ahead.follow_tile(plan, place, groups * steps_a_tile(plan));
 }
 
-/// All tiles that `groups` groups need, on the matrix unit. While a visit's weights are found and multiplied, the next one's scores are computed.
+/// All tiles that `groups` groups need, on the matrix unit. While a visit's weights are found and multiplied, in f32, or right after that, the next one's scores are computed.
 template <class Tiles>
 inline void visit_tiles_by_matrix(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, const LiveTiles& tiles, std::int64_t groups) {
   std::int64_t tile = tiles.all.first, first = 0;
   const auto find_next = [&](MatrixVisit& visit) {
     for (; tile < tiles.all.end; ++tile, first = 0)
-      while (first < groups) {
+      while (first < groups && tiles.live[tile] >> first != 0) {
         const unsigned live = tiles.live[tile] >> first;
         first += kMatrixGroups;
         if (find_visit(plan, workspace, tile, first - kMatrixGroups, live, visit)) return true;

@@ -227,6 +227,7 @@ constexpr KeyCase kKeyCases[] = {
     {"tensor x: f32[n]\n", "(x[q] > 0.0) | (k % 2 == 0)", true},
     {"tensor doc: i32[n]\ntensor lo: i64[n]\n", "(doc[q] == doc[k]) | (lo[q] == lo[k])", false},
     {"tensor doc: i32[n]\n", "(doc[q] == doc[k]) & ((q + k) % 2 == 0)", false},
+    {"", "(q + k) % 3 == 0", false},
 };
 
 std::string text_of(const KeyCase& c) { return std::string(c.declarations) + "def mask_mod(b, h, q, k):\n    return " + c.mask + "\n"; }

@@ -207,13 +207,14 @@ class RowModule {
     builder_.create<llvm_ir::ReturnOp>(location_, ValueRange());
   }
 
-  /// The only value of a row that the mask's pairs meet, besides b and h; null where there are several, or the position itself.
+  /// The only value of a row that the mask's pairs meet, besides b and h; null where there are several, or the position itself, which is another one for each row.
   static Value all_of_row(flex::MaskModOp mod) {
     Dependences dependences;
     Value found;
     bool is_only = true;
     const auto meet = [&](Value value) {
-      is_only &= !isa<BlockArgument>(value) && (!found || found == value);
+      const auto narrowed = value.getDefiningOp<flex::ToI32Op>();
+      is_only &= !isa<BlockArgument>(narrowed ? narrowed->getOperand(0) : value) && (!found || found == value);
       found = value;
     };
     SmallVector<Value> open{result_of(mod.getBody())};
