@@ -127,7 +127,7 @@ class Weighing {
   const WeighedHalves& halves_;
   std::span<const int> chunks_;
   std::uint16_t* p_ = nullptr;
-  std::size_t half_ = 0;  ///< of all chunks
+  std::size_t half_ = 0;  ///< of the chunks, two of each, in their order
   const WeighedRows* rows_ = nullptr;
   int chunk_ = 0;
   std::int64_t row_ = 0;

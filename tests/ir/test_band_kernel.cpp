@@ -11,6 +11,7 @@
 #include "runtime/loader/row_object.h"
 #include "templates/cpu/attention.h"
 #include "tests/ir/keep_row.h"
+#include "tests/ir/mask_key.h"
 #include "tests/ir/normal_form_of.h"
 
 using namespace flexc;
@@ -278,6 +279,21 @@ TEST_CASE("the mask of documents is asked once for a group of eight rows, but wh
   call.run(counting(call.module()), 1, nullptr);
   CHECK(calls * 4 < without);
   CHECK(calls > 0);
+}
+
+TEST_CASE("rows with the same mask key and other bits are found") {
+  const Call call(text_of(KeyCase{"", "q % 3 == k % 3", true}), {64, 64, 0, 0});
+  const flexc_row_launch launch{{kBatch, kHeads, kKvHeads, 64, 64}, nullptr, nullptr, nullptr, nullptr, 1, 1};
+  const flexc_row_segment segment{0, 0, 10, 0, 1, 64};
+  flexc_row_module module = call.module();
+  std::vector<std::uint64_t> table(64 * module.kv_side_slots + 1);
+  if (module.kv_side) module.kv_side(&launch, nullptr, 0, 0, 0, 1, 64, table.data(), 64);
+  const flexc_row_levels levels{nullptr, nullptr, table.data(), 64};
+  const LikeRows right = compare_like_rows(module, launch, levels, segment, 4, 17);
+  CHECK(right.count == 4);
+  CHECK_FALSE(right.wrong);
+  module.mask_key = [](const flexc_row_launch*, const void*, const void*, std::int64_t, std::int64_t, std::int64_t q, std::int64_t* out) { *out = q % 2; };
+  CHECK(compare_like_rows(module, launch, levels, segment, 4, 17).wrong == 6);
 }
 
 TEST_CASE("a mask key that takes two rows for one shows in the output") {

@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "tests/ir/keep_row.h"
+#include "tests/ir/mask_key.h"
 #include "tests/random_mods/expectation.h"
 #include "tests/random_mods/judgement.h"
 
@@ -160,7 +161,11 @@ struct Outputs {
   std::vector<bool> keep;
   flexc_row_affine affine{};
   std::string broken;
+  std::int64_t like_rows = 0;
 };
+
+/// Rows before and after a segment's that are looked at for its mask key.
+constexpr std::int64_t kNeighbours = 6;
 
 Outputs run(const flexc_row_module& module, const flexc_row_launch& launch, const flexc_row_segment& segment, const std::vector<float>& scores) {
   alignas(FLEXC_ROW_ALIGNMENT) float s[kPadded] = {};
@@ -176,6 +181,9 @@ Outputs run(const flexc_row_module& module, const flexc_row_launch& launch, cons
   if (module.affine_row) module.affine_row(&launch, &levels, &segment, &out.affine);
   if (module.mask_row) module.mask_row(&launch, &levels, &segment, keep);
   if (module.mask_row && count % 64 != 0 && keep[count / 64] >> (count % 64) != 0) out.broken = "mask_row sets bits beyond the segment's end";
+  const LikeRows like = compare_like_rows(module, launch, levels, segment, std::max<std::int64_t>(segment.q - kNeighbours, 0), std::min(segment.q + kNeighbours + 1, launch.problem.q_total));
+  out.like_rows = like.count;
+  if (like.wrong) out.broken = fmt::format("row {} has the same mask key and other bits", *like.wrong);
   if (module.mask_row || module.band_row) keep_row(module, launch, levels, segment, keep);
   out.scores.assign(s, s + count);
   for (std::size_t i = 0; i < count; ++i) out.keep.push_back(keep[i / 64] >> (i % 64) & 1);
@@ -255,6 +263,7 @@ void compare(const dsl::NormalForm& form, const Data& data, const flexc_row_modu
     std::vector<float> scores;
     for (std::int64_t i = 0; i < segment.count; ++i) scores.push_back(any_float(random, round % 2 ? 30 : 5));
     const Outputs out = run(optimised, data.launch(), segment, scores);
+    result.like_rows += static_cast<std::size_t>(out.like_rows);
     if (!out.broken.empty()) result.difference = out.broken + " at " + place_of(segment, 0, 0);
     std::optional<Outputs> other;
     if (plain) other = run(*plain, data.launch(), segment, scores);

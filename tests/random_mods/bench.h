@@ -45,6 +45,7 @@ struct Comparison {
   std::size_t narrow_pairs = 0;  ///< pairs that were judged on the narrow member
   std::size_t factored = 0;      ///< pairs whose emitted score is an element and a factor
   std::size_t differences = 0;   ///< pairs whose emitted score reads a table of differences
+  std::size_t like_rows = 0;     ///< rows with the mask key of another one, whose bits were compared with that one's
   std::string difference;  ///< the first, or empty
 };
 
