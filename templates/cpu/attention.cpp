@@ -96,6 +96,7 @@ class Call {
         if (shared_.allocate_unset(units * bytes)) {
           states_ = std::vector<std::atomic<TileState>>(static_cast<std::size_t>(units * plan_.tiles));
           order_.resize(static_cast<std::size_t>(units * plan_.tasks_per_unit));
+          shares_ = std::vector<Share>(static_cast<std::size_t>(pool_.size()));
           run_waves(units);
           return true;
         }
@@ -169,12 +170,17 @@ class Call {
     return {nullptr, nullptr, worker.tiles, static_cast<std::int64_t>(worker.held.size()), worker.held.data()};
   }
 
+  /// Some of a wave's tasks that follow each other: those from `next` to `end` - 1 are not taken yet.
+  struct alignas(kLine) Share {
+    Counter next{0};
+    std::int64_t end = 0;
+  };
+
   /// The tasks of a wave of units, in the order in which they are to be computed: estimated by all workers, and sorted by who finishes last. Nobody who comes late is waited for. Where
-  /// no task is long each worker has a run of them that follow each other, so that what it packs is used by itself, and then helps the others; else all take the next one.
+  /// no task is long each worker has its share, so that what it packs is used by itself, and then helps the others; else all take from one.
   class TaskOrder {
    public:
-    TaskOrder(const Plan& plan, std::span<Task> tasks, std::int64_t first_unit, int threads)
-        : plan_(plan), tasks_(tasks), first_unit_(first_unit), threads_(threads), runs_(static_cast<std::size_t>(threads)) {}
+    TaskOrder(const Plan& plan, std::span<Task> tasks, std::int64_t first_unit, std::span<Share> shares) : plan_(plan), tasks_(tasks), first_unit_(first_unit), shares_(shares) {}
     /// Takes part, until the order is there.
     void help(Workspace& workspace) {
       const auto count = static_cast<std::int64_t>(tasks_.size());
@@ -182,9 +188,10 @@ class Call {
       for (std::int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < count; ++mine)
         tasks_[static_cast<std::size_t>(i)] = estimate_task(plan_, first_unit_ + i / plan_.tasks_per_unit, i % plan_.tasks_per_unit, workspace);
       if (mine > 0 && estimated_.fetch_add(mine, std::memory_order_acq_rel) + mine == count) {
-        const bool has_long = has_long_task(tasks_, threads_);
+        const bool has_long = has_long_task(tasks_, static_cast<int>(shares_.size()));
         has_long ? longest_first(tasks_) : last_rows_first(tasks_);
-        cut(has_long ? 1 : runs_.size());
+        if (has_long) shares_ = shares_.first(1);
+        cut();
         ordered_.store(true, std::memory_order_release);
         ordered_.notify_all();
       }
@@ -192,39 +199,33 @@ class Call {
     }
     /// The next task of a worker; their number where there is none.
     std::int64_t take(int worker) {
-      for (std::size_t i = 0; i < used_runs_; ++i) {
-        Run& run = runs_[(static_cast<std::size_t>(worker) + i) % used_runs_];
-        if (const std::int64_t task = run.next.fetch_add(1, std::memory_order_relaxed); task < run.end) return task;
+      for (std::size_t i = 0; i < shares_.size(); ++i) {
+        Share& share = shares_[(static_cast<std::size_t>(worker) + i) % shares_.size()];
+        if (const std::int64_t task = share.next.fetch_add(1, std::memory_order_relaxed); task < share.end) return task;
       }
       return static_cast<std::int64_t>(tasks_.size());
     }
 
    private:
-    struct alignas(kLine) Run {
-      Counter next{0};
-      std::int64_t end = 0;
-    };
-    void cut(std::size_t runs) {
-      used_runs_ = runs;
-      const auto start_of = [&](std::size_t run) { return static_cast<std::int64_t>(run * tasks_.size() / runs); };
-      for (std::size_t i = 0; i < runs; ++i) {
-        runs_[i].next.store(start_of(i), std::memory_order_relaxed);
-        runs_[i].end = start_of(i + 1);
+    /// Into shares of as many tasks.
+    void cut() {
+      const auto start_of = [&](std::size_t share) { return static_cast<std::int64_t>(share * tasks_.size() / shares_.size()); };
+      for (std::size_t i = 0; i < shares_.size(); ++i) {
+        shares_[i].next.store(start_of(i), std::memory_order_relaxed);
+        shares_[i].end = start_of(i + 1);
       }
     }
 
     const Plan& plan_;
     std::span<Task> tasks_;
     std::int64_t first_unit_;
-    int threads_;
+    std::span<Share> shares_;  ///< one a worker; from when the order is there those in use
     Counter next_{0}, estimated_{0};
-    std::vector<Run> runs_;
-    std::size_t used_runs_ = 0;
     std::atomic<bool> ordered_{false};
   };
 
-  /// All workers estimate the tasks of some units, then compute these; who first needs a tile packs it for all. Units follow each other, and the rows of
-  /// one too: what is packed is used while it is near. But if some task is long, the longest come first, so that no thread is left alone with one.
+  /// All workers estimate the tasks of some units, then compute these; who first needs a tile packs it for all. Units follow each other in a worker's
+  /// share, and the rows of one too: what is packed is used while it is near. But if some task is long, the longest come first, so that no thread is left alone with one.
   void run_waves(std::int64_t wave) {
     const std::int64_t steps = ahead_steps();
     const std::int64_t floats = plan_.tile_floats(), tasks = plan_.tasks_per_unit;
@@ -233,7 +234,7 @@ class Call {
       const std::int64_t units = std::min(wave, plan_.units - first), count = units * tasks;
       const std::span<Task> order(order_.data(), static_cast<std::size_t>(count));
       for (std::atomic<TileState>& state : states_) state.store(TileState::Unpacked, std::memory_order_relaxed);
-      TaskOrder ordering(plan_, order, first, pool_.size());
+      TaskOrder ordering(plan_, order, first, shares_);
       pool_.run([&](int index) {
         Worker& worker = workers_[static_cast<std::size_t>(index)];
         ordering.help(worker.workspace);
@@ -307,6 +308,7 @@ class Call {
   AlignedBuffer shared_, tiles_;
   std::vector<std::atomic<TileState>> states_;  ///< of a wave's tiles
   std::vector<Task> order_;                     ///< of a wave
+  std::vector<Share> shares_;                   ///< of a wave, one a worker
 };
 
 }  // namespace

@@ -206,7 +206,7 @@ HWY_NOINLINE void weigh_and_multiply_together(const Plan& plan, const WeighedHal
   }
 }
 
-/// S = Q K alone.
+/// S = Q K alone: beside it there are no weights to find.
 template <class Tiles, int kParts>
 HWY_INLINE void compute_scores(const Plan& plan, const ScoredRows& rows, Ahead& ahead) {
   const WeighedHalves nothing;

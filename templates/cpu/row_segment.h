@@ -2,7 +2,7 @@
  *
  * A segment is a run of neighbouring columns of one row of S: `count` pairs of one (b, h, q) with the kv positions
  * kv_base + kv_step * i. The kernel computes s = scale * (q . k) for a whole segment, calls `score_row` to rewrite it in place and
- * `mask_row` for the bits of what is kept: one call a segment, none a vector. `band_row` says once a row which positions can be kept at
+ * `mask_row` for the bits of what is kept: one call a segment at most, none a vector. `band_row` says once a row which positions can be kept at
  * all. It is the C form of the one mod interface in
  * docs/contracts.md; the CUDA form is templates/hooks.cuh.
  *
