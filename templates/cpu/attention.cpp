@@ -93,7 +93,7 @@ class Call {
         // What fits the last cache, and is used again and again, needs no new pages from the system at each call.
         const std::int64_t enough = std::min(std::max(kWaveBytes / bytes, divide_up(kWaveTasks * pool_.size(), plan_.tasks_per_unit)), kMostWaveBytes / bytes);
         const std::int64_t waves = divide_up(plan_.units, std::clamp<std::int64_t>(enough, 1, plan_.units)), units = divide_up(plan_.units, waves);
-        if (shared_.allocate_unset(units * bytes)) {
+        if (shared_.allocate(units * bytes)) {
           states_ = std::vector<std::atomic<TileState>>(static_cast<std::size_t>(units * plan_.tiles));
           order_.resize(static_cast<std::size_t>(units * plan_.tasks_per_unit));
           shares_ = std::vector<Share>(static_cast<std::size_t>(pool_.size()));
@@ -119,7 +119,7 @@ class Call {
   /// for new pages (docs/performance/cpu.md).
   bool allocate_tiles(std::int64_t slots) {
     const std::int64_t floats = slots * plan_.tile_floats();
-    if (!tiles_.allocate_unset(pool_.size() * floats * std::int64_t{sizeof(float)})) return false;
+    if (!tiles_.allocate(pool_.size() * floats * std::int64_t{sizeof(float)})) return false;
     for (std::size_t i = 0; i < workers_.size(); ++i) {
       workers_[i].tiles = tiles_.as<float>() + static_cast<std::int64_t>(i) * floats;
       workers_[i].held.resize(static_cast<std::size_t>(slots));
@@ -176,8 +176,8 @@ class Call {
     std::int64_t end = 0;
   };
 
-  /// The tasks of a wave of units, in the order in which they are to be computed: estimated by all workers, and sorted by who finishes last. Nobody who comes late is waited for. Where
-  /// no task is long each worker has its share, so that what it packs is used by itself, and then helps the others; else all take from one.
+  /// The tasks of a wave of units, in the order in which they are to be computed: estimated by all workers, and sorted by who finishes last. Nobody who comes late is waited for. Each
+  /// worker has its share, so that what it packs is used by itself, and then helps the others. Where some task is long a unit is not cut: its last tasks are the short ones.
   class TaskOrder {
    public:
     TaskOrder(const Plan& plan, std::span<Task> tasks, std::int64_t first_unit, std::span<Share> shares) : plan_(plan), tasks_(tasks), first_unit_(first_unit), shares_(shares) {}
@@ -190,8 +190,7 @@ class Call {
       if (mine > 0 && estimated_.fetch_add(mine, std::memory_order_acq_rel) + mine == count) {
         const bool has_long = has_long_task(tasks_, static_cast<int>(shares_.size()));
         has_long ? longest_first(tasks_) : last_rows_first(tasks_);
-        if (has_long) shares_ = shares_.first(1);
-        cut();
+        cut(has_long ? plan_.tasks_per_unit : 1);
         ordered_.store(true, std::memory_order_release);
         ordered_.notify_all();
       }
@@ -207,9 +206,10 @@ class Call {
     }
 
    private:
-    /// Into shares of as many tasks.
-    void cut() {
-      const auto start_of = [&](std::size_t share) { return static_cast<std::int64_t>(share * tasks_.size() / shares_.size()); };
+    /// Into shares of as many runs of `run` tasks each, as far as that goes. A share without any leaves its worker to help.
+    void cut(std::int64_t run) {
+      const std::int64_t runs = static_cast<std::int64_t>(tasks_.size()) / run, shares = static_cast<std::int64_t>(shares_.size());
+      const auto start_of = [&](std::size_t share) { return static_cast<std::int64_t>(share) * runs / shares * run; };
       for (std::size_t i = 0; i < shares_.size(); ++i) {
         shares_[i].next.store(start_of(i), std::memory_order_relaxed);
         shares_[i].end = start_of(i + 1);
@@ -225,7 +225,7 @@ class Call {
   };
 
   /// All workers estimate the tasks of some units, then compute these; who first needs a tile packs it for all. Units follow each other in a worker's
-  /// share, and the rows of one too: what is packed is used while it is near. But if some task is long, the longest come first, so that no thread is left alone with one.
+  /// share, and the rows of one too: what is packed is used while it is near. But if some task is long, a unit's longest come first, so that no thread is left alone with one.
   void run_waves(std::int64_t wave) {
     const std::int64_t steps = ahead_steps();
     const std::int64_t floats = plan_.tile_floats(), tasks = plan_.tasks_per_unit;
@@ -288,7 +288,7 @@ class Call {
   /// The pieces of the tasks' keys are shared out, then merged in order. False where memory is missing.
   bool run_splits() {
     const std::int64_t tasks = plan_.units * plan_.tasks_per_unit, piece = plan_.task_rows() * plan_.state_floats();
-    if (!shared_.allocate_unset(tasks * plan_.splits * piece * std::int64_t{sizeof(float)})) return false;
+    if (!shared_.allocate(tasks * plan_.splits * piece * std::int64_t{sizeof(float)})) return false;
     if (!allocate_tiles(1)) return false;
     float* const states = shared_.as<float>();
     share(tasks * plan_.splits, [&](Worker& worker, std::int64_t i) {
@@ -305,7 +305,7 @@ class Call {
   const KernelTable& kernels_;
   WorkerPool& pool_;
   std::vector<Worker> workers_;
-  AlignedBuffer shared_, tiles_;
+  Scratch shared_, tiles_;
   std::vector<std::atomic<TileState>> states_;  ///< of a wave's tiles
   std::vector<Task> order_;                     ///< of a wave
   std::vector<Share> shares_;                   ///< of a wave, one a worker
@@ -329,7 +329,7 @@ Result<void> run_attention_with(const KernelTable& kernels, const AttentionArgum
   if (const auto fits = check(arguments); !fits) return fits;
   if (arguments.q_len == 0) return {};
   Plan plan = make_plan(arguments, kernels.matrix_unit, pool.size());
-  AlignedBuffer launch_values;
+  Scratch launch_values;
   bool enough = launch_values.allocate(slots_bytes(plan.module.launch_slots));
   if (enough && plan.module.launch_slots) {
     plan.module.launch_level(&plan.launch, launch_values.as<std::byte>());

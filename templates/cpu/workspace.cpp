@@ -11,20 +11,6 @@
 
 namespace flexc::cpu {
 
-void AlignedBuffer::Free::operator()(std::byte* memory) const { std::free(memory); }
-
-bool AlignedBuffer::allocate(std::int64_t bytes) {
-  if (!allocate_unset(bytes)) return false;
-  std::memset(memory_.get(), 0, static_cast<std::size_t>(round_up(std::max<std::int64_t>(bytes, 1), FLEXC_ROW_ALIGNMENT)));
-  return true;
-}
-
-bool AlignedBuffer::allocate_unset(std::int64_t bytes) {
-  const std::int64_t size = round_up(std::max<std::int64_t>(bytes, 1), FLEXC_ROW_ALIGNMENT);
-  memory_.reset(static_cast<std::byte*>(std::aligned_alloc(FLEXC_ROW_ALIGNMENT, static_cast<std::size_t>(size))));
-  return memory_ != nullptr;
-}
-
 bool Workspace::allocate(const Plan& plan) {
   constexpr std::int64_t kFloat = sizeof(float);
   const std::int64_t count = std::min(plan.task_groups, plan.groups_per_unit);

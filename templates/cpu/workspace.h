@@ -2,33 +2,13 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "templates/cpu/ahead.h"
 #include "templates/cpu/bands.h"
+#include "templates/cpu/scratch.h"
 
 namespace flexc::cpu {
-
-/// Memory in whole cache lines, aligned to FLEXC_ROW_ALIGNMENT.
-class AlignedBuffer {
- public:
-  /// Zeroed; false where there is no memory.
-  bool allocate(std::int64_t bytes);
-  /// The same with whatever is there: for packed tiles, of which nothing is read that was not written.
-  bool allocate_unset(std::int64_t bytes);
-  template <class T>
-  T* as() const {
-    return reinterpret_cast<T*>(memory_.get());
-  }
-  explicit operator bool() const { return memory_ != nullptr; }
-
- private:
-  struct Free {
-    void operator()(std::byte* memory) const;
-  };
-  std::unique_ptr<std::byte, Free> memory_;
-};
 
 /// What a group's scores in a tile have become: weights over runs of columns, and what older outputs are multiplied by.
 struct Weighted {
@@ -85,7 +65,7 @@ struct Workspace {
 
   std::vector<Group> groups;
   std::vector<DirectRow> direct_rows;  ///< room for a task's, of two tiles
-  AlignedBuffer live;                  ///< [tile]: the groups that may need it, a GroupSet (live_tiles.h)
+  Scratch live;                  ///< [tile]: the groups that may need it, a GroupSet (live_tiles.h)
   Ahead ahead;
   std::byte* kv_side = nullptr;                                    ///< [slot][tile]
   std::int64_t kv_side_b = -1, kv_side_h = -1, kv_side_tile = -1;  ///< what it was filled for
@@ -95,7 +75,7 @@ struct Workspace {
  private:
   bool allocate_matrix(const Plan& plan);
 
-  AlignedBuffer s_memory_, group_memory_, level_memory_, pack_memory_, matrix_memory_;
+  Scratch s_memory_, group_memory_, level_memory_, pack_memory_, matrix_memory_;
   std::vector<TileColumns> columns_;  ///< one for all groups, or one each where several take a tile together, and two each where the plan is direct: as with S
 };
 
