@@ -15,16 +15,6 @@ std::uint64_t bits_between(std::int64_t from, std::int64_t to) {
 
 }  // namespace
 
-RowColumns columns_of_band(const flexc_row_band& band, const PositionMap& positions, std::int64_t count) {
-  const auto column_of = [&](std::int64_t position) { return positions.rows_below(position, count); };
-  ColumnRange a{column_of(band.lo0), column_of(band.hi0)}, b{column_of(band.lo1), column_of(band.hi1)};
-  if (a.empty()) a = {};
-  if (b.empty()) b = {};
-  if (a.empty() || (!b.empty() && b.first < a.first)) std::swap(a, b);
-  if (!b.empty() && b.first <= a.end) return {{hull(a, b), {}}};
-  return {{a, b}};
-}
-
 void GroupBand::summarise(int count) {
   reach = {};
   for (int part = 0; part < 2; ++part) {

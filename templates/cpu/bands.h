@@ -24,8 +24,18 @@ struct RowColumns {
   ColumnRange parts[2];
 };
 
-/// The band of a row as columns 0 to `count` - 1, which are at these positions.
-RowColumns columns_of_band(const flexc_row_band& band, const PositionMap& positions, std::int64_t count);
+/// The band of a row as columns 0 to `count` - 1, which are at these positions. Number by number, and inline: ranges that are copied as a whole right after their numbers were written
+/// keep the processor waiting.
+inline RowColumns columns_of_band(const flexc_row_band& band, const PositionMap& positions, std::int64_t count) {
+  const auto column_of = [&](std::int64_t position) { return positions.rows_below(position, count); };
+  std::int64_t first = column_of(band.lo0), end = column_of(band.hi0), other_first = column_of(band.lo1), other_end = column_of(band.hi1);
+  if (first >= end) first = end = 0;
+  if (other_first >= other_end) other_first = other_end = 0;
+  const bool has_one = first < end, has_other = other_first < other_end;
+  if (!has_one || (has_other && other_first < first)) std::swap(first, other_first), std::swap(end, other_end);
+  if (has_one && has_other && other_first <= end) return {{{first, std::max(end, other_end)}, {}}};
+  return {{{first, end}, {other_first, other_end}}};
+}
 
 /// The bands of a group's rows.
 struct GroupBand {

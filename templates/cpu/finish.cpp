@@ -11,12 +11,12 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
 /// A row's 16 partial sums, added pairwise in a fixed order.
 float total(const float* sums) {
-  float part[kPanel / 2];
-  for (int i = 0; i < kPanel / 2; ++i) part[i] = sums[i] + sums[i + kPanel / 2];
-  for (int width = kPanel / 4; width > 0; width /= 2)
-    for (int i = 0; i < width; ++i) part[i] += part[i + width];
-  return part[0];
+  float eight[8], four[4];
+  for (int i = 0; i < 8; ++i) eight[i] = sums[i] + sums[i + 8];
+  for (int i = 0; i < 4; ++i) four[i] = eight[i] + eight[i + 4];
+  return (four[0] + four[2]) + (four[1] + four[3]);
 }
+static_assert(kPanel == 16);
 
 /// What a row's weights are multiplied by, and its two statistics, in natural units.
 struct RowEnd {

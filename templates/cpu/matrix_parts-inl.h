@@ -127,12 +127,19 @@ HWY_INLINE bool split_input_row(const Plan& plan, const std::byte* from, std::in
   }
 }
 
+/// Brings a row near that will be packed soon: what the processor reads ahead by itself is not enough where rows come from memory.
+HWY_INLINE void bring_row(const Plan& plan, const Input& tensor, std::int64_t width, std::int64_t b, std::int64_t h, std::int64_t row) {
+  const std::byte* const address = row_address(plan, tensor, b, h, row);
+  for (std::int64_t i = 0; i < width * static_cast<std::int64_t>(element_size(plan)); i += kLine) bring_line<0>(address + i);
+}
+
 /// Q of a task's group → its rows of the unit's Q.
 template <int kParts>
 inline void split_q(const Plan& plan, Group& group, std::int64_t index, const MatrixMemory& memory) {
   const GroupPlace& place = group.place;
   const std::int64_t depth = plan.matrix.depth, step = plan.task_groups * kGroupRows * depth;
   for (std::int64_t row = 0; row < kGroupRows; ++row) {
+    if (const std::int64_t later = place.first + row + kGroupRows; later < plan.call.q_len) bring_row(plan, plan.call.q, plan.call.head_dim, place.b, place.h, later);
     const std::byte* const from = row < place.rows ? row_address(plan, plan.call.q, place.b, place.h, place.first + row) : nullptr;
     group.out_of_reach[row] = !split_input_row<kParts>(plan, from, plan.call.head_dim, plan.q_factor, memory.wide, memory.q + (index * kGroupRows + row) * depth, step);
   }
@@ -163,12 +170,6 @@ HWY_INLINE std::uint32_t split_panel(const EvenRows& rows, std::int64_t depth, f
     within |= static_cast<std::uint32_t>(bits << lane);
   }
   return within;
-}
-
-/// Brings a row of K or V near that will be packed soon: what the processor reads ahead by itself is not enough where rows come from memory.
-HWY_INLINE void bring_row(const Plan& plan, const Input& tensor, std::int64_t width, std::int64_t b, std::int64_t h, std::int64_t row) {
-  const std::byte* const address = row_address(plan, tensor, b, h, row);
-  for (std::int64_t i = 0; i < width * static_cast<std::int64_t>(element_size(plan)); i += kLine) bring_line<0>(address + i);
 }
 
 /// K of a tile → [panel][part][depth / 2][16 columns] pairs; zeros beyond the last column, up to whole pairs of panels. Notes columns that are not within reach.

@@ -24,6 +24,15 @@ PanelKinds kinds_of_block_row(const BlockMask& mask, std::size_t row, std::int64
   return kinds;
 }
 
+/// The panels of a word of which some bit is set.
+PanelSet panels_with_some(std::uint64_t word) {
+  // A carry into a panel's highest bit where some other one is set; then those four bits side by side.
+  constexpr std::uint64_t kLow = 0x7FFF7FFF7FFF7FFF, kHigh = 0x8000800080008000;
+  const std::uint64_t some = (((word & kLow) + kLow) | word) & kHigh;
+  return static_cast<PanelSet>((some >> 15) * 0x0001000200040008 >> 48 & 0xF);
+}
+static_assert(kPanelsPerWord == 4);
+
 }  // namespace
 
 PanelKinds panel_kinds(const BlockMask& mask, std::int64_t b, std::int64_t h, std::int64_t first, std::int64_t rows, std::int64_t column,
@@ -73,12 +82,8 @@ void summarise(int rows, int first_word, int end_word, TileColumns& columns) {
         all &= columns.keep[row][i];
       }
       columns.any[block][i] = any;
-      for (int p = 0; p < kPanelsPerWord; ++p) {
-        constexpr std::uint64_t kOnes = 0xFFFF;
-        const PanelSet panel = PanelSet{1} << (word * kPanelsPerWord + p);
-        if (any >> (p * kPanel) & kOnes) columns.active[block] |= panel;
-        if ((all >> (p * kPanel) & kOnes) == kOnes) columns.full[block] |= panel;
-      }
+      columns.active[block] |= panels_with_some(any) << (word * kPanelsPerWord);
+      columns.full[block] |= (panels_with_some(~all) ^ 0xF) << (word * kPanelsPerWord);
     }
   }
 }
