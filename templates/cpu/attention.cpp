@@ -285,18 +285,19 @@ class Call {
     });
   }
 
-  /// The pieces of the tasks' keys are shared out, then merged in order. False where memory is missing.
+  /// The pieces of the tasks' keys are shared out. Who computes a task's last one merges them, in order: another run of the pool would wait for workers to wake. False where memory is missing.
   bool run_splits() {
     const std::int64_t tasks = plan_.units * plan_.tasks_per_unit, piece = plan_.task_rows() * plan_.state_floats();
     if (!shared_.allocate(tasks * plan_.splits * piece * std::int64_t{sizeof(float)})) return false;
     if (!allocate_tiles(1)) return false;
+    std::vector<Counter> left(static_cast<std::size_t>(tasks));
+    for (Counter& pieces : left) pieces.store(plan_.splits, std::memory_order_relaxed);
     float* const states = shared_.as<float>();
     share(tasks * plan_.splits, [&](Worker& worker, std::int64_t i) {
-      const std::int64_t task = i / plan_.splits;
-      kernels_.run_split(plan_, task / plan_.tasks_per_unit, task % plan_.tasks_per_unit, i % plan_.splits, worker.workspace, own_tiles(worker), states + i * piece);
-    });
-    share(tasks, [&](Worker& worker, std::int64_t task) {
-      kernels_.merge_splits(plan_, task / plan_.tasks_per_unit, task % plan_.tasks_per_unit, worker.workspace, states + task * plan_.splits * piece);
+      const std::int64_t task = i / plan_.splits, unit = task / plan_.tasks_per_unit, in_unit = task % plan_.tasks_per_unit;
+      kernels_.run_split(plan_, unit, in_unit, i % plan_.splits, worker.workspace, own_tiles(worker), states + i * piece);
+      if (left[static_cast<std::size_t>(task)].fetch_sub(1, std::memory_order_acq_rel) == 1)
+        kernels_.merge_splits(plan_, unit, in_unit, worker.workspace, states + task * plan_.splits * piece);
     });
     return true;
   }
