@@ -144,7 +144,7 @@ class CpuKernel final : public Kernel, public CpuFamily {
     if (widen) narrow = Tensor(options_.dtype, arguments.out.shape);
     const TensorView& out = widen ? narrow.view() : arguments.out;
     call.out = {out.data, {out.strides[0], out.strides[1], out.strides[2]}};
-    auto status = cpu::run_attention(call, *pool(arguments.threads));
+    auto status = run_on_threads(call, thread_count(arguments.threads));
     if (status && widen) widen_into(narrow.view(), arguments.out);
     return status;
   }
@@ -161,9 +161,14 @@ class CpuKernel final : public Kernel, public CpuFamily {
         }
   }
 
+  Result<void> run_on_threads(const cpu::AttentionArguments& call, int threads) const {
+    if (cpu::useful_threads(call, threads) > 1) return cpu::run_attention(call, *pool(threads));
+    cpu::WorkerPool caller(1);
+    return cpu::run_attention(call, caller);
+  }
+
   /// The threads are kept from call to call, as long as the same number is asked for. A call that others still use keeps its pool.
-  std::shared_ptr<cpu::WorkerPool> pool(int asked) const {
-    const int threads = thread_count(asked);
+  std::shared_ptr<cpu::WorkerPool> pool(int threads) const {
     const std::lock_guard lock(mutex_);
     if (!pool_ || threads_ != threads) {
       pool_ = std::make_shared<cpu::WorkerPool>(threads);

@@ -17,6 +17,8 @@ constexpr std::int64_t kUnitsPerThread = 4;
 constexpr std::int64_t kOwnUnitBytes = std::int64_t{8} << 20, kWaveBytes = std::int64_t{32} << 20, kMostWaveBytes = std::int64_t{256} << 20;
 /// A wave has tasks enough that its end is short: so many a thread, if memory allows.
 constexpr std::int64_t kWaveTasks = 64;
+/// Waking a thread takes as long as this much work, in microseconds, at a rate that every core reaches, in operations and bytes a microsecond.
+constexpr double kWakeTime = 50, kOperations = 1e5, kBytes = 2e4;
 /// A unit's K and V are read ahead as a whole if they are so small that they displace nothing from L2.
 constexpr std::int64_t kAheadBytes = std::int64_t{512} << 10;
 
@@ -318,6 +320,12 @@ std::vector<std::string> kernel_targets() {
   std::vector<std::string> names;
   for (const KernelTable& table : kernel_tables()) names.emplace_back(table.name);
   return names;
+}
+
+int useful_threads(const AttentionArguments& call, int threads) {
+  const auto width = static_cast<double>(call.head_dim + call.value_dim), rows = static_cast<double>(call.q_len) * static_cast<double>(call.heads), keys = static_cast<double>(call.kv_len);
+  const double operations = 2 * rows * keys * width, bytes = (rows + keys * static_cast<double>(call.kv_heads)) * width * static_cast<double>(size_of(call.dtype));
+  return static_cast<double>(call.batch) * (operations / kOperations + bytes / kBytes) < kWakeTime ? std::min(threads, 1) : threads;
 }
 
 Result<void> run_attention(const AttentionArguments& arguments, WorkerPool& pool) {

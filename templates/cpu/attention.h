@@ -72,6 +72,9 @@ struct AttentionArguments {
 /// The instruction sets that were compiled in and that this machine has, the best first.
 std::vector<std::string> kernel_targets();
 
+/// How many of `threads` a call is worth: one where it is done before another one is awake. Takes any arguments, also those that run_attention refuses, and does not look at masks.
+int useful_threads(const AttentionArguments& arguments, int threads);
+
 /// Computes the call on the pool's threads, whose number changes no bit. Errors: Internal for arguments that do not fit each other
 /// (nothing is written then), Environment where memory is missing.
 Result<void> run_attention(const AttentionArguments& arguments, WorkerPool& pool);

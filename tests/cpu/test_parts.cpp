@@ -52,6 +52,17 @@ TEST_CASE("callers of a pool of one thread do not wait for each other") {
   CHECK((together[0] && together[1]));
 }
 
+TEST_CASE("a call that is done before a thread wakes is worth none") {
+  const auto useful = [](const Shape& shape, int threads) { return cpu::useful_threads(Problem(shape, variant("causal"), {}).arguments(), threads); };
+  CHECK(useful({1, 1, 1, 1, 512, 64, 64}, 8) == 1);
+  CHECK(useful({1, 1, 1, 100, 100, 64, 64}, 8) == 1);
+  CHECK(useful({1, 1, 1, 300, 300, 64, 64}, 8) == 8);
+  CHECK(useful({16, 1, 1, 100, 100, 64, 64}, 8) == 8);
+  CHECK(useful({1, 8, 1, 100, 100, 64, 64}, 8) == 8);
+  CHECK(useful({1, 1, 1, 1, 10000, 64, 64}, 8) == 8);  // operations are few, but it has to be read
+  CHECK(useful({1, 1, 1, 1, 10000, 64, 64}, 1) == 1);
+}
+
 TEST_CASE("a pool is used again at once, and gone at once") {
   // Callers look for their workers before they sleep: whoever comes back must find them all done, with short jobs and with long ones.
   std::atomic<int> calls{0};
