@@ -287,19 +287,28 @@ class Call {
     });
   }
 
-  /// The pieces of the tasks' keys are shared out. Who computes a task's last one merges them, in order: another run of the pool would wait for workers to wake. False where memory is missing.
+  /// The splits of the tasks' keys are shared out, several at a time as long as many are left. Who computes a task's last one merges them, in order: another run of the pool would wait for
+  /// workers to wake. False where memory is missing.
   bool run_splits() {
-    const std::int64_t tasks = plan_.units * plan_.tasks_per_unit, piece = plan_.task_rows() * plan_.state_floats();
-    if (!shared_.allocate(tasks * plan_.splits * piece * std::int64_t{sizeof(float)})) return false;
+    const std::int64_t tasks = plan_.units * plan_.tasks_per_unit, count = tasks * plan_.splits, piece = plan_.task_rows() * plan_.state_floats();
+    if (!shared_.allocate(count * piece * std::int64_t{sizeof(float)})) return false;
     if (!allocate_tiles(1)) return false;
     std::vector<Counter> left(static_cast<std::size_t>(tasks));
-    for (Counter& pieces : left) pieces.store(plan_.splits, std::memory_order_relaxed);
+    for (Counter& splits : left) splits.store(plan_.splits, std::memory_order_relaxed);
     float* const states = shared_.as<float>();
-    share(tasks * plan_.splits, [&](Worker& worker, std::int64_t i) {
-      const std::int64_t task = i / plan_.splits, unit = task / plan_.tasks_per_unit, in_unit = task % plan_.tasks_per_unit;
-      kernels_.run_split(plan_, unit, in_unit, i % plan_.splits, worker.workspace, own_tiles(worker), states + i * piece);
-      if (left[static_cast<std::size_t>(task)].fetch_sub(1, std::memory_order_acq_rel) == 1)
-        kernels_.merge_splits(plan_, unit, in_unit, worker.workspace, states + task * plan_.splits * piece);
+    Counter next{0};
+    pool_.run([&](int index) {
+      Worker& worker = workers_[static_cast<std::size_t>(index)];
+      for (std::int64_t first = next.load(std::memory_order_relaxed); first < count;) {
+        const std::int64_t task = first / plan_.splits, split = first % plan_.splits;
+        const std::int64_t some = std::clamp<std::int64_t>((count - first) / (2 * pool_.size()), 1, std::min(plan_.splits - split, kMostSplitsAtOnce));
+        if (!next.compare_exchange_weak(first, first + some, std::memory_order_relaxed)) continue;
+        const std::int64_t unit = task / plan_.tasks_per_unit, in_unit = task % plan_.tasks_per_unit;
+        kernels_.run_splits(plan_, unit, in_unit, split, split + some, worker.workspace, own_tiles(worker), states + first * piece);
+        if (left[static_cast<std::size_t>(task)].fetch_sub(some, std::memory_order_acq_rel) == some)
+          kernels_.merge_splits(plan_, unit, in_unit, worker.workspace, states + task * plan_.splits * piece);
+        first = next.load(std::memory_order_relaxed);
+      }
     });
     return true;
   }

@@ -6,6 +6,9 @@
 #define FLEXC_CPU_GROUP_INL_H_
 #endif
 
+#include <algorithm>
+#include <bit>
+#include <span>
 #include <type_traits>
 
 #include "templates/cpu/finish.h"
@@ -17,22 +20,29 @@
 HWY_BEFORE_NAMESPACE();
 namespace flexc::cpu::HWY_NAMESPACE {
 
+/// Starts the groups of a task; returns how many they are.
+inline std::int64_t start_groups(const Plan& plan, std::int64_t unit, std::int64_t task, Workspace& workspace) {
+  const std::int64_t first = task * plan.task_groups, count = std::min(plan.task_groups, plan.groups_per_unit - first);
+  for (std::int64_t i = 0; i < count; ++i) {
+    Group& group = workspace.groups[static_cast<std::size_t>(i)];
+    start_group(plan, workspace, unit, first + i, i, group);
+    clear_group(plan, group);
+  }
+  return count;
+}
+
 /// The groups of a task, up to their state after `tiles`; returns how many they are.
 template <class Tiles>
 inline std::int64_t compute_groups(const Plan& plan, std::int64_t unit, std::int64_t task, const TileRange& range, Workspace& workspace,
                                    const TileSource& source) {
   constexpr bool kMatrix = !std::is_same_v<Tiles, NoTiles>;
   const TileSession<Tiles> session(plan);
-  const std::int64_t first = task * plan.task_groups, count = std::min(plan.task_groups, plan.groups_per_unit - first);
+  const std::int64_t count = start_groups(plan, unit, task, workspace);
   Group* const groups = workspace.groups.data();
-  for (std::int64_t i = 0; i < count; ++i) {
-    start_group(plan, workspace, unit, first + i, i, groups[i]);
-    clear_group(plan, groups[i]);
-  }
   const TileRange all = find_live_tiles(plan, workspace, count, range);
   const LiveTiles tiles{all, workspace.live.as<GroupSet>()};
   if (plan.direct) {
-    visit_directly(plan, workspace, all, tiles.live);
+    visit_directly(plan, workspace, all, tiles.live, [](std::int64_t) {});
   } else if (plan.matrix.used) {
     if constexpr (kMatrix) visit_tiles_by_matrix<Tiles>(plan, workspace, source, unit, tiles, count);
   } else {
@@ -61,14 +71,45 @@ inline void run_task(const Plan& plan, std::int64_t unit, std::int64_t task, Wor
   for (std::int64_t i = 0; i < count; ++i) finish_group(plan, workspace.groups[static_cast<std::size_t>(i)], store_row);
 }
 
-template <class Tiles>
-inline void run_split(const Plan& plan, std::int64_t unit, std::int64_t task, std::int64_t split, Workspace& workspace, const TileSource& source,
-                      float* states) {
-  const TileRange tiles{split * plan.split_tiles, std::min((split + 1) * plan.split_tiles, plan.tiles)};
-  const std::int64_t count = compute_groups<Tiles>(plan, unit, task, tiles, workspace, source);
+inline void store_states(const Plan& plan, const Workspace& workspace, std::int64_t count, float* states) {
   for (std::int64_t i = 0; i < count; ++i) {
     const Group& group = workspace.groups[static_cast<std::size_t>(i)];
     for (int row = 0; row < group.place.rows; ++row, states += plan.state_floats()) store_state(plan, group, row, states);
+  }
+}
+
+template <class Tiles>
+inline void run_split(const Plan& plan, std::int64_t unit, std::int64_t task, std::int64_t split, Workspace& workspace, const TileSource& source, float* states) {
+  const TileRange tiles{split * plan.split_tiles, std::min((split + 1) * plan.split_tiles, plan.tiles)};
+  store_states(plan, workspace, compute_groups<Tiles>(plan, unit, task, tiles, workspace, source), states);
+}
+
+/// Splits that follow each other: where K and V are read where they lie the first tile's K is read beside the last V of the split before, as within a split.
+template <class Tiles>
+inline void run_splits(const Plan& plan, std::int64_t unit, std::int64_t task, std::int64_t first, std::int64_t end, Workspace& workspace, const TileSource& source, float* states) {
+  const auto states_of = [&](std::int64_t split) { return states + (split - first) * plan.task_rows() * plan.state_floats(); };
+  if (!plan.direct) {
+    for (std::int64_t split = first; split < end; ++split) run_split<Tiles>(plan, unit, task, split, workspace, source, states_of(split));
+    return;
+  }
+  const std::int64_t count = start_groups(plan, unit, task, workspace);
+  const std::span<Group> groups(workspace.groups.data(), static_cast<std::size_t>(count));
+  const TileRange all = find_live_tiles(plan, workspace, count, {first * plan.split_tiles, std::min(end * plan.split_tiles, plan.tiles)});
+  for (Group& group : groups) forget_scores(group);
+  std::int64_t split = first;
+  std::uint64_t again = 0;  // splits that are to be computed carefully, once the others are done
+  const auto finish_before = [&](std::int64_t limit) {
+    for (; split < limit; ++split) {
+      if (std::any_of(groups.begin(), groups.end(), [&](const Group& group) { return needs_care(plan, group); })) again |= std::uint64_t{1} << (split - first);
+      store_states(plan, workspace, count, states_of(split));
+      for (Group& group : groups) clear_group(plan, group);
+    }
+  };
+  visit_directly(plan, workspace, all, workspace.live.as<GroupSet>(), [&](std::int64_t tile) { finish_before(std::min(tile / plan.split_tiles, end)); });
+  finish_before(end);
+  for (; again != 0; again &= again - 1) {
+    const int one = std::countr_zero(again);
+    run_split<Tiles>(plan, unit, task, first + one, workspace, source, states_of(first + one));
   }
 }
 
@@ -89,7 +130,7 @@ inline void merge_splits(const Plan& plan, std::int64_t unit, std::int64_t task,
 /// The kernels with a matrix unit, or with NoTiles.
 template <class Tiles>
 inline KernelTable kernels_named(const char* name) {
-  return {name, !std::is_same_v<Tiles, NoTiles>, run_task<Tiles>, run_split<Tiles>, merge_splits};
+  return {name, !std::is_same_v<Tiles, NoTiles>, run_task<Tiles>, run_splits<Tiles>, merge_splits};
 }
 
 }  // namespace flexc::cpu::HWY_NAMESPACE

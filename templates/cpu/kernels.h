@@ -21,14 +21,15 @@ struct TileSource {
   std::int64_t* held = nullptr;   ///< the tile in each slot, -1: none
 };
 
+inline constexpr std::int64_t kMostSplitsAtOnce = 64;
+
 struct KernelTable {
   const char* name;
   bool matrix_unit;  ///< whether plans may use one
   /// Computes a run of groups: `task` counts within the unit.
   void (*run_task)(const Plan& plan, std::int64_t unit, std::int64_t task, Workspace& workspace, const TileSource& source);
-  /// Computes a task within one split of the keys; `states` gets the states of its rows, state_floats() each.
-  void (*run_split)(const Plan& plan, std::int64_t unit, std::int64_t task, std::int64_t split, Workspace& workspace, const TileSource& source,
-                    float* states);
+  /// Computes a task within splits `first` to `end` - 1 of the keys, kMostSplitsAtOnce at most; `states` gets the states of its rows, state_floats() each, task_rows() of them for a split.
+  void (*run_splits)(const Plan& plan, std::int64_t unit, std::int64_t task, std::int64_t first, std::int64_t end, Workspace& workspace, const TileSource& source, float* states);
   /// Merges the splits of a task, whose states are task_rows() * state_floats() apart, and finishes its rows.
   void (*merge_splits)(const Plan& plan, std::int64_t unit, std::int64_t task, Workspace& workspace, float* states);
 };

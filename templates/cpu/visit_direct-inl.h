@@ -84,8 +84,9 @@ inline void multiply_directly(const Plan& plan, Workspace& workspace, const Dire
   });
 }
 
-/// All tiles of `tiles` for the groups that are live there (live_tiles.h).
-inline void visit_directly(const Plan& plan, Workspace& workspace, const TileRange& tiles, const GroupSet* live) {
+/// All tiles of `tiles` for the groups that are live there (live_tiles.h). Calls passed(tile) when all that come before it are done, with what they leave in the groups.
+template <class Passed>
+inline void visit_directly(const Plan& plan, Workspace& workspace, const TileRange& tiles, const GroupSet* live, const Passed& passed) {
   DirectTile now, next;
   now.rows = workspace.direct_rows.data();
   next.rows = now.rows + plan.task_rows();
@@ -95,12 +96,15 @@ inline void visit_directly(const Plan& plan, Workspace& workspace, const TileRan
       if (live[tile] != 0 && enter_directly(plan, workspace, tile, live[tile], entered)) return ++tile, true;
     return false;
   };
-  if (!enter(now)) return;
+  bool more = enter(now);
+  passed(more ? now.tile : tiles.end);
+  if (!more) return;
   multiply_directly(plan, workspace, &now, nullptr);
-  for (bool more = true; more; std::swap(now, next)) {
+  for (; more; std::swap(now, next)) {
     weigh_directly(plan, workspace, now);
     more = enter(next);
     multiply_directly(plan, workspace, more ? &next : nullptr, &now);
+    passed(more ? next.tile : tiles.end);
   }
 }
 

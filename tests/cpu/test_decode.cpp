@@ -57,11 +57,12 @@ TEST_CASE("few rows: every pair of variant and edge agrees with the reference") 
 }
 
 TEST_CASE("few rows: NaN and infinities, removed and kept, in every split") {
-  for (const char* name : {"noop", "causal", "sliding_window", "alibi_causal", "document", "first_half_false"})
+  for (const char* name : {"noop", "causal", "sliding_window", "alibi_causal", "document", "first_half_false", "gaps"})
     for (const double poison : {std::nan(""), std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()})
-      for (const std::int64_t where : {std::int64_t{5}, kLongKv / 2, kLongKv - 1}) {
-        INFO(name << " " << poison << " at " << where);
-        Problem problem({1, 2, 1, 3, kLongKv, 256, 256, 0, 0, kLongKv - 60, 0}, variant(name), {});
+      // Two splits of 9 and 8 tiles, one by one; or of a tile each, several at a time, of which "gaps" leaves some empty.
+      for (const auto& [where, split] : {std::pair(std::int64_t{5}, 0), std::pair(kLongKv / 2, 0), std::pair(kLongKv - 1, 0), std::pair(std::int64_t{700}, 17), std::pair(kLongKv - 1, 17)}) {
+        INFO(name << " " << poison << " at " << where << ", split " << split);
+        Problem problem({1, 2, 1, 3, kLongKv, 256, 256, 0, 0, kLongKv - 60, 0}, variant(name), {DType::F32, Layout::Dense, 1, false, 0, split});
         problem.v.set(0, 0, where, 7, poison);
         problem.k.set(0, 0, where == 5 ? 6 : where - 1, 3, poison);
         check(problem);
