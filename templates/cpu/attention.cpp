@@ -17,8 +17,9 @@ constexpr std::int64_t kUnitsPerThread = 4;
 constexpr std::int64_t kOwnUnitBytes = std::int64_t{8} << 20, kWaveBytes = std::int64_t{32} << 20, kMostWaveBytes = std::int64_t{256} << 20;
 /// A wave has tasks enough that its end is short: so many a thread, if memory allows.
 constexpr std::int64_t kWaveTasks = 64;
-/// Waking a thread takes as long as this much work, in microseconds, at a rate that every core reaches, in operations and bytes a microsecond.
-constexpr double kWakeTime = 50, kOperations = 1e5, kBytes = 2e4;
+/// Waking a thread takes as long as this much work, in microseconds, at what a core with AVX2 does, in operations and bytes a microsecond; and what a pair takes besides its products, in
+/// operations.
+constexpr double kWakeTime = 50, kOperations = 1e5, kBytes = 2e4, kSoftmax = 100;
 /// A unit's K and V are read ahead as a whole if they are so small that they displace nothing from L2.
 constexpr std::int64_t kAheadBytes = std::int64_t{512} << 10;
 
@@ -117,8 +118,7 @@ class Call {
   }
 
  private:
-  /// Memory for so many tiles of each worker; false where there is none. In one piece: of several, the C library gives some back to the system after each call, and each call then waits
-  /// for new pages (docs/performance/cpu.md).
+  /// Memory for so many tiles of each worker, in one piece; false where there is none.
   bool allocate_tiles(std::int64_t slots) {
     const std::int64_t floats = slots * plan_.tile_floats();
     if (!tiles_.allocate(pool_.size() * floats * std::int64_t{sizeof(float)})) return false;
@@ -221,7 +221,7 @@ class Call {
     const Plan& plan_;
     std::span<Task> tasks_;
     std::int64_t first_unit_;
-    std::span<Share> shares_;  ///< one a worker; from when the order is there those in use
+    std::span<Share> shares_;  ///< one a worker
     Counter next_{0}, estimated_{0};
     std::atomic<bool> ordered_{false};
   };
@@ -332,8 +332,10 @@ std::vector<std::string> kernel_targets() {
 }
 
 int useful_threads(const AttentionArguments& call, int threads) {
-  const auto width = static_cast<double>(call.head_dim + call.value_dim), rows = static_cast<double>(call.q_len) * static_cast<double>(call.heads), keys = static_cast<double>(call.kv_len);
-  const double operations = 2 * rows * keys * width, bytes = (rows + keys * static_cast<double>(call.kv_heads)) * width * static_cast<double>(size_of(call.dtype));
+  // What compiled functions take for a pair is not known: a reduction may be long.
+  if (call.module && (call.module->score_class == FLEXC_SCORE_GENERAL || call.module->mask_row)) return threads;
+  const double width = static_cast<double>(call.head_dim) + static_cast<double>(call.value_dim), rows = static_cast<double>(call.q_len) * static_cast<double>(call.heads), keys = static_cast<double>(call.kv_len);
+  const double operations = rows * keys * (2 * width + kSoftmax), bytes = (rows + keys * static_cast<double>(call.kv_heads)) * width * static_cast<double>(size_of(call.dtype));
   return static_cast<double>(call.batch) * (operations / kOperations + bytes / kBytes) < kWakeTime ? std::min(threads, 1) : threads;
 }
 

@@ -72,7 +72,8 @@ struct AttentionArguments {
 /// The instruction sets that were compiled in and that this machine has, the best first.
 std::vector<std::string> kernel_targets();
 
-/// How many of `threads` a call is worth: one where it is done before another one is awake. Takes any arguments, also those that run_attention refuses, and does not look at masks.
+/// How many of `threads` (at least 1) a call is worth: one where it is done before another one is awake. Arguments need not be those that run_attention takes; what a mask leaves out is not
+/// looked at.
 int useful_threads(const AttentionArguments& arguments, int threads);
 
 /// Computes the call on the pool's threads, whose number changes no bit. Errors: Internal for arguments that do not fit each other

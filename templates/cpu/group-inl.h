@@ -98,6 +98,7 @@ inline void run_splits(const Plan& plan, std::int64_t unit, std::int64_t task, s
   for (Group& group : groups) forget_scores(group);
   std::int64_t split = first;
   std::uint64_t again = 0;  // splits that are to be computed carefully, once the others are done
+  static_assert(kMostSplitsAtOnce <= 64);
   const auto finish_before = [&](std::int64_t limit) {
     for (; split < limit; ++split) {
       if (std::any_of(groups.begin(), groups.end(), [&](const Group& group) { return needs_care(plan, group); })) again |= std::uint64_t{1} << (split - first);

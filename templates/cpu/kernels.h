@@ -21,7 +21,7 @@ struct TileSource {
   std::int64_t* held = nullptr;   ///< the tile in each slot, -1: none
 };
 
-inline constexpr std::int64_t kMostSplitsAtOnce = 64;
+inline constexpr std::int64_t kMostSplitsAtOnce = 64;  ///< bits of a set of them
 
 struct KernelTable {
   const char* name;

@@ -6,17 +6,11 @@
 
 namespace flexc::cpu {
 
-/// What the process keeps of it between calls at most. Fetched from the system and cleared anew each time it took a tenth of a call of a thousand positions. Nothing where AddressSanitizer
-/// is to see the ends of pieces.
-#if defined(__SANITIZE_ADDRESS__)
-inline constexpr std::int64_t kMostKeptBytes = 0;
-#elif defined(__has_feature)
-inline constexpr std::int64_t kMostKeptBytes = __has_feature(address_sanitizer) ? 0 : std::int64_t{64} << 20;
-#else
-inline constexpr std::int64_t kMostKeptBytes = std::int64_t{64} << 20;
-#endif
+/// What the process keeps of it between calls at most, in bytes: 64 MiB, and 2 MiB for each thread that the machine runs at once. Fetched from the system and cleared anew each time it took a
+/// tenth of a call of a thousand positions. Nothing where AddressSanitizer is to see the ends of pieces.
+std::int64_t most_kept_bytes();
 
-/// Memory in whole cache lines, aligned to FLEXC_ROW_ALIGNMENT. Nothing is read of it that was not written: it holds whatever the call before left there. Any thread may allocate and free.
+/// Memory in whole cache lines, aligned to FLEXC_ROW_ALIGNMENT. It holds whatever the call before left there, on which no result may depend. Any thread may allocate and free.
 class Scratch {
  public:
   Scratch() = default;
@@ -36,9 +30,10 @@ class Scratch {
   std::int64_t bytes_ = 0;
 };
 
-/// What is kept now; writes a value into all its bytes; gives it back to the system.
+/// For tests: what is kept now; writes a value into all its bytes.
 std::int64_t kept_scratch_bytes();
 void fill_kept_scratch(std::byte value);
+/// Frees what is kept.
 void free_kept_scratch();
 
 }  // namespace flexc::cpu

@@ -1,8 +1,5 @@
 #include "templates/cpu/workspace.h"
 
-#include <cstdlib>
-#include <cstring>
-#include <limits>
 #include <new>
 #include <utility>
 

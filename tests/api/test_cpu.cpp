@@ -130,6 +130,21 @@ TEST_CASE("threads and block masks change no bit") {
   }
 }
 
+TEST_CASE("a row against many keys: threads share its splits, and change no bit") {
+  const auto cpu = cpu_kernel("def mask_mod(b, h, q, k):\n    return q >= k\n");
+  if (!cpu) return;
+  const test::Shape shape{.batch = 1, .heads = 4, .kv_heads = 2, .q_len = 1, .kv_len = 16500};
+  Call one(shape), many(shape);
+  one.arguments.q_offset = many.arguments.q_offset = 16000;
+  one.arguments.threads = 1, many.arguments.threads = 3;
+  REQUIRE(cpu->run(one.arguments).has_value());
+  for (int round = 0; round < 5; ++round) {  // the memory of one is the next one's
+    REQUIRE(cpu->run(many.arguments).has_value());
+    CHECK(std::memcmp(one.out.as<float>(), many.out.as<float>(), one.out.byte_count()) == 0);
+    CHECK(std::memcmp(one.lse.as<float>(), many.lse.as<float>(), one.lse.byte_count()) == 0);
+  }
+}
+
 TEST_CASE("checked mode names the capture and the index on the CPU too") {
   const auto cpu = cpu_kernel("tensor t: f32[n]\ndef score_mod(s, b, h, q, k):\n    return s + t[k]\n");
   if (!cpu) return;

@@ -69,6 +69,17 @@ TEST_CASE("few rows: NaN and infinities, removed and kept, in every split") {
       }
 }
 
+TEST_CASE("few rows: as many splits at once as there may be") {
+  // 157 tiles of 128 columns, a split each: one thread takes 64 of them first.
+  for (const std::int64_t split : {0, 63, 64, 65}) {
+    INFO("a NaN in split " << split);
+    Problem problem({1, 1, 1, 1, 157 * 128, 256, 256}, variant("noop"), {DType::F32, Layout::Dense, 1, false, 0, 157});
+    REQUIRE(cpu::make_plan(problem.arguments()).splits == 157);
+    problem.v.set(0, 0, split * 128 + 5, 7, std::nan(""));
+    check(problem);
+  }
+}
+
 TEST_CASE("the bits of few rows do not depend on the batch where the splits are the same") {
   Problem one({1, 1, 1, 1, 1000, 64, 64}, variant("alibi"), {}), three({3, 1, 1, 1, 1000, 64, 64}, variant("alibi"), {});
   for (std::int64_t i = 0; i < 64; ++i) three.q.set(1, 0, 0, i, one.q.get(0, 0, 0, i));

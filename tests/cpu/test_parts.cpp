@@ -3,6 +3,7 @@
 #include <catch2/catch.hpp>
 #include <chrono>
 #include <condition_variable>
+#include <limits>
 #include <mutex>
 #include <numeric>
 #include <random>
@@ -53,14 +54,21 @@ TEST_CASE("callers of a pool of one thread do not wait for each other") {
 }
 
 TEST_CASE("a call that is done before a thread wakes is worth none") {
-  const auto useful = [](const Shape& shape, int threads) { return cpu::useful_threads(Problem(shape, variant("causal"), {}).arguments(), threads); };
+  const auto useful = [](const Shape& shape, int threads, const char* name = "noop") { return cpu::useful_threads(Problem(shape, variant(name), {}).arguments(), threads); };
   CHECK(useful({1, 1, 1, 1, 512, 64, 64}, 8) == 1);
   CHECK(useful({1, 1, 1, 100, 100, 64, 64}, 8) == 1);
+  CHECK(useful({1, 1, 1, 100, 100, 64, 64}, 8, "alibi") == 1);
+  CHECK(useful({1, 1, 1, 100, 100, 64, 64}, 8, "softcap") == 8);  // what compiled functions take is not known
+  CHECK(useful({1, 1, 1, 100, 100, 64, 64}, 8, "document") == 8);
   CHECK(useful({1, 1, 1, 300, 300, 64, 64}, 8) == 8);
+  CHECK(useful({1, 1, 1, 300, 300, 1, 1}, 8) == 8);
   CHECK(useful({16, 1, 1, 100, 100, 64, 64}, 8) == 8);
   CHECK(useful({1, 8, 1, 100, 100, 64, 64}, 8) == 8);
   CHECK(useful({1, 1, 1, 1, 10000, 64, 64}, 8) == 8);  // operations are few, but it has to be read
   CHECK(useful({1, 1, 1, 1, 10000, 64, 64}, 1) == 1);
+  cpu::AttentionArguments far;
+  far.batch = far.heads = far.kv_heads = far.q_len = far.kv_len = far.head_dim = far.value_dim = std::numeric_limits<std::int64_t>::max();
+  CHECK(cpu::useful_threads(far, 8) == 8);
 }
 
 TEST_CASE("a pool is used again at once, and gone at once") {

@@ -1,6 +1,7 @@
 // Scratch memory: what is kept between calls, and that no result depends on what lies in it.
 #include <atomic>
 #include <catch2/catch.hpp>
+#include <limits>
 #include <thread>
 #include <vector>
 
@@ -11,7 +12,7 @@ namespace flexc::cpu_test {
 namespace {
 
 constexpr std::int64_t kMiB = std::int64_t{1} << 20;
-constexpr bool kKeepsSome = cpu::kMostKeptBytes > 0;
+const bool kKeepsSome = cpu::most_kept_bytes() > 0;
 
 /// Allocates pieces of such sizes together, and frees them all.
 void use(const std::vector<std::int64_t>& sizes) {
@@ -51,11 +52,20 @@ TEST_CASE("scratch memory is kept for later calls") {
 
 TEST_CASE("of scratch memory no more is kept than the limit") {
   cpu::free_kept_scratch();
-  use({kMiB, 2 * cpu::kMostKeptBytes + kMiB});  // the second is too large by itself
+  use({kMiB, 2 * cpu::most_kept_bytes() + kMiB});  // the second is too large by itself
   CHECK(cpu::kept_scratch_bytes() == (kKeepsSome ? kMiB : 0));
-  use({30 * kMiB, 31 * kMiB, 32 * kMiB});
-  CHECK(cpu::kept_scratch_bytes() <= cpu::kMostKeptBytes);
-  CHECK(cpu::kept_scratch_bytes() >= cpu::kMostKeptBytes / 2);
+  if (kKeepsSome) {  // what has lain longest goes
+    const std::int64_t third = cpu::most_kept_bytes() / 3 / kMiB * kMiB;
+    use({third, third, third, third});
+    CHECK(cpu::kept_scratch_bytes() <= cpu::most_kept_bytes());
+    CHECK(cpu::kept_scratch_bytes() >= 2 * third);
+    for (int i = 0; i < 40; ++i) use({kMiB * (i + 2)});  // lengths that grow from call to call: the last one is still there
+    CHECK(cpu::kept_scratch_bytes() <= cpu::most_kept_bytes());
+    const std::int64_t before = cpu::kept_scratch_bytes();
+    cpu::Scratch last;
+    REQUIRE(last.allocate(41 * kMiB));
+    CHECK(cpu::kept_scratch_bytes() == before - 41 * kMiB);
+  }
   // From several threads at once, each of which gets its own.
   std::vector<std::thread> threads;
   std::atomic<int> others_values{0};
@@ -71,7 +81,7 @@ TEST_CASE("of scratch memory no more is kept than the limit") {
     });
   for (std::thread& thread : threads) thread.join();
   CHECK(others_values == 0);
-  CHECK(cpu::kept_scratch_bytes() <= cpu::kMostKeptBytes);
+  CHECK(cpu::kept_scratch_bytes() <= cpu::most_kept_bytes());
   cpu::free_kept_scratch();
 }
 
@@ -89,19 +99,22 @@ TEST_CASE("no result depends on what the call before left in scratch memory") {
       {"alibi_causal", {1, 4, 2, 3, 2100, 16, 16}, {DType::F32, Layout::Dense, 4, false, 0, 3}},  // direct, and cut into splits
       {"dilated", {1, 16, 1, 1, 700, 24, 40}, {DType::BF16}},
       {"first_half_false", {3, 3, 3, 17, 40, 16, 16}, {}},
+      {"causal", {1, 4, 2, 16, 2100, 256, 256}, {DType::F32, Layout::Dense, 5, false, 0, 5}},  // splits on the matrix unit
   };
   for (const auto& [name, shape, setting] : cases)
-    for (const std::string& target : targets()) {
-      INFO(name << " on " << target);
-      const Problem problem(shape, variant(name), setting);
-      cpu::free_kept_scratch();
-      const Result fresh = problem.run({target, 2, nullptr});
-      CHECK((cpu::kept_scratch_bytes() > 0) == kKeepsSome);
-      for (const int value : {0xFF, 0x00, 0x47}) {  // NaNs, zeros, and 5e4
-        cpu::fill_kept_scratch(std::byte(value));
-        CHECK(same_bits(problem.run({target, 2, nullptr}), fresh));
+    for (const std::string& target : targets())
+      for (const double odd : {0.0, std::numeric_limits<double>::infinity(), 1e20}) {  // values that are computed again: carefully, or without the matrix unit
+        INFO(name << " on " << target << ", with a " << odd);
+        Problem problem(shape, variant(name), setting);
+        if (odd != 0) problem.k.set(0, 0, 3, 1, odd), problem.v.set(0, 0, shape.kv_len / 2, 2, odd);
+        cpu::free_kept_scratch();
+        const Result fresh = problem.run({target, 2, nullptr});
+        CHECK((cpu::kept_scratch_bytes() > 0) == kKeepsSome);
+        for (const int value : {0xFF, 0x00, 0x47}) {  // NaNs, zeros, and 5e4
+          cpu::fill_kept_scratch(std::byte(value));
+          CHECK(same_bits(problem.run({target, 2, nullptr}), fresh));
+        }
       }
-    }
 }
 
 }  // namespace flexc::cpu_test
