@@ -29,11 +29,11 @@ inline std::int64_t steps_a_tile(const Plan& plan) {
 class Ahead {
  public:
   /// K, V, Q and outputs of a unit, spread over `visits` steps.
-  void follow_unit(const Plan& plan, std::int64_t unit, std::int64_t visits) { follow(plan, unit, 2 * plan.call.kv_len, 0, plan.groups_per_unit, visits); }
+  void follow_unit(const Plan& plan, std::int64_t unit, std::int64_t visits) { follow(unit, 2 * plan.call.kv_len, 0, plan.groups_per_unit, visits); }
   /// Q and outputs of a task.
   void follow_task(const Plan& plan, std::int64_t unit, std::int64_t task, std::int64_t visits) {
     const std::int64_t first = task * plan.task_groups;
-    follow(plan, unit, 0, first, std::min(plan.task_groups, plan.groups_per_unit - first), visits);
+    follow(unit, 0, first, std::min(plan.task_groups, plan.groups_per_unit - first), visits);
   }
   void follow_nothing() { rows_.start(0, 1); }
 
@@ -51,18 +51,15 @@ class Ahead {
   }
 
  private:
-  void follow(const Plan& plan, std::int64_t unit, std::int64_t kv_rows, std::int64_t first_group, std::int64_t groups, std::int64_t visits) {
+  void follow(std::int64_t unit, std::int64_t kv_rows, std::int64_t first_group, std::int64_t groups, std::int64_t visits) {
     unit_ = unit, kv_rows_ = kv_rows, first_group_ = first_group;
-    b_ = unit / plan.call.kv_heads, kv_h_ = unit % plan.call.kv_heads;
     q_rows_ = groups * kGroupRows;
     rows_.start(kv_rows + 2 * q_rows_, visits);
   }
 
-  /// Rows come in order.
-  void fetch(const Plan& plan, std::int64_t row);
+  void fetch(const Plan& plan, std::int64_t row) const;
 
-  std::int64_t unit_ = 0, b_ = 0, kv_h_ = 0, kv_rows_ = 0, q_rows_ = 0, first_group_ = 0;
-  GroupPlace place_;  ///< of the row's group
+  std::int64_t unit_ = 0, kv_rows_ = 0, q_rows_ = 0, first_group_ = 0;
   Pace rows_;
   const std::byte *line_ = nullptr, *lines_end_ = nullptr;  ///< of a tile, what is not fetched yet
   std::int64_t lines_bytes_ = 0;                            ///< at a step

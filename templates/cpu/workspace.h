@@ -65,7 +65,7 @@ struct Workspace {
 
   std::vector<Group> groups;
   std::vector<DirectRow> direct_rows;  ///< room for a task's, of two tiles
-  Scratch live;                  ///< [tile]: the groups that may need it, a GroupSet (live_tiles.h)
+  Scratch live;                        ///< [tile]: the groups that may need it, a GroupSet (live_tiles.h)
   Ahead ahead;
   std::byte* kv_side = nullptr;                                    ///< [slot][tile]
   std::int64_t kv_side_b = -1, kv_side_h = -1, kv_side_tile = -1;  ///< what it was filled for

@@ -130,7 +130,7 @@ typedef struct flexc_call {
   double scale;           /* used where has_scale is not 0; else 1/sqrt(D) */
   int32_t has_scale;
   int32_t checked;        /* gathers out of range are an error */
-  int32_t threads;        /* 0: all cores; changes no bit */
+  int32_t threads;        /* at most; 0: all cores; changes no bit */
   int64_t q_offset, kv_offset, q_total, kv_total;
   int64_t split;          /* parts that the keys are cut into, by position; 0: as the shape suggests */
   void* stream;           /* CUDA: a CUstream; NULL: the default stream */

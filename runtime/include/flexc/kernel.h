@@ -103,7 +103,7 @@ struct RunArguments {
   std::int64_t q_offset = 0, kv_offset = 0, q_total = 0, kv_total = 0;
   std::int64_t q_step = 1, kv_step = 1;
   bool checked = false;              ///< gathers out of range are an Error, and so is a mask that does not belong to the call
-  int threads = 0;                   ///< 0: all cores; changes no bit
+  int threads = 0;                   ///< at most; 0: all cores; changes no bit
   /// Parts that the keys are cut into, by position (at most as many as the device has tiles); their results are merged in order. 0: as
   /// the shape suggests. With the same number a row's bits do not depend on the batch. The oracle cuts nothing.
   std::int64_t split = 0;
