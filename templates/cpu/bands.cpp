@@ -1,11 +1,10 @@
 #include "templates/cpu/bands.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace flexc::cpu {
 namespace {
-
-ColumnRange common(const ColumnRange& a, const ColumnRange& b) { return {std::max(a.first, b.first), std::min(a.end, b.end)}; }
 
 /// Bits `from` to `to` - 1, both clamped to 0 … 64.
 std::uint64_t bits_between(std::int64_t from, std::int64_t to) {
@@ -16,16 +15,23 @@ std::uint64_t bits_between(std::int64_t from, std::int64_t to) {
 }  // namespace
 
 void GroupBand::summarise(int count) {
-  reach = {};
+  constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
   for (int part = 0; part < 2; ++part) {
-    any[part] = {};
-    all[part] = rows[0].parts[part];
+    std::int64_t any_first = kMost, any_end = 0, all_first = 0, all_end = kMost;
     for (int row = 0; row < count; ++row) {
-      any[part] = hull(any[part], rows[row].parts[part]);
-      all[part] = common(all[part], rows[row].parts[part]);
+      const ColumnRange& range = rows[row].parts[part];
+      any_first = std::min(any_first, range.empty() ? kMost : range.first), any_end = std::max(any_end, range.empty() ? 0 : range.end);
+      all_first = std::max(all_first, range.first), all_end = std::min(all_end, range.end);
     }
-    reach = hull(reach, any[part]);
+    any[part] = any_end > 0 ? ColumnRange{any_first, any_end} : ColumnRange{};
+    all[part] = {all_first, all_end};
   }
+  reach = hull(any[0], any[1]);
+}
+
+void GroupBand::keep_all(std::int64_t count) {
+  reach = any[0] = all[0] = {0, count};
+  any[1] = all[1] = {};
 }
 
 PanelKinds panel_kinds(const GroupBand& band, std::int64_t column, std::int64_t count) {
@@ -46,7 +52,8 @@ void keep_band(const RowColumns& row, std::int64_t column, int first_word, int e
   for (int word = first_word; word < end_word; ++word) {
     const std::int64_t base = column + std::int64_t{word} * 64;
     std::uint64_t bits = 0;
-    for (const ColumnRange& part : row.parts) bits |= bits_between(part.first - base, part.end - base);
+    for (const ColumnRange& part : row.parts)
+      if (!part.empty()) bits |= bits_between(part.first - base, part.end - base);
     keep[static_cast<std::size_t>(word)] = bits;
   }
 }

@@ -46,6 +46,8 @@ struct GroupBand {
 
   /// Finds the rest from the first `count` rows.
   void summarise(int count);
+  /// The rest, where all rows' bands hold columns 0 to `count` - 1; `rows` stays as it is.
+  void keep_all(std::int64_t count);
 };
 
 /// What the bands say of the panels of a tile of `count` columns from `column` on: a live panel is in reach of some row, a full one in the

@@ -35,9 +35,14 @@ TileRange find_live_tiles(const Plan& plan, Workspace& workspace, std::int64_t c
   if (all.end <= all.first) return {};
   GroupSet* const live = workspace.live.as<GroupSet>();
   std::fill(live + all.first, live + all.end, GroupSet{0});
-  const BlockMask* const mask = plan.module.band_row || plan.module.mask_row ? plan.call.mask : nullptr;
+  const BlockMask* const mask = plan.block_mask();
+  const bool is_one = all.end - all.first == 1;  // bands without a block mask then have nothing more to say
   for (std::int64_t i = 0; i < count; ++i) {
     const Group& group = workspace.groups[static_cast<std::size_t>(i)];
+    if (is_one && !mask) {
+      if (!group.band.reach.empty()) live[all.first] |= GroupSet{1} << i;
+      continue;
+    }
     const GroupPlace& place = group.place;
     for (const ColumnRange& part : group.band.any) {
       if (part.empty()) continue;

@@ -16,9 +16,11 @@ namespace flexc::cpu::HWY_NAMESPACE {
 
 /// The chunks of 32 columns that a set of panels needs.
 inline std::uint32_t chunks_of(PanelSet panels) {
-  std::uint32_t chunks = 0;
-  for (PanelSet rest = panels; rest != 0; rest &= rest - 1) chunks |= std::uint32_t{1} << (std::countr_zero(rest) / 2);
-  return chunks;
+  std::uint32_t every_other = (panels | panels >> 1) & 0x55555555;  // then side by side
+  every_other = (every_other | every_other >> 1) & 0x33333333;
+  every_other = (every_other | every_other >> 2) & 0x0F0F0F0F;
+  every_other = (every_other | every_other >> 4) & 0x00FF00FF;
+  return (every_other | every_other >> 8) & 0xFFFF;
 }
 
 /// A product of parts: number `a` of the left operand's, and `b` of the right one's.

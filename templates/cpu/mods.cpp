@@ -84,14 +84,12 @@ void enter_group(const Plan& plan, Group& group) {
     void* const q_side = module.q_side_slots ? group.q_side + slots_bytes(module.q_side_slots) * row : nullptr;
     if (q_side) module.q_side(&plan.launch, head, place.b, place.h, q, q_side);
     if (module.mask_key) module.mask_key(&plan.launch, head, q_side, place.b, place.h, q, &group.mask_keys[row]);
-    RowColumns& columns = group.band.rows[row];
-    columns = {{{0, plan.call.kv_len}, {}}};
     if (!module.band_row) continue;
     flexc_row_band band{};
     module.band_row(&plan.launch, head, q_side, place.b, place.h, q, &band);
-    columns = columns_of_band(band, plan.call.kv_positions(), plan.call.kv_len);
+    group.band.rows[row] = columns_of_band(band, plan.call.kv_positions(), plan.call.kv_len);
   }
-  group.band.summarise(place.rows);
+  module.band_row ? group.band.summarise(place.rows) : group.band.keep_all(plan.call.kv_len);
 }
 
 bool find_columns(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile) {
@@ -102,8 +100,8 @@ bool find_columns(const Plan& plan, Workspace& workspace, const Group& group, st
   PanelKinds kinds{existing, existing};
   if (plan.module.band_row) kinds = panel_kinds(group.band, tile * plan.tile, count);
   if (has_residual) kinds.full = 0;
-  if (plan.call.mask && (has_residual || plan.module.band_row)) {
-    const PanelKinds blocks = panel_kinds(*plan.call.mask, place.b, place.h, place.first, place.rows, tile * plan.tile, count);
+  if (const BlockMask* const mask = plan.block_mask()) {
+    const PanelKinds blocks = panel_kinds(*mask, place.b, place.h, place.first, place.rows, tile * plan.tile, count);
     kinds = {kinds.live & blocks.live, kinds.full | blocks.full};
   }
   if ((kinds.live & existing) == 0) return false;

@@ -43,7 +43,7 @@ void lay_out(Plan& plan) {
 /// Groups of a task with the matrix unit.
 std::int64_t large_task_groups(const Plan& plan, std::int64_t threads) {
   const auto has_enough = [&](std::int64_t groups) { return plan.units * divide_up(plan.groups_per_unit, groups) >= kLargeTasksAThread * threads; };
-  if (plan.tiles > 1 && has_enough(kLargestTaskGroups)) return kLargestTaskGroups;
+  if (has_enough(kLargestTaskGroups)) return kLargestTaskGroups;
   return has_enough(kLargeTaskGroups) ? kLargeTaskGroups : kTaskGroups;
 }
 

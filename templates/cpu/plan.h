@@ -14,8 +14,8 @@ inline constexpr std::int64_t kBlockRows = 4;  ///< rows that are multiplied tog
 inline constexpr std::int64_t kGroupRows = 8;  ///< rows that share a trip through a tile: two blocks, so K is read from L2 once for both
 inline constexpr std::int64_t kBlocks = kGroupRows / kBlockRows;
 inline constexpr std::int64_t kTaskGroups = 8;  ///< groups of a task: 64 rows share a tile in L2
-/// The same with the matrix unit, which takes a tile faster than it comes from the last cache, where there are so many tasks a thread. The largest ones where there are several tiles: a
-/// single one stays near anyway.
+/// The same with the matrix unit, which takes a tile faster than it comes from the last cache, where there are so many tasks a thread: the largest that leave so many. A task's first
+/// scores are computed with nothing beside them.
 inline constexpr std::int64_t kLargeTaskGroups = 16, kLargestTaskGroups = 32, kLargeTasksAThread = 16;
 inline constexpr std::int64_t kMaxTile = 512;   ///< columns; eight rows of S then take half of a 32 KiB L1
 inline constexpr std::int64_t kMinTile = 64;
@@ -87,6 +87,8 @@ struct Plan {
   MatrixPlan matrix;
   const Plan* by_vectors = nullptr;  ///< of a plan with the matrix unit: the same call without it, by the same tiles
 
+  /// The call's block mask, where it can say more than the rows' bands: with nothing but bands they are the mask.
+  const BlockMask* block_mask() const { return module.mask_row ? call.mask : nullptr; }
   std::int64_t tile_floats() const { return k_floats + v_floats + note_floats; }
   std::int64_t unit_floats() const { return tiles * tile_floats(); }
   /// Rows of a task at most, and floats of the state of one (split-inl.h).

@@ -80,7 +80,8 @@ HWY_INLINE Vector affine_score(const float* s, std::size_t column, [[maybe_unuse
 }
 
 /// Finishes the row's scores in place (removed ones become -inf) and returns the largest one. A NaN does not count in it. With kLookForLost,
-/// `lost` is set where a kept score is -inf.
+/// `lost` is set where a kept score is -inf. From the last column to the first: on the matrix unit the last ones were computed last, of all rows, and are in L1 still; the first ones, which
+/// become weights first, then are.
 template <bool kAffine, bool kLookForLost = false>
 HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels, const KeepWords& keep, const Affine& affine, [[maybe_unused]] bool* lost = nullptr) {
   const Floats d;
@@ -91,12 +92,13 @@ HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels,
   };
   const Vector factor = hn::Set(d, affine.factor), slope = hn::Set(d, affine.slope);
   Vector top0 = minus_infinity, top1 = minus_infinity;
-  for (int i = 0; i < panels.full_run_count; ++i) {
+  for (int i = panels.full_run_count; i-- > 0;) {
     const Run run = panels.full_runs[static_cast<std::size_t>(i)];
-    std::size_t column = static_cast<std::size_t>(run.first * kPanel);
-    const auto end = static_cast<std::size_t>(run.end * kPanel);
+    const auto first = static_cast<std::size_t>(run.first * kPanel);
+    auto end = static_cast<std::size_t>(run.end * kPanel);
     if constexpr (kPanelVectors == 1) {  // two panels at a time give two chains
-      for (; column + kPanel < end; column += 2 * kPanel) {
+      for (; first + kPanel < end; end -= 2 * kPanel) {
+        const std::size_t column = end - 2 * kPanel;
         const Vector x0 = affine_score<kAffine>(s, column, factor, slope, affine.origin), x1 = affine_score<kAffine>(s, column + kPanel, factor, slope, affine.origin);
         top0 = greater_or_second(x0, top0);
         top1 = greater_or_second(x1, top1);
@@ -107,7 +109,7 @@ HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels,
         }
       }
     }
-    for (; column < end; column += kPanel) {
+    for (std::size_t column = first; column < end; column += kPanel) {
       for (std::size_t v = 0; v < kPanelVectors; ++v) {
         const Vector x = affine_score<kAffine>(s, column + v * kLanes, factor, slope, affine.origin);
         if (v % 2 == 0)
@@ -179,7 +181,7 @@ HWY_NOINLINE inline void exponentials(float* HWY_RESTRICT s, const Run* runs, in
 HWY_INLINE float exp2_of_scalar(float t) { return hn::GetLane(exp2_of(hn::Set(Floats(), t))); }
 
 /// With the maxima of a tile (-inf where a row has none): raises the rows' maxima so far, `top` [kGroupRows]; `base` is what scores are
-/// counted from, and alpha what the row's older sums are multiplied by. tops, base and alpha are [kPanel], aligned.
+/// counted from, and alpha what the row's older sums are multiplied by, 1 where they are 0. tops, base and alpha are [kPanel], aligned.
 HWY_NOINLINE inline void raise_tops(const float* HWY_RESTRICT tops, float* HWY_RESTRICT top, float* HWY_RESTRICT base, float* HWY_RESTRICT alpha) {
   const Floats d;
   const Vector minus_infinity = hn::Set(d, -std::numeric_limits<float>::infinity());
@@ -192,7 +194,7 @@ HWY_NOINLINE inline void raise_tops(const float* HWY_RESTRICT tops, float* HWY_R
     const Vector from = hn::IfThenElse(hn::Eq(raised, minus_infinity), hn::Zero(d), raised);
     hn::Store(raised, d, old + i);
     hn::Store(from, d, base + i);
-    hn::Store(exp2_of(hn::Sub(before, from)), d, alpha + i);
+    hn::Store(hn::IfThenElse(hn::Eq(before, minus_infinity), hn::Set(d, 1.0f), exp2_of(hn::Sub(before, from))), d, alpha + i);
   }
   std::copy(old, old + kGroupRows, top);
 }
@@ -201,20 +203,20 @@ HWY_NOINLINE inline void raise_tops(const float* HWY_RESTRICT tops, float* HWY_R
 HWY_NOINLINE inline bool all_finite(const float* values, std::int64_t count) {
   const Floats d;
   const Vector zero = hn::Zero(d);
-  Vector sum[kPanelVectors];
-  for (std::size_t v = 0; v < kPanelVectors; ++v) sum[v] = zero;
+  constexpr auto kLane = static_cast<std::int64_t>(kLanes), kChains = std::int64_t{4};
+  Vector sum[kChains];
+  for (Vector& chain : sum) chain = zero;
   // 0 times inf or NaN is NaN, and a NaN stays in a sum.
-  for (std::int64_t i = 0; i < count; i += kPanel)
-    for (std::size_t v = 0; v < kPanelVectors; ++v) sum[v] = hn::MulAdd(hn::Load(d, values + i + v * kLanes), zero, sum[v]);
-  bool finite = true;
-  for (std::size_t v = 0; v < kPanelVectors; ++v) finite &= hn::AllTrue(d, hn::Eq(sum[v], zero));
-  return finite;
+  std::int64_t i = 0;
+  for (; i + kChains * kLane <= count; i += kChains * kLane)
+    for (std::int64_t chain = 0; chain < kChains; ++chain) sum[chain] = hn::MulAdd(hn::Load(d, values + i + chain * kLane), zero, sum[chain]);
+  for (; i < count; i += kLane) sum[0] = hn::MulAdd(hn::Load(d, values + i), zero, sum[0]);
+  return hn::AllTrue(d, hn::Eq(hn::Add(hn::Add(sum[0], sum[1]), hn::Add(sum[2], sum[3])), zero));
 }
 
 /// One row of outputs times a factor; `count` is a multiple of 16.
 HWY_INLINE void multiply_row(float* HWY_RESTRICT values, std::int64_t count, float factor_value) {
   const Floats d;
-  if (factor_value == 1.0f) return;
   const Vector factor = hn::Set(d, factor_value);
   for (std::int64_t i = 0; i < count; i += static_cast<std::int64_t>(kLanes)) hn::Store(hn::Mul(factor, hn::Load(d, values + i)), d, values + i);
 }

@@ -122,11 +122,13 @@ inline void raise_visit(const Plan& plan, Workspace& workspace, const MatrixVisi
   constexpr int kHalfGroups = static_cast<int>(kTileRows / kGroupRows);
   visit.each(workspace, [&](int i, Group& group) {
     raise_group(group);
-    for (std::int64_t row = 0; row < kGroupRows; ++row) {
-      const float alpha = group.weighted.alpha[row];
-      multiply_row(group.o + row * plan.value_padded, plan.value_padded, alpha);
-      multiply_row(group.sums + row * kPanel, kPanel, alpha);
-    }
+    const float* const alpha = group.weighted.alpha;
+    // A group's first tile finds nothing to multiply. Row by row nobody can tell beforehand whether a maximum was raised.
+    if (!std::all_of(alpha, alpha + kGroupRows, [](float factor) { return factor == 1.0f; }))
+      for (std::int64_t row = 0; row < kGroupRows; ++row) {
+        multiply_row(group.o + row * plan.value_padded, plan.value_padded, alpha[row]);
+        multiply_row(group.sums + row * kPanel, kPanel, alpha[row]);
+      }
     WeighedRows& rows = halves[static_cast<std::size_t>(i / kHalfGroups)];
     const std::int64_t first_row = i % kHalfGroups * kGroupRows;
     std::copy_n(group.weighted.factors, kGroupRows, rows.factors + first_row);

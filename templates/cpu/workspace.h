@@ -30,7 +30,7 @@ struct Group {
   float* other_s = nullptr;                                      ///< the same for another tile, where the plan is direct
   TileColumns* other_columns = nullptr;
   Weighted weighted;                                             ///< of the tile at hand
-  GroupBand band;                                                ///< which columns the rows can keep; all where the mods have no band
+  GroupBand band;                                                ///< which columns the rows can keep; all, and no `rows`, where the mods have no band
   std::int64_t mask_keys[kGroupRows] = {};                       ///< of the rows, where the mods have a mask_key
   std::byte* head = nullptr;                                     ///< head level
   std::byte* q_side = nullptr;                                   ///< q_side level, [row][slot]
