@@ -348,6 +348,7 @@ Result<void> run_attention(const AttentionArguments& arguments, WorkerPool& pool
 Result<void> run_attention_with(const KernelTable& kernels, const AttentionArguments& arguments, WorkerPool& pool) {
   if (const auto fits = check(arguments); !fits) return fits;
   if (arguments.q_len == 0) return {};
+  pool.alert();
   Plan plan = make_plan(arguments, kernels.matrix_unit, pool.size());
   Scratch launch_values;
   bool enough = launch_values.allocate(slots_bytes(plan.module.launch_slots));

@@ -49,7 +49,8 @@ struct WorkerPool::State {
   std::mutex mutex;             ///< guards what follows
   std::condition_variable wake, done;
   const std::function<void(int)>* job = nullptr;
-  unsigned generation = 0;
+  std::atomic<unsigned> generation{0};  ///< of jobs; written with the mutex
+  unsigned alerts = 0;
   bool stopping = false;
   bool pinned = false;
 #ifdef __linux__
@@ -61,11 +62,18 @@ struct WorkerPool::State {
 #ifdef __linux__
     if (pinned) bind_to_cpu(worker, allowed);
 #endif
-    unsigned seen = 0;
+    unsigned seen = 0, seen_alerts = 0;
     std::unique_lock lock(mutex);
     for (;;) {
-      wake.wait(lock, [&] { return stopping || generation != seen; });
+      wake.wait(lock, [&] { return stopping || generation != seen || alerts != seen_alerts; });
       if (stopping) return;
+      seen_alerts = alerts;
+      if (generation == seen) {
+        lock.unlock();
+        for (int i = 0; i < kLooks && generation.load(std::memory_order_relaxed) == seen; ++i) rest();
+        lock.lock();
+        continue;
+      }
       seen = generation;
       const std::function<void(int)>& work = *job;
       lock.unlock();
@@ -103,6 +111,15 @@ WorkerPool::~WorkerPool() {
 }
 
 int WorkerPool::size() const { return static_cast<int>(state_->threads.size()) + 1; }
+
+void WorkerPool::alert() {
+  if (state_->threads.empty()) return;
+  {
+    const std::lock_guard lock(state_->mutex);
+    ++state_->alerts;
+  }
+  state_->wake.notify_all();
+}
 
 void WorkerPool::run(const std::function<void(int)>& job) {
   // Callers that bring all the threads themselves, as a server's do, share nothing and wait for nobody.

@@ -21,6 +21,9 @@ class WorkerPool {
 
   int size() const;
 
+  /// Wakes the threads for a job that run() will soon have: for some 50 microseconds they look for it, as long as waking takes.
+  void alert();
+
   /// Calls job(0) … job(size() - 1), each on its own thread, and returns when all have returned; the caller looks for them for
   /// some 50 microseconds before it sleeps. The job must not throw. Callers on
   /// several threads take turns, but for a pool of one thread, where each runs its own job at once.
