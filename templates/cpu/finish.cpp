@@ -32,7 +32,7 @@ RowEnd end_of_row(float top, float sum, bool saw_nan, bool saw_infinity, const f
     end.lse = sink ? double{*sink} : -kInfinity;
     return end;
   }
-  end.max_score = saw_infinity ? kInfinity : double{top} * kLn2;
+  end.max_score = saw_infinity ? kInfinity : double{top} * kLn2 + 0.0;  // which of two zeros is the larger one follows from the order in which they were met
   if (std::isnan(sink2)) return {kNan, kNan, end.max_score};
   if (saw_infinity || sink2 == kInfinity) return {kNan, kInfinity, end.max_score};
   if (!sink) {

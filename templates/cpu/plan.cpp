@@ -65,7 +65,7 @@ Plan make_plan(const AttentionArguments& call, bool matrix_unit, std::int64_t th
   plan.launch.scale_log2e = static_cast<float>(call.scale * kLog2e);
 
   plan.heads_per_unit = call.heads / call.kv_heads;
-  plan.direct = call.q_len <= kDirectRows || call.q_len * plan.heads_per_unit <= kDirectUnitRows;
+  plan.direct = call.q_len <= kDirectRows || call.q_len * plan.heads_per_unit <= (call.dtype == DType::F32 ? kDirectUnitRows : kDirectHalfUnitRows);
   plan.matrix.used = matrix_unit && !plan.direct && call.q_len * plan.heads_per_unit >= kMatrixRows && (call.dtype != DType::F32 || call.head_dim <= kWidestReach);
   if (plan.matrix.used) {
     plan.matrix.parts = call.dtype == DType::BF16 ? 1 : call.dtype == DType::F16 ? 2 : 3;

@@ -31,8 +31,8 @@ inline constexpr std::int64_t kNearBytes = 1024 * 1024;
 inline constexpr std::int64_t kMaxPanels = kMaxTile / kPanel;
 /// Rows a head up to which K and V are read where they lie: up to here that costs less than the products of eight rows …
 inline constexpr std::int64_t kDirectRows = 4;
-/// … and rows of all heads that share K and V up to which it costs less than packing.
-inline constexpr std::int64_t kDirectUnitRows = 8;
+/// … and rows of all heads that share K and V up to which it costs less than packing: of f32, and of 16-bit numbers, which are widened anew for every four rows.
+inline constexpr std::int64_t kDirectUnitRows = 16, kDirectHalfUnitRows = 8;
 /// Few rows are cut along the keys into splits, so that there are about this many pieces of work, none of less than so many tiles; with the matrix unit, columns.
 inline constexpr std::int64_t kSplitRows = 16, kSplitPieces = 64, kLeastSplitTiles = 8, kLeastSplitColumns = 2048;
 inline constexpr double kLog2e = 1.4426950408889634074;
@@ -78,7 +78,7 @@ struct Plan {
   bool v_in_place = false;                  ///< V's rows of f32 follow each other and are whole panels: they need no packing
   std::int64_t v_step = 0, v_panel = 0;     ///< floats from a column's values to the next one's; from a panel of values to the next
   std::int64_t heads_per_unit = 0, units = 0;
-  std::int64_t task_groups = kTaskGroups;  ///< groups of a task; no result depends on it
+  std::int64_t task_groups = kTaskGroups;  ///< groups of a task; with the matrix unit by the number of threads, and no result depends on it
   std::int64_t groups_per_head = 0, groups_per_unit = 0, tasks_per_unit = 0;
   bool direct = false;                      ///< K and V are read where they lie: the products of direct-inl.h
   std::int64_t splits = 1, split_tiles = 0;  ///< pieces that the keys of a task are cut into, by position; tiles of each

@@ -80,8 +80,8 @@ HWY_INLINE Vector affine_score(const float* s, std::size_t column, [[maybe_unuse
 }
 
 /// Finishes the row's scores in place (removed ones become -inf) and returns the largest one. A NaN does not count in it. With kLookForLost,
-/// `lost` is set where a kept score is -inf. From the last column to the first: on the matrix unit the last ones were computed last, of all rows, and are in L1 still; the first ones, which
-/// become weights first, then are.
+/// `lost` is set where a kept score is -inf. From the last panel to the first, those with a mask first: on the matrix unit the last ones were computed last, of all rows, and are in L1 still;
+/// the first ones, which become weights first, then are.
 template <bool kAffine, bool kLookForLost = false>
 HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels, const KeepWords& keep, const Affine& affine, [[maybe_unused]] bool* lost = nullptr) {
   const Floats d;
@@ -92,6 +92,19 @@ HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels,
   };
   const Vector factor = hn::Set(d, affine.factor), slope = hn::Set(d, affine.slope);
   Vector top0 = minus_infinity, top1 = minus_infinity;
+  for (PanelSet rest = panels.masked; rest != 0;) {
+    const int panel = 31 - std::countl_zero(rest);
+    rest ^= PanelSet{1} << panel;
+    const std::uint32_t bits = panel_bits(keep, panel);
+    for (std::size_t v = 0; v < kPanelVectors; ++v) {
+      const std::size_t column = static_cast<std::size_t>(panel * kPanel) + v * kLanes;
+      const auto kept = kept_lanes(bits, v);
+      const Vector score = affine_score<kAffine>(s, column, factor, slope, affine.origin), x = hn::IfThenElse(kept, score, minus_infinity);
+      look_at(hn::IfThenElseZero(kept, score));
+      top0 = greater_or_second(x, top0);
+      hn::Store(x, d, s + column);
+    }
+  }
   for (int i = panels.full_run_count; i-- > 0;) {
     const Run run = panels.full_runs[static_cast<std::size_t>(i)];
     const auto first = static_cast<std::size_t>(run.first * kPanel);
@@ -109,7 +122,8 @@ HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels,
         }
       }
     }
-    for (std::size_t column = first; column < end; column += kPanel) {
+    for (; first < end; end -= kPanel) {
+      const std::size_t column = end - kPanel;
       for (std::size_t v = 0; v < kPanelVectors; ++v) {
         const Vector x = affine_score<kAffine>(s, column + v * kLanes, factor, slope, affine.origin);
         if (v % 2 == 0)
@@ -119,18 +133,6 @@ HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels,
         look_at(x);
         if constexpr (kAffine) hn::Store(x, d, s + column + v * kLanes);
       }
-    }
-  }
-  for (PanelSet rest = panels.masked; rest != 0; rest &= rest - 1) {
-    const int panel = std::countr_zero(rest);
-    const std::uint32_t bits = panel_bits(keep, panel);
-    for (std::size_t v = 0; v < kPanelVectors; ++v) {
-      const std::size_t column = static_cast<std::size_t>(panel * kPanel) + v * kLanes;
-      const auto kept = kept_lanes(bits, v);
-      const Vector score = affine_score<kAffine>(s, column, factor, slope, affine.origin), x = hn::IfThenElse(kept, score, minus_infinity);
-      look_at(hn::IfThenElseZero(kept, score));
-      top0 = greater_or_second(x, top0);
-      hn::Store(x, d, s + column);
     }
   }
   if constexpr (kLookForLost)

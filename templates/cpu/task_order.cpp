@@ -35,7 +35,8 @@ Task estimate_task(const Plan& plan, std::int64_t unit, std::int64_t task, Works
     for (const ColumnRange& part : group.band.any) band_columns += std::max<std::int64_t>(part.end - part.first, 0);
     band_columns = std::min(band_columns, plan.call.kv_len);  // the hulls may overlap
   }
-  const BlockMask* const mask = plan.block_mask();
+  // The band is asked for in one place only; the block mask knows of all, also where it says no more than bands do.
+  const BlockMask* const mask = plan.module.band_row || plan.module.mask_row ? plan.call.mask : nullptr;
   if (!mask) return {unit, task, count * band_columns};
   Task result{unit, task, 0};
   std::size_t row = mask->row_begin.size();  // none yet

@@ -14,7 +14,8 @@
 namespace flexc::cpu {
 namespace {
 
-/// How often a caller that is done looks for the others before it sleeps: for some 50 microseconds on Intel's processors, less elsewhere; being woken takes as long.
+/// How often a caller that is done looks for the others before it sleeps, and a thread that was alerted for its job: for some 50 microseconds on Intel's processors, less elsewhere; being
+/// woken takes as long.
 constexpr int kLooks = 1000;
 
 /// A moment, in which the processor's other thread may go on.
@@ -57,6 +58,7 @@ struct WorkerPool::State {
   cpu_set_t allowed;
 #endif
   std::vector<std::thread> threads;
+  bool has_cpu_each = false;  ///< besides the caller's; else threads that look would take it from the caller
 
   void serve(int worker) {
 #ifdef __linux__
@@ -99,6 +101,7 @@ WorkerPool::WorkerPool(int threads, Pinning pinning) : state_(std::make_unique<S
       break;  // fewer threads do the same work
     }
   }
+  state_->has_cpu_each = size() > 1 && size() <= static_cast<int>(std::thread::hardware_concurrency());
 }
 
 WorkerPool::~WorkerPool() {
@@ -113,7 +116,7 @@ WorkerPool::~WorkerPool() {
 int WorkerPool::size() const { return static_cast<int>(state_->threads.size()) + 1; }
 
 void WorkerPool::alert() {
-  if (state_->threads.empty()) return;
+  if (!state_->has_cpu_each) return;
   {
     const std::lock_guard lock(state_->mutex);
     ++state_->alerts;

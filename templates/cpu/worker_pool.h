@@ -21,7 +21,8 @@ class WorkerPool {
 
   int size() const;
 
-  /// Wakes the threads for a job that run() will soon have: for some 50 microseconds they look for it, as long as waking takes.
+  /// Wakes the threads, if there is a CPU for each, for a job that run() will soon have: they look for it as long as run() does for them, and then sleep again. run() need not follow. During another caller's run() the
+  /// threads look after their part of that one.
   void alert();
 
   /// Calls job(0) … job(size() - 1), each on its own thread, and returns when all have returned; the caller looks for them for

@@ -105,6 +105,29 @@ TEST_CASE("few rows: tiles of which nothing is kept, between others") {
     }
 }
 
+TEST_CASE("up to sixteen rows, and a few of many heads: NaN and infinities, removed and kept") {
+  for (const char* name : {"noop", "causal", "document", "gaps"})
+    for (const auto& [heads, q_len] : {std::pair(std::int64_t{33}, 1), {1, 13}})
+      for (const double poison : {std::nan(""), std::numeric_limits<double>::infinity()}) {
+        INFO(name << ", " << heads << " heads, " << q_len << " rows, " << poison);
+        Problem problem({1, heads, 1, q_len, 1100, 256, 256, 0, 0, 1100 - q_len - 3, 0}, variant(name), {DType::F32, Layout::Dense, 1, false, 0, 3});
+        REQUIRE(cpu::make_plan(problem.arguments()).direct);
+        problem.v.set(0, 0, 400, 7, poison);
+        problem.k.set(0, 0, 1100 - 3, 3, poison);
+        check(problem);
+      }
+}
+
+TEST_CASE("up to sixteen rows of a K and V head, and a few of many, are read where they lie") {
+  for (const char* name : {"noop", "gaps"})
+    for (const auto& [heads, q_len] : {std::pair(std::int64_t{16}, 1), {32, 1}, {33, 1}, {33, 2}, {2, 8}, {1, 16}}) {
+      INFO(name << ", " << heads << " heads, " << q_len << " rows");
+      const Problem problem({1, heads, 1, q_len, 1100, 256, 256, 0, 0, 900, 0}, variant(name), {DType::F32, Layout::Dense, 2, true, 0, 2});
+      REQUIRE(cpu::make_plan(problem.arguments()).direct);
+      check(problem);
+    }
+}
+
 TEST_CASE("keys cut into a given number of splits") {
   // A tile has 64 columns here, so 1,100 keys have 9 tiles: more splits than that are 9.
   for (const char* name : {"noop", "causal", "alibi_causal", "softcap", "document", "first_half_false"})

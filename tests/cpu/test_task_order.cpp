@@ -127,6 +127,32 @@ TEST_CASE("a tile is live for a group where the block mask leaves it a column, a
   CHECK(seen.size() == 2);
 }
 
+TEST_CASE("a single tile is live for a group whose bands reach it, and not from elsewhere") {
+  // Tiles of 128 columns; bands as of causal rows, of a window, and of a window with the first columns besides, with a gap.
+  const Problem problem({1, 1, 1, kLength, kLength, 256, 256}, variant("noop"), {});
+  const cpu::Plan plan = cpu::make_plan(problem.arguments());
+  REQUIRE(plan.tiles == 8);
+  cpu::Workspace workspace;
+  REQUIRE(workspace.allocate(plan));
+  std::set<bool> seen;
+  for (const cpu::RowColumns& bands : {cpu::RowColumns{{{0, 400}, {}}}, {{{380, 390}, {}}}, {{{0, 4}, {700, 800}}}, {{{}, {}}}}) {
+    cpu::Group& group = workspace.groups.front();
+    group.place = cpu::place_of(plan, 0, 40);
+    for (cpu::RowColumns& row : group.band.rows) row = bands;
+    group.band.summarise(group.place.rows);
+    for (std::int64_t tile = 0; tile < plan.tiles; ++tile) {
+      INFO("columns " << bands.parts[0].first << " to " << bands.parts[0].end << " and " << bands.parts[1].first << " to " << bands.parts[1].end << ", tile " << tile);
+      bool expected = false;
+      for (const cpu::ColumnRange& part : bands.parts) expected |= !part.empty() && part.first < (tile + 1) * plan.tile && tile * plan.tile < part.end;
+      const cpu::TileRange range = cpu::find_live_tiles(plan, workspace, 1, {tile, tile + 1});
+      const bool found = range.first < range.end && (workspace.live.as<cpu::GroupSet>()[tile] & 1) != 0;
+      CHECK(found == expected);
+      seen.insert(found);
+    }
+  }
+  CHECK(seen.size() == 2);
+}
+
 TEST_CASE("without a mask every task takes its groups times all columns") {
   const Problem problem({1, 1, 1, kLength, kLength, 16, 16}, variant("noop"), {});
   const cpu::Plan plan = cpu::make_plan(problem.arguments());

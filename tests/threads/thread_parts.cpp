@@ -69,13 +69,16 @@ int kernel_table() {
 
 /// Callers take turns, and see what the pool's threads wrote.
 int worker_pool() {
-  cpu::WorkerPool shared(3), alone(1);
+  cpu::WorkerPool shared(3), alerted(2), alone(1);
   std::atomic<int> wrong = 0;
   on_threads([&](int) {
     for (int i = 0; i < 200; ++i) {
       int written[3] = {};
       shared.run([&](int worker) { written[worker] = i; });
       if (written[0] != i || written[1] != i || written[2] != i) ++wrong;
+      if (i % 2 == 0) alerted.alert();
+      alerted.run([&](int worker) { written[worker] = 2 * i; });
+      if (written[0] != 2 * i || written[1] != 2 * i) ++wrong;
       alone.run([&](int worker) { written[worker] = -i; });
       if (written[0] != -i) ++wrong;
     }
