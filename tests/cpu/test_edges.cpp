@@ -3,10 +3,12 @@
 #include <sys/mman.h>
 #endif
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <limits>
 
+#include "templates/cpu/finish.h"
 #include "tests/cpu/problem.h"
 
 namespace flexc::cpu_test {
@@ -217,6 +219,28 @@ TEST_CASE("overlapping views") {
   cpu::WorkerPool pool(1);
   REQUIRE(cpu::run_attention(call, pool));
   CHECK(std::equal(out.begin(), out.end(), expected.out.begin(), expected.out.end()));
+}
+
+TEST_CASE("a maximum of zero is +0, whichever zero was met first") {
+  // Instruction sets differ in which of two zeros is the larger one.
+  const Shape shape{1, 1, 1, 8, 16, 16, 16};
+  const Problem problem(shape, variant("noop"), {});
+  cpu::AttentionArguments call = problem.arguments();
+  std::vector<float> out(8 * 16), max_scores(8, 1.0f);
+  call.out = {out.data(), {0, 0, 16}};
+  call.max_scores = {max_scores.data(), {0, 0, 1}};
+  const cpu::Plan plan = cpu::make_plan(call);
+  cpu::Workspace workspace;
+  REQUIRE(workspace.allocate(plan));
+  cpu::Group& group = workspace.groups.front();
+  group.place = cpu::place_of(plan, 0, 0);
+  std::fill_n(group.sums, cpu::kGroupRows * cpu::kPanel, 1.0f);
+  for (int row = 0; row < 8; ++row) group.top[row] = row % 2 == 0 ? 0.0f : -0.0f;
+  cpu::finish_group(plan, group, [](DType, const float*, float, std::int64_t, std::byte*) {});
+  for (const float score : max_scores) {
+    CHECK(score == 0);
+    CHECK_FALSE(std::signbit(score));
+  }
 }
 
 TEST_CASE("arguments that do not fit are refused") {
