@@ -36,15 +36,8 @@ TileRange find_live_tiles(const Plan& plan, Workspace& workspace, std::int64_t c
   GroupSet* const live = workspace.live.as<GroupSet>();
   std::fill(live + all.first, live + all.end, GroupSet{0});
   const BlockMask* const mask = plan.block_mask();
-  const bool is_one = all.end - all.first == 1;
-  const ColumnRange columns{all.first * plan.tile, all.end * plan.tile};
   for (std::int64_t i = 0; i < count; ++i) {
     const Group& group = workspace.groups[static_cast<std::size_t>(i)];
-    if (is_one && !mask) {
-      const auto is_there = [&](const ColumnRange& part) { return part.first < columns.end && columns.first < part.end; };
-      if (is_there(group.band.any[0]) || is_there(group.band.any[1])) live[all.first] |= GroupSet{1} << i;
-      continue;
-    }
     const GroupPlace& place = group.place;
     for (const ColumnRange& part : group.band.any) {
       if (part.empty()) continue;

@@ -58,7 +58,7 @@ struct WorkerPool::State {
   cpu_set_t allowed;
 #endif
   std::vector<std::thread> threads;
-  bool has_cpu_each = false;  ///< besides the caller's; else threads that look would take it from the caller
+  bool has_cpu_each = false;  ///< all threads, and the caller; else those that look for a job would take the caller's
 
   void serve(int worker) {
 #ifdef __linux__

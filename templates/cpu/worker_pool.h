@@ -21,8 +21,8 @@ class WorkerPool {
 
   int size() const;
 
-  /// Wakes the threads, if there is a CPU for each, for a job that run() will soon have: they look for it as long as run() does for them, and then sleep again. run() need not follow. During another caller's run() the
-  /// threads look after their part of that one.
+  /// Wakes the threads, if there is a CPU for each, for a job that run() will soon have: they look for it as long as run() does for
+  /// them, and then sleep again. run() need not follow. During another caller's run() the threads look after their part of that one.
   void alert();
 
   /// Calls job(0) … job(size() - 1), each on its own thread, and returns when all have returned; the caller looks for them for

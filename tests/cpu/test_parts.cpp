@@ -201,8 +201,8 @@ TEST_CASE("the way of distributing work changes no bit") {
 }
 
 TEST_CASE("rows do not depend on how many come with them") {
-  // A few rows take tiles one at a time; the same rows among many take them from a shared buffer. (Up to sixteen rows of a K and V head have
-  // products of their own: tests/cpu/test_decode.cpp. And below 32 rows none go to the matrix unit.)
+  // A few rows take tiles one at a time; the same rows among many take them from a shared buffer. (Up to sixteen rows of a K and V head, eight in
+  // 16-bit types, have products of their own: tests/cpu/test_decode.cpp. And below 32 rows none go to the matrix unit.)
   const auto check = [](const std::string& target, DType type, std::int64_t few_rows) {
     INFO(target << " " << name_of(type));
     constexpr std::int64_t kFirst = 77;
