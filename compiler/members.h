@@ -11,6 +11,7 @@ using runtime::kAssumesFreshDims;
 using runtime::kAssumesNothing;
 using runtime::kAssumesParams;
 using runtime::kAssumesPositions;
+using runtime::kAssumesReciprocals;
 using runtime::kAssumesSymbols;
 using runtime::kAssumptionNames;
 using runtime::kNarrowLimit;

@@ -19,6 +19,7 @@ void add_stages(mlir::OpPassManager& passes, Target target) {
   passes.addPass(create_recognise_bands());       // kept positions of a row as intervals, while comparisons are whole
   passes.addPass(create_classify_score());        // identity, affine or general, while functions still have names
   if (target == Target::Cuda) passes.addPass(create_choose_units());  // tanh, exp2, … of a pair stay, for the special units
+  else passes.addPass(create_choose_loose());     // tanh of a pair by its shorter list, quotients as products
   passes.addPass(create_expand_math());           // exp, pow, … become the table's steps
   passes.addPass(create_simplify());              // reductions and constants that expansions share
   passes.addPass(create_narrow_integers());       // 32 bits where they hold every value, for members that may assume so

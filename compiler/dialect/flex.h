@@ -34,6 +34,8 @@ unsigned number_of(llvm::StringRef name);
 inline constexpr const char* kNarrowAttribute = "flex.narrow";
 /// … and the names of those that they have used so far, an array that is absent while there are none.
 inline constexpr const char* kAssumesAttribute = "flex.assumes";
+/// The unit attribute of a function that the CPU computes by its loose expansion (dsl/include/flexc/dsl/expand_math.h).
+inline constexpr const char* kLooseAttribute = "flex.loose";
 
 /// The constant's value if `value` is a constant of that type.
 std::optional<std::int64_t> constant_integer(mlir::Value value);

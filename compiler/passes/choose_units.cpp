@@ -2,10 +2,8 @@
 // leaves them alone: those of a pair (elsewhere a value is computed once for many pairs, and exactly) that no integer or boolean
 // depends on. Valid because such floats carry documented bounds only (docs/math.md); a NaN stays a NaN, and infinities are the
 // function's own. A quotient by a value that all pairs of a row share becomes a product with its reciprocal.
-#include "compiler/dialect/flex.h"
-#include "compiler/passes/levels.h"
+#include "compiler/passes/free_floats.h"
 #include "compiler/passes/passes.h"
-#include "compiler/passes/strict_values.h"
 
 using namespace mlir;
 
@@ -31,17 +29,14 @@ struct ChooseUnits : PassWrapper<ChooseUnits, OperationPass<ModuleOp>> {
 
  private:
   void run_on(Region& mod) {
-    const llvm::DenseSet<Value> strict = strict_values(mod);
     Dependences dependences;
     SmallVector<flex::DivOp> shared_divisors;
-    mod.walk([&](flex::LanguageOp op) {
-      const Value result = op->getResult(0);
-      const unsigned coordinates = dependences.of(result) & ~unsigned{kOnLoop};
-      if (!has_unit(op.operation()) || !result.getType().isF32() || strict.contains(result) || level_of(coordinates) != "pair") return;
+    for (flex::LanguageOp op : free_operations(mod, dependences)) {
+      if (!has_unit(op.operation())) continue;
       auto quotient = dyn_cast<flex::DivOp>(op.getOperation());
       if (quotient && (dependences.of(quotient.getRhs()) & (kOnScore | kOnKv | kOnLoop)) == 0) shared_divisors.push_back(quotient);
       else op->setAttr("flex.unit", UnitAttr::get(&getContext()));
-    });
+    }
     for (flex::DivOp quotient : shared_divisors) {
       OpBuilder builder(quotient);
       const Value one = builder.create<arith::ConstantOp>(quotient.getLoc(), builder.getF32FloatAttr(1));

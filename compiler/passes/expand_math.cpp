@@ -113,7 +113,8 @@ struct ExpandMath : PassWrapper<ExpandMath, OperationPass<ModuleOp>> {
     SmallVector<std::pair<flex::LanguageOp, const dsl::Expansion*>> functions;
     getOperation()->walk([&](flex::LanguageOp op) {
       if (op->hasAttr("flex.unit") || !op->getResult(0).getType().isF32() || !op->getOperand(0).getType().isF32()) return;
-      if (const dsl::Expansion* expansion = dsl::expansion_of(op.operation())) functions.push_back({op, expansion});
+      const bool loose = op->hasAttr(flex::kLooseAttribute);
+      if (const dsl::Expansion* expansion = loose ? dsl::loose_expansion_of(op.operation()) : dsl::expansion_of(op.operation())) functions.push_back({op, expansion});
     });
     for (auto& [op, expansion] : functions) {
       OpBuilder builder(op);

@@ -12,6 +12,7 @@ void register_passes() {
   mlir::registerPass(create_recognise_bands);
   mlir::registerPass(create_classify_score);
   mlir::registerPass(create_choose_units);
+  mlir::registerPass(create_choose_loose);
   mlir::registerPass(create_expand_math);
   mlir::registerPass(create_narrow_integers);
   mlir::registerPass(create_hoist_coordinates);

@@ -19,8 +19,10 @@ std::unique_ptr<mlir::Pass> create_expand_rows();
 std::unique_ptr<mlir::Pass> create_recognise_bands();
 /// For CUDA: marks functions that special units may compute (attribute flex.unit); quotients by shared values become products.
 std::unique_ptr<mlir::Pass> create_choose_units();
-/// The functions of dsl/include/flexc/dsl/expand_math.h become arith and math ops, one a step of the table; those
-/// marked flex.unit stay.
+/// For the CPU: marks functions that a shorter list may compute (attribute flex.loose); quotients by constants and params become products.
+std::unique_ptr<mlir::Pass> create_choose_loose();
+/// The functions of dsl/include/flexc/dsl/expand_math.h become arith and math ops, one a step of the table (of the shorter one
+/// where marked flex.loose); those marked flex.unit stay.
 std::unique_ptr<mlir::Pass> create_expand_math();
 /// In variants marked flex.narrow, integers that provably fit are computed in 32 bits; what the proofs assume: attribute flex.assumes.
 std::unique_ptr<mlir::Pass> create_narrow_integers();

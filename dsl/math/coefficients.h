@@ -37,6 +37,11 @@ inline constexpr float kTanTail[] = {0x1.555554p-2f, 0x1.111198p-3f, 0x1.b9f78ap
 /// Weighted error 2^-30.1 (2^-31.8 before rounding to f32).
 inline constexpr float kTanhTail[] = {0x1p+0f, 0x1.55555ep-1f, 0x1.555582p-2f, 0x1.11013cp-3f, 0x1.6bac6cp-5f, 0x1.ce9ebep-7f};
 
+/// tanh(x) / x for |x| <= 8, as a quotient of two polynomials of x^2.
+/// Relative error 2^-27.0 (2^-27.2 before rounding to f32).
+inline constexpr float kLooseTanhNumerator[] = {0x1p+0f, 0x1.1363eap-3f, 0x1.d47ce2p-9f, 0x1.700af8p-16f, 0x1.069c38p-26f};
+inline constexpr float kLooseTanhDenominator[] = {0x1p+0f, 0x1.df0748p-2f, 0x1.acd8dep-6f, 0x1.6626dcp-12f, 0x1.cacd5ep-21f};
+
 /// erf(x) / x - 1 in u = x^2, |x| <= 0.93; relative to erf(x).
 /// Weighted error 2^-30.1 (2^-31.0 before rounding to f32).
 inline constexpr float kErfSmall[] = {0x1.06eba8p-3f, -0x1.81274p-2f, 0x1.ce2d64p-4f, -0x1.b8011ap-6f, 0x1.544a1ap-8f, -0x1.a60a2ep-11f, 0x1.4f676p-14f};

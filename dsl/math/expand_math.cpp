@@ -23,13 +23,15 @@ constexpr Entry kEntries[] = {
     {Op::FloorDiv, nullptr, expand_floor_div}, {Op::Mod, nullptr, expand_mod},
 };
 
+constexpr Entry kLooseEntries[] = {{Op::Tanh, expand_loose_tanh, nullptr}};
+
 struct Table {
   std::vector<Op> functions;
   std::vector<Expansion> expansions;
   std::array<const Expansion*, 256> by_op{};
 
-  Table() {
-    for (const Entry& entry : kEntries) {
+  explicit Table(std::span<const Entry> entries) {
+    for (const Entry& entry : entries) {
       Recorder recorder;
       const F32Register x = recorder.input(0);
       functions.push_back(entry.function);
@@ -40,9 +42,13 @@ struct Table {
   }
 };
 
-/// Immutable after its first use, which is thread-safe.
+// Immutable after their first use, which is thread-safe.
 const Table& table() {
-  static const Table the_table;
+  static const Table the_table(kEntries);
+  return the_table;
+}
+const Table& loose_table() {
+  static const Table the_table(kLooseEntries);
   return the_table;
 }
 
@@ -83,6 +89,10 @@ std::string_view name_of(RegisterType type) {
 std::span<const Op> expanded_functions() { return table().functions; }
 
 const Expansion* expansion_of(Op function) { return table().by_op[static_cast<std::size_t>(function)]; }
+
+std::span<const Op> loosely_expanded_functions() { return loose_table().functions; }
+
+const Expansion* loose_expansion_of(Op function) { return loose_table().by_op[static_cast<std::size_t>(function)]; }
 
 std::string print_expansion(const Expansion& expansion) {
   std::string text;

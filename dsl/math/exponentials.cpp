@@ -18,6 +18,8 @@ I32Register shifted_integer(F32Register shifted) { return bits_of(shifted) - std
 
 /// Beyond, tanh and erf are 1 in f32.
 constexpr float kTanhEnd = 9.02f, kErfEnd = 4.0f;
+/// The least x where loose tanh is not below 1. It is 1 there, and so from there on.
+constexpr float kLooseTanhEnd = 0x1.000b9ap+3f;
 /// Below, erf's polynomial is used.
 constexpr float kErfSmallEnd = 0.925f;
 /// Adding it rounds to an integer n too, and leaves n + 127 in the low bits: shifted into place, the power 2^n.
@@ -86,6 +88,12 @@ F32Register expand_tanh(F32Register x) {
   const F32Register reciprocal = 1.0f / sum, quotient = numerator * reciprocal;
   const F32Register rest = fma(-quotient, sum_low, fma(-quotient, sum, numerator));
   return with_sign_of(fma(rest, reciprocal, quotient), x);
+}
+
+F32Register expand_loose_tanh(F32Register x) {
+  // No exponential and one quotient. Both polynomials begin with 1, so what is small stays itself.
+  const F32Register c = clamp(x, -kLooseTanhEnd, kLooseTanhEnd), u = c * c;
+  return fma(c * u, polynomial(u, std::span(kLooseTanhNumerator).subspan(1)), c) / polynomial(u, kLooseTanhDenominator);
 }
 
 F32Register expand_sigmoid(F32Register x) {

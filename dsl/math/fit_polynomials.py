@@ -119,6 +119,60 @@ def fit(name, comment, low, high, function, weight, degree):
     print(f"inline constexpr float {name}[] = {{" + ", ".join(map(literal, chosen)) + "};\n", flush=True)
 
 
+def minimax_ratio(points, values, numerator, denominator, degree):
+    """Coefficients p, q of powers 0 to `degree` that minimise max |(p(x) / q(x)) / f - 1| over the grid; those given are kept.
+
+    A Remez exchange: at the reference p - f (1 ± e) q = 0, which is linear but for e q, taken from the last q.
+    """
+    first_p, first_q = len(numerator), len(denominator)
+    n = 2 * (degree + 1) - first_p - first_q
+    reference = [(len(points) - 1) * i // n for i in range(n + 1)]
+    p, q, error = list(numerator), list(denominator), D(0)
+    best = None
+    at = lambda coefficients, x: sum(c * x ** k for k, c in enumerate(coefficients))
+    for _ in range(ROUNDS):
+        for _ in range(4):
+            matrix, right = [], []
+            for k, i in enumerate(reference):
+                x, f, sign = points[i], values[i], (-1) ** k
+                goal, slope = f * (1 + sign * error), sign * f * at(q, x)
+                matrix.append([x ** j for j in range(first_p, degree + 1)] + [-goal * x ** j for j in range(first_q, degree + 1)] + [-slope])
+                right.append(goal * at(denominator, x) - at(numerator, x) - slope * error)
+            found = solve(matrix, right)
+            p, q, error = numerator + found[:degree + 1 - first_p], denominator + found[degree + 1 - first_p:n], found[n]
+        errors = [at(p, x) / at(q, x) / f - 1 for x, f in zip(points, values)]
+        worst = max(map(abs, errors))
+        if best is None or worst < best[0]:
+            best = (worst, p, q)
+        picks = alternating_extrema(errors)
+        while len(picks) > n + 1:
+            picks.pop(0 if abs(errors[picks[0]]) < abs(errors[picks[-1]]) else -1)
+        if len(picks) < n + 1 or picks == reference:
+            break
+        reference = picks
+    return best
+
+
+def fit_ratio(name, comment, high, function, degree):
+    """Of x^2, up to high^2; both begin with 1. Numerator and denominator are rounded in turn, a power at a time."""
+    points = [(high * (1 - cos(PI * i / GRID)) / 2) ** 2 for i in range(1, GRID + 1)]
+    values = [function(u.sqrt()) for u in points]
+    p, q = [D(1)], [D(1)]
+    exact_worst, _, fitted_q = minimax_ratio(points, values, p, q, degree)
+    for power in range(1, degree + 1):
+        q = q + [D(to_f32(fitted_q[power]))]
+        _, fitted_p, fitted_q = minimax_ratio(points, values, p, q, degree)
+        p = p + [D(to_f32(fitted_p[power]))]
+        if power < degree:
+            _, _, fitted_q = minimax_ratio(points, values, p, q, degree)
+    final = max(abs(sum(c * u ** k for k, c in enumerate(p)) / sum(c * u ** k for k, c in enumerate(q)) / f - 1) for u, f in zip(points, values))
+    print(f"/// {comment}")
+    print(f"/// Relative error 2^{float(final.ln() / D(2).ln()):.1f} (2^{float(exact_worst.ln() / D(2).ln()):.1f} before rounding to f32).")
+    for part, coefficients in (("Numerator", p), ("Denominator", q)):
+        print(f"inline constexpr float {name}{part}[] = {{" + ", ".join(literal(float(c)) for c in coefficients) + "};")
+    print(flush=True)
+
+
 def split(name, comment, value, parts):
     out = []
     for _ in range(parts):
@@ -151,6 +205,8 @@ def main():
         lambda u: (sin(u.sqrt()) / cos(u.sqrt()) / u.sqrt() - 1) / u, lambda u: u * u.sqrt() * cos(u.sqrt()) / sin(u.sqrt()), 7)
     fit("kTanhTail", "(exp(2r) - 1 - 2r) / (2 r^2) for -0.0869 <= r <= 0.2602; the error is that of exp(2r) - 1, relative.", D("-0.0869"), D("0.2602"),
         lambda r: ((2 * r).exp() - 1 - 2 * r) / (2 * r * r), lambda r: abs(2 * r * r / ((2 * r).exp() - 1)), 5)
+    fit_ratio("kLooseTanh", "tanh(x) / x for |x| <= 8, as a quotient of two polynomials of x^2.", D(8),
+              lambda x: ((2 * x).exp() - 1) / ((2 * x).exp() + 1) / x, 4)
     fit("kErfSmall", "erf(x) / x - 1 in u = x^2, |x| <= 0.93; relative to erf(x).", D(0), D("0.865"),
         lambda u: erf(u.sqrt()) / u.sqrt() - 1, lambda u: u.sqrt() / erf(u.sqrt()), 6)
     fit("kErfLarge", "-log(1 - erf(x)) for 0.92 <= x <= 4; the error is that of erf(x), relative.", D("0.92"), D(4),

@@ -47,6 +47,8 @@ F32Register expand_sin(F32Register x);
 F32Register expand_cos(F32Register x);
 F32Register expand_tan(F32Register x);
 F32Register expand_tanh(F32Register x);
+/// For pairs outside of the strict cone (loose_expansion_of).
+F32Register expand_loose_tanh(F32Register x);
 F32Register expand_sigmoid(F32Register x);
 F32Register expand_erf(F32Register x);
 F32Register expand_pow(F32Register x, F32Register y);

@@ -47,6 +47,9 @@ bool within(const runtime::Manifest& manifest, const CallShape& shape, const run
       const std::int64_t value = environment.params[i].integer;
       if (signature.params[i].used && is_integer && (value <= -kNarrowLimit || value >= kNarrowLimit)) return false;
     }
+  if (assumes(runtime::kAssumesReciprocals))
+    for (std::size_t i = 0; i < signature.params.size(); ++i)
+      if (signature.params[i].used && signature.params[i].type == f32 && !runtime::has_normal_reciprocal(environment.params[i].real)) return false;
   if (assumes(runtime::kAssumesFreshDims) && !std::ranges::all_of(fresh, is_size)) return false;
   if (assumes(runtime::kAssumesCaptures))
     for (std::size_t i = 0; i < signature.captures.size(); ++i)

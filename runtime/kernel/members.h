@@ -1,8 +1,9 @@
 // The members of a compiled variant's family: narrow ones assume that a call's positions, sizes and integer params are small, so
-// that integers fit in 32 bits; wide ones assume nothing. Free of MLIR: passes, hosts and bundles share it.
+// that integers fit in 32 bits, and that its f32 params have reciprocals; wide ones assume nothing. Free of MLIR: passes, hosts and bundles share it.
 #pragma once
 
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -26,9 +27,14 @@ enum Assumption : std::uint32_t {
   kAssumesParams = 4,     ///< -kNarrowLimit < p < kNarrowLimit for i32 and i64 params
   kAssumesFreshDims = 8,  ///< fresh dims < kNarrowLimit
   kAssumesCaptures = 16,  ///< every used capture: sizes < kNarrowLimit, and the sum of (size - 1)·|stride| over its dims < kNarrowSpan
+  kAssumesReciprocals = 32,  ///< every used f32 param: has_normal_reciprocal
 };
 /// Their names in the IR, bit by bit.
-inline constexpr std::array<std::string_view, 5> kAssumptionNames = {"positions", "symbols", "params", "fresh_dims", "captures"};
+inline constexpr std::array<std::string_view, 6> kAssumptionNames = {"positions", "symbols", "params", "fresh_dims", "captures", "reciprocals"};
+
+/// Whether x · (1/y) is x / y within 1.5 units in the last place for every x: y and its reciprocal are normal numbers, or y is 0, infinite or a NaN,
+/// where both give the same.
+inline bool has_normal_reciprocal(float y) { return (std::isnormal(y) && std::isnormal(1 / y)) || y == 0 || !std::isfinite(y); }
 
 /// The members of a family by what they may assume.
 enum class Member : std::uint8_t { Wide, Narrow };

@@ -56,7 +56,7 @@ Worst measure_chunk(const Reference& reference, const Expansion& expansion, std:
 }
 
 Worst measure(const Reference& reference, std::uint64_t stride, int threads) {
-  const Expansion& expansion = *expansion_of(reference.function);
+  const Expansion& expansion = expansion_of(reference);
   std::atomic<std::uint64_t> next{0};
   std::mutex mutex;
   Worst worst;
@@ -93,7 +93,7 @@ int main(int argc, char** argv) {
   for (const Reference& reference : kUnary) {
     if (!names.empty() && std::find(names.begin(), names.end(), reference.name) == names.end()) continue;
     const Worst worst = measure(reference, stride, threads);
-    std::printf("| %s | %zu | %llu | %.3f | %a | %.2f %% | %.1f |\n", std::string(reference.name).c_str(), expansion_of(reference.function)->steps.size(),
+    std::printf("| %s | %zu | %llu | %.3f | %a | %.2f %% | %.1f |\n", std::string(reference.name).c_str(), expansion_of(reference).steps.size(),
                 static_cast<unsigned long long>(worst.count), worst.ulp, static_cast<double>(worst.at),
                 100.0 * static_cast<double>(worst.not_nearest) / static_cast<double>(worst.count), reference.max_ulp);
     std::fflush(stdout);

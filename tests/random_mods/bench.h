@@ -53,7 +53,8 @@ struct Comparison {
 std::vector<flexc_row_segment> random_segments(const flexc::dsl::Problem& problem, std::uint64_t seed);
 std::vector<flexc_row_segment> covering_segments(const flexc::dsl::Problem& problem);
 
-/// The optimised module against the oracle and the ranges, at the segments; and, if there is a plain module, equal bits there.
+/// The optimised module against the oracle and the ranges, at the segments; and, if there is a plain module, equal bits there (or bits in the ranges, if the
+/// mod has operations that the optimised one may compute by a shorter list).
 /// Scores are drawn from `seed`.
 void compare(const flexc::dsl::NormalForm& form, const Data& data, const flexc_row_module& optimised, const flexc_row_module* plain,
              const std::vector<flexc_row_segment>& segments, std::uint64_t seed, Comparison& result);

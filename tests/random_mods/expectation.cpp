@@ -1,5 +1,6 @@
 #include "tests/random_mods/expectation.h"
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -182,7 +183,31 @@ Expected Expectation::combine(Op op, bool is_float, bool strict, const Expected&
 Expected Expectation::operation(const Node& node, bool strict, const Expected& a, const Expected& b) const {
   const bool is_float = body_.nodes[node.operands[0]].type.scalar == Scalar::F32;
   if (floats_ == Floats::Units && is_float && !strict && is_of_pair(reads_of(node))) return by_units(node, a, b);
+  if (floats_ == Floats::Expanded && has_loose_form(node, strict)) {
+    const Range r = apply_loose(node.op, a.real, b.real);
+    return with_terms(node.op, {0, r, 0, 0}, extent(r), a, b);
+  }
   return combine(node.op, is_float, strict, a, b);
+}
+
+bool Expectation::has_loose_form(const Node& node, bool strict) const {
+  if (strict || node.type.scalar != Scalar::F32 || !is_of_pair(reads_of(node))) return false;
+  return node.op == Op::Tanh || (node.op == Op::Div && is_number(node.operands[1]));
+}
+
+/// A constant or a param, or what is folded of them.
+bool Expectation::is_number(NodeId id) const {
+  const Node& node = body_.nodes[id];
+  switch (node.op) {
+    case Op::ConstBool: case Op::ConstI64: case Op::ConstF32: case Op::Param: return true;
+    default: return !node.type.is_row && !node.operands.empty() && std::ranges::all_of(node.operands, [&](NodeId operand) { return is_number(operand); });
+  }
+}
+
+bool Expectation::is_loose() const {
+  for (NodeId id = 0; id < body_.nodes.size(); ++id)
+    if (has_loose_form(body_.nodes[id], strict_[id])) return true;
+  return false;
 }
 
 Expected Expectation::by_units(const Node& node, const Expected& a, const Expected& b) const {

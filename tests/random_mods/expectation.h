@@ -29,8 +29,8 @@ struct Point {
   float acc = 0, scale = 1;      ///< for Floats::Units: score = acc · scale, without a rounding
 };
 
-/// What computes the floats outside of the strict cone: the expansions of docs/math.md, or units of the GPU where it has them
-/// (docs/math.md, "The GPU's units"; a factor of the score that a row's pairs share is multiplied with the scale first).
+/// What computes the floats outside of the strict cone: the expansions of docs/math.md (for a pair either of two, "The CPU's pairs"), or units
+/// of the GPU where it has them ("The GPU's units"; a factor of the score that a row's pairs share is multiplied with the scale first).
 enum class Floats { Expanded, Units };
 
 class Expectation {
@@ -40,6 +40,8 @@ class Expectation {
   const Expected& at(const Point& point);
   /// Whether the result lies in the strict cone, so that all its bits are fixed.
   bool is_strict() const { return strict_[body_.result]; }
+  /// Whether an operation may be computed by a shorter list, so that other code need not give the same bits.
+  bool is_loose() const;
   /// Of a node, after at().
   const Expected& value(flexc::dsl::NodeId id) const { return values_[id]; }
   /// Whether all pairs of a row have the same value there.
@@ -52,6 +54,8 @@ class Expectation {
   Expected load(const flexc::TensorView& view, std::int64_t offset) const;
   bool offset_of(const flexc::dsl::Node& node, const flexc::TensorView& view, std::int64_t& offset) const;
   Expected operation(const flexc::dsl::Node& node, bool strict, const Expected& a, const Expected& b) const;
+  bool is_number(flexc::dsl::NodeId id) const;
+  bool has_loose_form(const flexc::dsl::Node& node, bool strict) const;
   Expected by_units(const flexc::dsl::Node& node, const Expected& a, const Expected& b) const;
   Expected combine(flexc::dsl::Op op, bool is_float, bool strict, const Expected& a, const Expected& b) const;
   Expected reduce(const flexc::dsl::Node& node, bool strict) const;

@@ -27,9 +27,11 @@ std::optional<runtime::RowObject> load(const Result<std::vector<std::byte>>& obj
 }  // namespace
 
 bool allows_narrow(const compiler::Manifest& manifest, const Data& data) {
-  if ((manifest.assumptions & compiler::kAssumesParams) == 0) return true;
-  return std::ranges::all_of(data.environment().params,
-                             [](const dsl::ParamValue& param) { return param.integer > -compiler::kNarrowLimit && param.integer < compiler::kNarrowLimit; });
+  const bool small = (manifest.assumptions & compiler::kAssumesParams) != 0, reciprocals = (manifest.assumptions & compiler::kAssumesReciprocals) != 0;
+  return std::ranges::all_of(data.environment().params, [&](const dsl::ParamValue& param) {
+    const bool is_small = param.integer > -compiler::kNarrowLimit && param.integer < compiler::kNarrowLimit;
+    return (is_small || !small) && (runtime::has_normal_reciprocal(param.real) || !reciprocals);
+  });
 }
 
 std::vector<flexc_row_segment> narrow_segments(std::vector<flexc_row_segment> segments) {

@@ -26,6 +26,8 @@ struct Range {
 /// An operation on F32 operands, or IntToFloat of an integer (exact in `a`). Not for comparisons and conversions to integers,
 /// whose operands lie in the strict cone.
 Range apply(flexc::dsl::Op op, const Range& a, const Range& b);
+/// The same where the CPU may take a shorter way: docs/math.md, "The CPU's pairs". A quotient is one by a constant or a param.
+Range apply_loose(flexc::dsl::Op op, const Range& a, const Range& b);
 /// The same where a unit of the GPU may compute it: functions and quotients of a pair, outside of the strict cone. A quotient whose
 /// divisor all pairs of a row share is a product with its reciprocal. Every other operation as apply().
 enum class Divisor { OfThePair, OfTheRow };

@@ -66,6 +66,13 @@ std::span<const Op> expanded_functions();
 /// The expansion of a function of F32, or nullptr where the operation needs none.
 const Expansion* expansion_of(Op function);
 
+/// The functions that have a shorter and less accurate list besides: tanh. The CPU takes it for floats of a pair outside of the strict cone
+/// (pass choose-loose; docs/math.md, "The CPU's pairs"); nothing that must be the same everywhere is computed by it.
+std::span<const Op> loosely_expanded_functions();
+
+/// That list, or nullptr.
+const Expansion* loose_expansion_of(Op function);
+
 /// Interprets an expansion in strict f32. `y` is ignored by functions of one argument.
 float evaluate_expansion(const Expansion& expansion, float x, float y = 0);
 
