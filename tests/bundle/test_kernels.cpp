@@ -115,8 +115,14 @@ TEST_CASE("a call beyond the narrow member's assumptions takes the bundle's wide
 
 TEST_CASE("a param without a normal reciprocal is beyond a narrow member that multiplies by it") {
   runtime::Signature signature;
-  signature.params = {{.name = "cap", .type = f32, .used = true}};
-  const auto taken = [&](float cap) { return within({runtime::kAssumesReciprocals}, {}, signature, {.params = {{0, cap}}}, {}); };
+  signature.params.resize(1);
+  signature.params[0].type = f32;
+  signature.params[0].used = true;
+  const auto taken = [&](float cap) {
+    runtime::Environment environment;
+    environment.params = {{0, cap}};
+    return within({runtime::kAssumesReciprocals}, {}, signature, environment, {});
+  };
   for (float cap : {30.0f, -0.5f, 0.0f, 0x1p-126f, 0x1p126f, std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) CHECK(taken(cap));
   for (float cap : {1e38f, -1e38f, 0x1.000002p126f, 0x1p-127f, 1e-45f, std::numeric_limits<float>::max()}) CHECK_FALSE(taken(cap));
   signature.params[0].used = false;
