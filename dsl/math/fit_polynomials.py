@@ -79,6 +79,14 @@ def alternating_extrema(errors):
     return picks
 
 
+def next_reference(errors, size):
+    """Where the errors alternate, the largest ones in a row; None where they alternate too seldom."""
+    picks = alternating_extrema(errors)
+    while len(picks) > size:
+        picks.pop(0 if abs(errors[picks[0]]) < abs(errors[picks[-1]]) else -1)
+    return picks if len(picks) == size else None
+
+
 def minimax(points, values, weights, powers):
     """Coefficients of sum c_p x^p minimising max |w (f - poly)| over the grid."""
     n = len(powers)
@@ -91,10 +99,8 @@ def minimax(points, values, weights, powers):
         worst = max(map(abs, errors))
         if best is None or worst < best[0]:
             best = (worst, coefficients)
-        picks = alternating_extrema(errors)
-        while len(picks) > n + 1:
-            picks.pop(0 if abs(errors[picks[0]]) < abs(errors[picks[-1]]) else -1)
-        if len(picks) < n + 1 or picks == reference:
+        picks = next_reference(errors, n + 1)
+        if picks is None or picks == reference:
             break
         reference = picks
     return best
@@ -144,10 +150,8 @@ def minimax_ratio(points, values, numerator, denominator, degree):
         worst = max(map(abs, errors))
         if best is None or worst < best[0]:
             best = (worst, p, q)
-        picks = alternating_extrema(errors)
-        while len(picks) > n + 1:
-            picks.pop(0 if abs(errors[picks[0]]) < abs(errors[picks[-1]]) else -1)
-        if len(picks) < n + 1 or picks == reference:
+        picks = next_reference(errors, n + 1)
+        if picks is None or picks == reference:
             break
         reference = picks
     return best
