@@ -33,7 +33,7 @@ FLEX_RATIO, FLEX_MEAN = 2.0, 2.5
 # conversion, a product, a sum; softcap a tanh of eight multiply-adds, four products, two clamps and a division, of 5 units in the last place. A score at
 # head dim D takes D for each product and SOFTMAX.
 OWN_COST, SOFTMAX = {"alibi": 3.2, "softcap": 16.4}, 12.6
-# The same by itself on the machine, in the language's own mathematics: what bench_operations prints for the one, less the other.
+# The same by itself on the machine, as compiled mods do it (docs/math.md, "The CPU's pairs"): what bench_operations prints for the one, less the other.
 MEASURED_COST = {"alibi": ("maximum of affine scores", "maximum"), "softcap": ("20 tanh(score / 20)", "a copy of the score")}
 MOD_RATIO, MASK_RATIO, DOCUMENT_RATIO = 0.90, 0.90, 0.85
 THREADS_RATIO = 1.9
