@@ -2,7 +2,6 @@
 // flex.loose; expand-math walks it), and a quotient by a number that all calls share becomes a product with its reciprocal. Valid because such floats
 // carry documented bounds only (docs/math.md, "The CPU's pairs"). The bound of the product holds while the reciprocal is a normal number: of a constant
 // that is known; of a param a narrow member assumes it, and the launch looks.
-#include <cmath>
 
 #include "compiler/passes/free_floats.h"
 #include "compiler/passes/passes.h"

@@ -70,15 +70,33 @@ inline DirectRow direct_row(const Plan& plan, const Group& group, int row) {
   return result;
 }
 
+/// How K and V are read: so many columns of the one, then of the other, and the rows that come so many columns later into L2 meanwhile.
+struct ReadingOrder {
+  std::int64_t step = kPanel, ahead = 2 * kPanel;
+};
+
+/// The order for so many rows. A KiB of K and of V in turn, as far as whole quads and panels allow, is fastest where both are read and memory is waited for. Each step loads and stores the outputs
+/// anew, so short vectors take larger ones where rows are many; and what is read alone needs no turns. With few rows memory's own reading ahead, within a page, helps most if this one is not far
+/// before it.
+inline ReadingOrder reading_order(const Plan& plan, int rows, bool is_alone) {
+  constexpr std::int64_t kStepBytes = 1024;
+  constexpr int kFewRows = 4;
+  if (is_alone || (!kBothBlocks && rows > kFewRows)) return {};
+  const std::int64_t bytes = std::max(plan.call.head_dim, plan.call.value_dim) * static_cast<std::int64_t>(element_size(plan));
+  std::int64_t step = kQuad;
+  while (step < kPanel && 2 * step * bytes <= kStepBytes) step *= 2;
+  return {step, (rows <= kFewRows ? 2 : 4) * step};
+}
+
 /// Rows of K or V that will be read some way ahead, which come from memory into L2 meanwhile: with both of them read side by side, that is the fastest order there is.
 class RowsAhead {
  public:
   RowsAhead() = default;
-  /// For a tile's rows, from column `column` on.
-  RowsAhead(const Plan& plan, const Input& tensor, const GroupPlace& place, std::int64_t column, std::int64_t width)
+  /// For a tile's rows, from column `column` on: those `ahead` columns later.
+  RowsAhead(const Plan& plan, const Input& tensor, const GroupPlace& place, std::int64_t column, std::int64_t width, std::int64_t ahead)
       : step_(tensor.strides.row * static_cast<std::int64_t>(element_size(plan))), bytes_(width * static_cast<std::int64_t>(element_size(plan))) {
     // Beyond the end nothing is read: a prefetch of what is not there has no effect.
-    first_ = reinterpret_cast<std::uintptr_t>(row_address(plan, tensor, place.b, place.kv_h, column)) + static_cast<std::uintptr_t>(divide_up(kAheadBytes, bytes_) * step_);
+    first_ = reinterpret_cast<std::uintptr_t>(row_address(plan, tensor, place.b, place.kv_h, column)) + static_cast<std::uintptr_t>(ahead * step_);
   }
 
   /// Asks for what is as far behind row `column` of the tile.
@@ -91,7 +109,6 @@ class RowsAhead {
   void stop() { bytes_ = 0; }
 
  private:
-  static constexpr std::int64_t kAheadBytes = 8 * 1024;
   std::uintptr_t first_ = 0;
   std::int64_t step_ = 0, bytes_ = 0;  ///< no bytes: nothing is read ahead
 };
@@ -166,14 +183,14 @@ inline void copy_q(const Plan& plan, Group& group) {
   }
 }
 
-/// S = Q K for the rows and a panel of columns. Columns that do not exist repeat the last one; nobody looks at them.
+/// S = Q K for the rows and some columns, in whole quads. Columns that do not exist repeat the last one; nobody looks at them.
 template <class T>
-HWY_NOINLINE void direct_qk(const Plan& plan, float* memory, const GroupPlace& place, const DirectRow* rows, int row_count, std::int64_t tile, std::int64_t panel, const RowsAhead& ahead) {
+HWY_NOINLINE void direct_qk(const Plan& plan, float* memory, const GroupPlace& place, const DirectRow* rows, int row_count, std::int64_t tile, Run columns, const RowsAhead& ahead) {
   const std::int64_t width = plan.call.head_dim, padded = round_up(width, kPanel), count = plan.tile_count(tile);
   const auto key_at = [&](std::int64_t column) {
     return row_address(plan, plan.call.k, place.b, place.kv_h, tile * plan.tile + std::min(column, count - 1));
   };
-  for (std::int64_t column = panel * kPanel; column < (panel + 1) * kPanel; column += kQuad) {
+  for (std::int64_t column = columns.first; column < columns.end; column += kQuad) {
     for (std::int64_t i = column; i < std::min(column + kQuad, count); ++i) ahead.bring(i);
     if (padded == width) {
       const T* keys[kQuad];

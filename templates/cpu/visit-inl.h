@@ -134,8 +134,10 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
     DirectRow* const rows = workspace.direct_rows.data();
     for (int row = 0; row < group.place.rows; ++row) rows[row] = direct_row(plan, group, row);
     with_element(plan.call.dtype, [&](auto element) {
-      for (PanelSet rest = columns.active[0] | columns.active[1]; rest != 0; rest &= rest - 1)
-        direct_qk<decltype(element)>(plan, workspace.pack_rows, group.place, rows, group.place.rows, tile, std::countr_zero(rest), {});
+      for (PanelSet rest = columns.active[0] | columns.active[1]; rest != 0; rest &= rest - 1) {
+        const std::int32_t first = std::countr_zero(rest) * static_cast<std::int32_t>(kPanel);
+        direct_qk<decltype(element)>(plan, workspace.pack_rows, group.place, rows, group.place.rows, tile, {first, first + static_cast<std::int32_t>(kPanel)}, {});
+      }
     });
   } else {
     products_qk(plan, group, columns, packed.k, group.s, workspace.ahead);

@@ -1,4 +1,4 @@
-// The tiles of a task's groups where K and V are read where they lie: each row of them once, for the rows of all heads. K of a tile and V of the one before are read side by side, some columns
+// The tiles of a task's groups where K and V are read where they lie: each row of them once, for the rows of all heads. K of a tile and V of the one before are read side by side, a few columns
 // of each in turn. Included once for each instruction set.
 #if defined(FLEXC_CPU_VISIT_DIRECT_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef FLEXC_CPU_VISIT_DIRECT_INL_H_
@@ -7,6 +7,7 @@
 #define FLEXC_CPU_VISIT_DIRECT_INL_H_
 #endif
 
+#include <algorithm>
 #include <utility>
 
 #include "templates/cpu/direct-inl.h"
@@ -66,20 +67,21 @@ inline void weigh_directly(const Plan& plan, Workspace& workspace, DirectTile& e
   find_rows_alike(entered.rows, entered.row_count);
 }
 
-/// S = Q K of `keys`, and O = O * alpha + P V of `values`, a panel of columns of each in turn; either may be missing.
+/// S = Q K of `keys`, and O = O * alpha + P V of `values`, a step of columns of each in turn; either may be missing.
 inline void multiply_directly(const Plan& plan, Workspace& workspace, const DirectTile* keys, const DirectTile* values) {
+  const auto [step, ahead] = reading_order(plan, std::max(keys ? keys->row_count : 0, values ? values->row_count : 0), !keys || !values);
   RowsAhead later_keys, later_values;
-  if (keys) later_keys = RowsAhead(plan, plan.call.k, keys->place(), keys->tile * plan.tile, plan.call.head_dim);
-  if (values) later_values = RowsAhead(plan, plan.call.v, values->place(), values->tile * plan.tile, plan.call.value_dim);
+  if (keys) later_keys = RowsAhead(plan, plan.call.k, keys->place(), keys->tile * plan.tile, plan.call.head_dim, ahead);
+  if (values) later_values = RowsAhead(plan, plan.call.v, values->place(), values->tile * plan.tile, plan.call.value_dim, ahead);
   with_element(plan.call.dtype, [&](auto element) {
     using Element = decltype(element);
-    for (std::int64_t panel = 0; panel < plan.tile / kPanel; ++panel) {
-      if (keys && (keys->active >> panel & 1) != 0)
-        direct_qk<Element>(plan, workspace.pack_rows, keys->place(), keys->rows, keys->row_count, keys->tile, panel, later_keys);
-      const Run columns{static_cast<std::int32_t>(panel * kPanel), static_cast<std::int32_t>((panel + 1) * kPanel)};
-      if (!values || (panel != 0 && (values->active >> panel & 1) == 0)) continue;
+    for (std::int64_t column = 0; column < plan.tile; column += step) {
+      const std::int64_t panel = column / kPanel;
+      const Run columns{static_cast<std::int32_t>(column), static_cast<std::int32_t>(column + step)};
+      if (keys && (keys->active >> panel & 1) != 0) direct_qk<Element>(plan, workspace.pack_rows, keys->place(), keys->rows, keys->row_count, keys->tile, columns, later_keys);
+      if (!values || (column != 0 && (values->active >> panel & 1) == 0)) continue;
       const FlushTiny flush;
-      direct_pv<Element>(plan, values->place(), values->rows, values->row_count, values->tile, columns, panel == 0, later_values);
+      direct_pv<Element>(plan, values->place(), values->rows, values->row_count, values->tile, columns, column == 0, later_values);
     }
   });
 }
