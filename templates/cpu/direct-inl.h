@@ -75,9 +75,8 @@ struct ReadingOrder {
   std::int64_t step = kPanel, ahead = 2 * kPanel;
 };
 
-/// The order for so many rows. A KiB of K and of V in turn, as far as whole quads and panels allow, is fastest where both are read and memory is waited for. Each step loads and stores the outputs
-/// anew, so short vectors take larger ones where rows are many; and what is read alone needs no turns. With few rows memory's own reading ahead, within a page, helps most if this one is not far
-/// before it.
+/// The order for so many rows, found by measuring (docs/performance/cpu.md, "Decode, in shorter turns"): where both are read, a KiB of K and of V in turn, as far as whole quads and panels allow.
+/// Each step loads and stores the outputs anew, so short vectors take larger ones where rows are many; and what is read alone needs no turns.
 inline ReadingOrder reading_order(const Plan& plan, int rows, bool is_alone) {
   constexpr std::int64_t kStepBytes = 1024;
   constexpr int kFewRows = 4;
@@ -88,7 +87,7 @@ inline ReadingOrder reading_order(const Plan& plan, int rows, bool is_alone) {
   return {step, (rows <= kFewRows ? 2 : 4) * step};
 }
 
-/// Rows of K or V that will be read some way ahead, which come from memory into L2 meanwhile: with both of them read side by side, that is the fastest order there is.
+/// Rows of K or V that will be read some way ahead, which come from memory into L2 meanwhile.
 class RowsAhead {
  public:
   RowsAhead() = default;
