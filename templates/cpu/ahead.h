@@ -17,11 +17,11 @@ inline void bring_line(const std::byte* address) {
   asm volatile("");
 }
 
-/// Steps that a group takes in a tile that it keeps wholly: one a pair of panels, or a group's share of those with each product of parts on the matrix unit.
-inline std::int64_t steps_a_tile(const Plan& plan) {
-  if (!plan.matrix.used) return plan.tile / kPanel / 2;
+/// Steps that a group takes in a tile of which it keeps 1/part: one a pair of panels and one a row, or a group's share of those with each product of parts on the matrix unit.
+inline std::int64_t steps_a_tile(const Plan& plan, std::int64_t part = 1) {
+  if (!plan.matrix.used) return plan.tile / kPanel / 2 / part + kGroupRows;
   const std::int64_t values = plan.matrix.weighs_ahead() ? divide_up(plan.value_padded, kTileDepth) : 0;
-  return plan.tile / kTileDepth * (plan.matrix.depth / kTileDepth + values) * static_cast<std::int64_t>(plan.matrix.products()) / kMatrixGroups;
+  return plan.tile / kTileDepth * (plan.matrix.depth / kTileDepth + values) * static_cast<std::int64_t>(plan.matrix.products()) / kMatrixGroups / part;
 }
 
 /// What is needed next: rows of Q, and of K and V, that will be packed, and of outputs; with short sequences waiting for them took a tenth of the time. And packed tiles, for the matrix
@@ -37,16 +37,21 @@ class Ahead {
   }
   void follow_nothing() { rows_.start(0, 1); }
 
-  /// A packed tile, into L2, spread over `visits` steps, besides.
-  void follow_tile(const Plan& plan, const float* tile, std::int64_t visits) {
-    line_ = reinterpret_cast<const std::byte*>(tile), lines_end_ = line_ + plan.tile_floats() * static_cast<std::int64_t>(sizeof *tile);
-    lines_bytes_ = divide_up(lines_end_ - line_, kLine * std::max<std::int64_t>(visits, 1)) * kLine;
+  /// A packed tile, and where V of it lies in place, into L2, spread over so many steps, besides.
+  void follow_tile(const std::byte* tile, std::int64_t bytes, const std::byte* values, std::int64_t value_bytes, std::int64_t steps) {
+    line_ = tile, lines_end_ = tile + bytes, other_ = values, other_end_ = values + value_bytes;
+    lines_bytes_ = divide_up(bytes + value_bytes, kLine * std::max<std::int64_t>(steps, 1)) * kLine;
   }
-  void follow_no_tile() { line_ = lines_end_ = nullptr; }
+  void follow_no_tile() { line_ = lines_end_ = other_ = other_end_ = nullptr; }
 
+  /// The next few lines of the tile.
+  void step_tile() {
+    if (line_ >= lines_end_) line_ = other_, lines_end_ = other_end_, other_ = other_end_ = nullptr;
+    for (std::int64_t left = std::min(lines_bytes_, lines_end_ - line_); left > 0; left -= kLine, line_ += kLine) bring_line<0, 2>(line_);
+  }
   /// The next few rows and lines.
   void step(const Plan& plan) {
-    for (std::int64_t left = std::min(lines_bytes_, lines_end_ - line_); left > 0; left -= kLine, line_ += kLine) bring_line<0, 2>(line_);
+    step_tile();
     if (!rows_.is_done()) rows_.call([&](std::int64_t row) { fetch(plan, row); });
   }
 
@@ -61,7 +66,7 @@ class Ahead {
 
   std::int64_t unit_ = 0, kv_rows_ = 0, q_rows_ = 0, first_group_ = 0;
   Pace rows_;
-  const std::byte *line_ = nullptr, *lines_end_ = nullptr;  ///< of a tile, what is not fetched yet
+  const std::byte *line_ = nullptr, *lines_end_ = nullptr, *other_ = nullptr, *other_end_ = nullptr;  ///< of a tile, what is not fetched yet
   std::int64_t lines_bytes_ = 0;                            ///< at a step
 };
 

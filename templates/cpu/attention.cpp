@@ -159,7 +159,7 @@ class Call {
   /// Steps of reading ahead that a group takes in a tile. A mask may leave a half of them; but where they are few, each of twice as many lines would fetch too much at once.
   std::int64_t ahead_steps() const {
     const bool is_masked = plan_.module.band_row || plan_.module.mask_row, are_few = plan_.matrix.used && !plan_.matrix.weighs_ahead();
-    return std::max<std::int64_t>(steps_a_tile(plan_) / (is_masked && !are_few ? 2 : 1), 1);
+    return std::max<std::int64_t>(steps_a_tile(plan_, is_masked && !are_few ? 2 : 1), 1);
   }
 
   TileSource own_tiles(Worker& worker) {

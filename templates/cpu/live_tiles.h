@@ -24,4 +24,15 @@ static_assert(kTaskGroups <= 32 && kLargeTaskGroups <= 32 && kLargestTaskGroups 
 /// turn, and documents or windows would cost what the square of the length costs.
 TileRange find_live_tiles(const Plan& plan, Workspace& workspace, std::int64_t count, const TileRange& tiles);
 
+/// A group's tiles: its tiles are those of `all` that have its bit in `live`.
+struct LiveTiles {
+  TileRange all;
+  const GroupSet* live;
+  template <class Visit>
+  void visit(std::int64_t group, const Visit& use) const {
+    for (std::int64_t tile = all.first; tile < all.end; ++tile)
+      if ((live[tile] >> group & 1) != 0) use(tile);
+  }
+};
+
 }  // namespace flexc::cpu

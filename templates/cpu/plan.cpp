@@ -40,7 +40,7 @@ void lay_out(Plan& plan) {
   (folded ? plan.q_factor : plan.s_factor) = static_cast<float>(factor);
 }
 
-/// Groups of a task with the matrix unit.
+/// Groups of a task where tiles do not stay near from one task to the next.
 std::int64_t large_task_groups(const Plan& plan, std::int64_t threads) {
   const auto has_enough = [&](std::int64_t groups) { return plan.units * divide_up(plan.groups_per_unit, groups) >= kLargeTasksAThread * threads; };
   if (has_enough(kLargestTaskGroups)) return kLargestTaskGroups;
@@ -80,7 +80,7 @@ Plan make_plan(const AttentionArguments& call, bool matrix_unit, std::int64_t th
   plan.groups_per_head = divide_up(call.q_len, kGroupRows);
   plan.groups_per_unit = plan.groups_per_head * plan.heads_per_unit;
   const std::int64_t small_tasks = divide_up(plan.groups_per_unit, kTaskGroups);
-  if (plan.matrix.used) plan.task_groups = large_task_groups(plan, threads);
+  if (plan.matrix.used || (!plan.direct && !plan.stays_near())) plan.task_groups = large_task_groups(plan, threads);
   plan.tasks_per_unit = divide_up(plan.groups_per_unit, plan.task_groups);
 
   std::int64_t pieces = call.split;

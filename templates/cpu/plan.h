@@ -14,8 +14,8 @@ inline constexpr std::int64_t kBlockRows = 4;  ///< rows that are multiplied tog
 inline constexpr std::int64_t kGroupRows = 8;  ///< rows that share a trip through a tile: two blocks, so K is read from L2 once for both
 inline constexpr std::int64_t kBlocks = kGroupRows / kBlockRows;
 inline constexpr std::int64_t kTaskGroups = 8;  ///< groups of a task: 64 rows share a tile in L2
-/// The same with the matrix unit, which takes a tile faster than it comes from the last cache, where there are so many tasks a thread: the largest that leave so many. A task's first
-/// scores are computed with nothing beside them.
+/// The same where a tile comes from the last cache, which a core reads more slowly than 64 rows compute (with the matrix unit always, since a task's first scores are computed with nothing
+/// beside them), if there are so many tasks a thread: the largest that leave so many.
 inline constexpr std::int64_t kLargeTaskGroups = 16, kLargestTaskGroups = 32, kLargeTasksAThread = 16;
 inline constexpr std::int64_t kMaxTile = 512;   ///< columns; eight rows of S then take half of a 32 KiB L1
 inline constexpr std::int64_t kMinTile = 64;
@@ -26,7 +26,7 @@ inline constexpr std::int64_t kMatrixRows = 32;
 inline constexpr std::int64_t kMatrixGroups = kMatrixRows / kGroupRows;
 /// Chunks of columns whose weights are found together, while those of the chunks before are multiplied: exponentials and the unit work side by side.
 inline constexpr std::int64_t kChunksTogether = 2;
-/// Packed tiles of a unit up to which all of them stay in L2.
+/// K and V of a unit, as they are multiplied, up to which all of them stay in L2.
 inline constexpr std::int64_t kNearBytes = 1024 * 1024;
 inline constexpr std::int64_t kMaxPanels = kMaxTile / kPanel;
 /// Rows a head up to which K and V are read where they lie: up to here that costs less than the products of eight rows …
@@ -78,7 +78,7 @@ struct Plan {
   bool v_in_place = false;                  ///< V's rows of f32 follow each other and are whole panels: they need no packing
   std::int64_t v_step = 0, v_panel = 0;     ///< floats from a column's values to the next one's; from a panel of values to the next
   std::int64_t heads_per_unit = 0, units = 0;
-  std::int64_t task_groups = kTaskGroups;  ///< groups of a task; with the matrix unit by the number of threads, and no result depends on it
+  std::int64_t task_groups = kTaskGroups;  ///< groups of a task; more with the matrix unit and where tiles come from afar, by the number of threads, and no result depends on it
   std::int64_t groups_per_head = 0, groups_per_unit = 0, tasks_per_unit = 0;
   bool direct = false;                      ///< K and V are read where they lie: the products of direct-inl.h
   std::int64_t splits = 1, split_tiles = 0;  ///< pieces that the keys of a task are cut into, by position; tiles of each
@@ -91,6 +91,8 @@ struct Plan {
   const BlockMask* block_mask() const { return module.mask_row ? call.mask : nullptr; }
   std::int64_t tile_floats() const { return k_floats + v_floats + note_floats; }
   std::int64_t unit_floats() const { return tiles * tile_floats(); }
+  /// Whether all of a unit's tiles stay in L2, with V where it lies in place.
+  bool stays_near() const { return (unit_floats() + (v_in_place ? call.kv_len * call.value_dim : 0)) * static_cast<std::int64_t>(sizeof(float)) <= kNearBytes; }
   /// Rows of a task at most, and floats of the state of one (split-inl.h).
   std::int64_t task_rows() const { return std::min(task_groups, groups_per_unit) * std::min(kGroupRows, call.q_len); }
   std::int64_t state_floats() const { return value_padded + 2 * kPanel; }

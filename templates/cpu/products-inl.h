@@ -29,6 +29,15 @@ HWY_INLINE void pin([[maybe_unused]] Vector& value) {
 #endif
 }
 
+/// a where it is greater, else b: b too if one of them is a NaN. That is what x86's maximum does.
+HWY_INLINE Vector greater_or_second(Vector a, Vector b) {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
+  return hn::Max(a, b);
+#else
+  return hn::IfThenElse(hn::Gt(a, b), a, b);
+#endif
+}
+
 /// Up to this head width a product is one sum; beyond, sums of kChunk.
 inline constexpr std::size_t kLongestSum = 128, kChunk = 64;
 
@@ -38,10 +47,10 @@ inline constexpr bool kBothBlocks = kLanes == static_cast<std::size_t>(kPanel);
 
 /// S = Q x kVectors vectors of columns for `kRows` rows, 4 or 8, over `count` of the head's elements; with `add` that is added to S. `q` is
 /// [count][4], eight rows' second half q_block further; k0 and k1 step by 16. With kVectors 1, k1 and s1 are not used. Each product is a
-/// sequence of fused additions upwards, so it is the same in every shape of block.
+/// sequence of fused additions upwards, so it is the same in every shape of block. `tops`, if any, is [kRows][16]: the rows' largest products so far, by column modulo 16; a NaN does not count.
 template <int kRows, int kVectors>
 HWY_NOINLINE void multiply_qk(const float* HWY_RESTRICT q, std::size_t q_block, const float* HWY_RESTRICT k0, const float* HWY_RESTRICT k1,
-                              std::size_t count, bool add, float* HWY_RESTRICT s0, float* HWY_RESTRICT s1, std::size_t s_stride) {
+                              std::size_t count, bool add, float* HWY_RESTRICT s0, float* HWY_RESTRICT s1, std::size_t s_stride, float* HWY_RESTRICT tops) {
   const Floats d;
   Vector a[kRows], b[kRows];
 #pragma GCC unroll 8
@@ -64,8 +73,19 @@ HWY_NOINLINE void multiply_qk(const float* HWY_RESTRICT q, std::size_t q_block, 
   }
 #pragma GCC unroll 8
   for (int row = 0; row < kRows; ++row, s0 += s_stride, s1 += s_stride) {
-    hn::Store(add ? hn::Add(hn::Load(d, s0), a[row]) : a[row], d, s0);
-    if constexpr (kVectors == 2) hn::Store(add ? hn::Add(hn::Load(d, s1), b[row]) : b[row], d, s1);
+    if (add) a[row] = hn::Add(hn::Load(d, s0), a[row]);
+    hn::Store(a[row], d, s0);
+    if constexpr (kVectors == 2) {
+      if (add) b[row] = hn::Add(hn::Load(d, s1), b[row]);
+      hn::Store(b[row], d, s1);
+    }
+  }
+  if (!tops) return;
+#pragma GCC unroll 8
+  for (int row = 0; row < kRows; ++row, tops += kPanel) {
+    Vector top = greater_or_second(a[row], hn::Load(d, tops));
+    if constexpr (kVectors == 2) top = greater_or_second(b[row], top);
+    hn::Store(top, d, tops);
   }
 }
 
@@ -73,11 +93,11 @@ HWY_NOINLINE void multiply_qk(const float* HWY_RESTRICT q, std::size_t q_block, 
 /// that of chunks of c with sqrt(n c).
 template <int kRows, int kVectors>
 HWY_INLINE void multiply_qk_chunks(const float* q, std::size_t q_block, const float* k0, const float* k1, std::size_t head_dim, float* s0, float* s1,
-                                   std::size_t s_stride) {
+                                   std::size_t s_stride, float* tops) {
   const std::size_t chunk = head_dim <= kLongestSum ? head_dim : kChunk;
   for (std::size_t first = 0; first < head_dim; first += chunk)
     multiply_qk<kRows, kVectors>(q + first * kBlockRows, q_block, k0 + first * kPanel, k1 + first * kPanel, HWY_MIN(chunk, head_dim - first),
-                                 first != 0, s0, s1, s_stride);
+                                 first != 0, s0, s1, s_stride, first + chunk >= head_dim ? tops : nullptr);
 }
 
 /// O = O * alpha + P x V for kRows rows, over runs of columns. `p` has rows s_stride apart, v0 and v1 step by v_step and need no alignment, o0 and

@@ -34,9 +34,9 @@ inline void inspect_scores(const float* s, Group& group, int row, KeepWords& kee
 }
 
 /// The panels of a block of rows, as finishing its scores takes them.
-inline RowPanels row_panels(const TileColumns& columns, int block) {
+inline RowPanels row_panels(const TileColumns& columns, int block, PanelSet seen = 0) {
   RowPanels panels;
-  panels.full_run_count = runs_of(columns.active[block] & columns.full[block], panels.full_runs);
+  panels.full_run_count = runs_of(columns.active[block] & columns.full[block] & ~seen, panels.full_runs);
   panels.masked = columns.active[block] & ~columns.full[block];
   return panels;
 }
@@ -134,10 +134,12 @@ inline void finish_group_scores(const Plan& plan, Workspace& workspace, std::int
   std::fill(row_terms, row_terms + kGroupRows, 0.0f);
   for (int block = 0; block < kBlocks; ++block) {
     if (columns.active[block] == 0) continue;
-    const RowPanels panels = row_panels(columns, block);
+    const RowPanels panels = row_panels(columns, block, group.seen[block]);
     for (int row = block * kBlockRows; row < std::min<int>((block + 1) * kBlockRows, rows_computed); ++row) {
       float* const scores = s + row * plan.s_stride;
-      if (is_affine) {
+      if (group.seen[block] != 0) {
+        tops[row] = finish_scores<false>(scores, panels, columns.keep[row], {}, nullptr, group.seen_tops + row * kPanel);
+      } else if (is_affine) {
         // Rows beyond the last one have no position: they take the last one's numbers, and are thrown away.
         // Counted from the row's first kept column, no term is much larger than the largest kept score: from the tile's first one,
         // a window far into the tile would be the small difference of two large numbers.
@@ -176,17 +178,17 @@ inline void raise_group(Group& group) {
   for (int row = 0; row < kGroupRows; ++row) result.shifts[row] = bases[row] - result.row_terms[row];
 }
 
-/// Products → weights, and the rows' maxima and sums.
-inline void weigh_scores(const Plan& plan, Workspace& workspace, std::int64_t tile, Group& group, bool careful) {
-  finish_group_scores(plan, workspace, tile, group, careful);
-  const FlushTiny flush;
+/// Finished scores → weights, and the rows' maxima and sums. A row is a step of reading ahead. With FlushTiny.
+inline void weigh_scores(const Plan& plan, Workspace& workspace, Group& group) {
   raise_group(group);
   const Weighted& result = group.weighted;
   for (int block = 0; block < kBlocks; ++block) {
     if (group.columns->active[block] == 0) continue;
-    for (int row = block * kBlockRows; row < std::min<int>((block + 1) * kBlockRows, result.rows); ++row)
+    for (int row = block * kBlockRows; row < std::min<int>((block + 1) * kBlockRows, result.rows); ++row) {
+      workspace.ahead.step(plan);
       exponentials(group.s + row * plan.s_stride, result.runs[block].runs.data(), result.runs[block].count, result.factors[row], result.shifts[row], result.alpha[row],
                    group.sums + row * kPanel);
+    }
   }
 }
 

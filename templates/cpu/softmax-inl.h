@@ -8,6 +8,7 @@
 #endif
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 
 #include "templates/cpu/products-inl.h"
@@ -15,35 +16,38 @@
 HWY_BEFORE_NAMESPACE();
 namespace flexc::cpu::HWY_NAMESPACE {
 
-/// a where it is greater, else b: b too if one of them is a NaN. That is what x86's maximum does.
-HWY_INLINE Vector greater_or_second(Vector a, Vector b) {
-#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR && HWY_TARGET != HWY_EMU128
-  return hn::Max(a, b);
-#else
-  return hn::IfThenElse(hn::Gt(a, b), a, b);
-#endif
-}
+/// What exp2_of_each computes: t = n + r, n an integer, even where two are as near, and |r| <= 1/2; 2^r by the minimax polynomial of degree 5 with p(0) = 1, from the highest power down.
+inline constexpr float kExp2[] = {0.00132647273f, 0.00967151299f, 0.0555073358f, 0.240222424f, 0.693147004f, 1.0f};
 
-/// 2^t for t <= 0, or a little more, with a relative error of 1.7e-7; exactly 1 at 0, 0 below -126.5 (-126 with FlushTiny) and at -inf; a NaN stays.
-/// Adding 1.5 * 2^23 + 127 rounds t to an integer n and leaves n + 127 in the low bits, which shifted into place are 2^n, or 0 for
-/// n = -127. That is multiplied and not added to the exponent, which could never give 0.
-/// Several at a time, step by step: chains that wait for themselves fill the processor's scheduler, and then nothing else comes in.
+/// 2^t for t <= 0, or a little more, with a relative error of 1.7e-7; exactly 1 at 0, 0 at -inf; a NaN stays. With FlushTiny, else what is below 2^-126 differs between instruction
+/// sets. Several at a time, step by step: chains that wait for themselves fill the processor's scheduler, and then nothing else comes in.
 template <std::size_t kCount>
 HWY_INLINE void exp2_of_each(Vector (&t)[kCount]) {
   const Floats d;
+  Vector n[kCount], p[kCount];
+#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+  // Two instructions do what takes six elsewhere: one gives r, 0 for infinities, and one multiplies by 2^n.
+  for (std::size_t i = 0; i < kCount; ++i) p[i] = Vector{_mm512_reduce_ps(t[i].raw, 0)};
+  for (std::size_t i = 0; i < kCount; ++i) n[i] = hn::Sub(t[i], p[i]);
+  for (std::size_t i = 0; i < kCount; ++i) t[i] = p[i];
+  for (Vector& x : p) x = hn::Set(d, kExp2[0]);
+  for (std::size_t power = 1; power < std::size(kExp2); ++power)
+    for (std::size_t i = 0; i < kCount; ++i) p[i] = hn::MulAdd(p[i], t[i], hn::Set(d, kExp2[power]));
+  for (std::size_t i = 0; i < kCount; ++i) t[i] = Vector{_mm512_scalef_ps(p[i].raw, n[i].raw)};
+#else
+  // Adding 1.5 * 2^23 + 128, which is even, rounds t to n and leaves n + 128 in the low bits, which shifted into place are 2^(n + 1), or 0 for n = -128. That is multiplied, and not
+  // added to the exponent, which could never give 0; with half of the polynomial.
   const hn::RebindToSigned<Floats> di;
-  const Vector shift = hn::Set(d, 0x1.8p23f + 127.0f), least = hn::Set(d, -127.0f);
-  // The minimax polynomial of degree 5 on |r| <= 1/2 with p(0) = 1.
-  constexpr float kCoefficients[] = {0.00967151299f, 0.0555073358f, 0.240222424f, 0.693147004f, 1.0f};
-  Vector shifted[kCount], p[kCount];
+  const Vector shift = hn::Set(d, 0x1.8p23f + 128.0f), least = hn::Set(d, -128.0f);
   for (Vector& x : t) x = greater_or_second(least, x);
-  for (std::size_t i = 0; i < kCount; ++i) shifted[i] = hn::Add(t[i], shift);
-  for (std::size_t i = 0; i < kCount; ++i) p[i] = hn::Sub(shifted[i], shift);
+  for (std::size_t i = 0; i < kCount; ++i) n[i] = hn::Add(t[i], shift);
+  for (std::size_t i = 0; i < kCount; ++i) p[i] = hn::Sub(n[i], shift);
   for (std::size_t i = 0; i < kCount; ++i) t[i] = hn::Sub(t[i], p[i]);
-  for (Vector& x : p) x = hn::Set(d, 0.00132647273f);
-  for (const float coefficient : kCoefficients)
-    for (std::size_t i = 0; i < kCount; ++i) p[i] = hn::MulAdd(p[i], t[i], hn::Set(d, coefficient));
-  for (std::size_t i = 0; i < kCount; ++i) t[i] = hn::Mul(p[i], hn::BitCast(d, hn::ShiftLeft<23>(hn::BitCast(di, shifted[i]))));
+  for (Vector& x : p) x = hn::Set(d, kExp2[0] / 2);
+  for (std::size_t power = 1; power < std::size(kExp2); ++power)
+    for (std::size_t i = 0; i < kCount; ++i) p[i] = hn::MulAdd(p[i], t[i], hn::Set(d, kExp2[power] / 2));
+  for (std::size_t i = 0; i < kCount; ++i) t[i] = hn::Mul(p[i], hn::BitCast(d, hn::ShiftLeft<23>(hn::BitCast(di, n[i]))));
+#endif
 }
 HWY_INLINE Vector exp2_of(Vector t) {
   Vector one[] = {t};
@@ -81,9 +85,10 @@ HWY_INLINE Vector affine_score(const float* s, std::size_t column, [[maybe_unuse
 
 /// Finishes the row's scores in place (removed ones become -inf) and returns the largest one. A NaN does not count in it. With kLookForLost,
 /// `lost` is set where a kept score is -inf. From the last panel to the first, those with a mask first: on the matrix unit the last ones were computed last, of all rows, and are in L1 still;
-/// the first ones, which become weights first, then are.
+/// the first ones, which become weights first, then are. `seen`, if any: the largest of the row's other scores by column modulo 16.
 template <bool kAffine, bool kLookForLost = false>
-HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels, const KeepWords& keep, const Affine& affine, [[maybe_unused]] bool* lost = nullptr) {
+HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels, const KeepWords& keep, const Affine& affine, [[maybe_unused]] bool* lost = nullptr,
+                                 const float* HWY_RESTRICT seen = nullptr) {
   const Floats d;
   const Vector minus_infinity = hn::Set(d, -std::numeric_limits<float>::infinity());
   Vector least = hn::Zero(d);
@@ -91,7 +96,7 @@ HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels,
     if constexpr (kLookForLost) least = hn::Min(x, least);  // a NaN leaves it as it is
   };
   const Vector factor = hn::Set(d, affine.factor), slope = hn::Set(d, affine.slope);
-  Vector top0 = minus_infinity, top1 = minus_infinity;
+  Vector top0 = seen ? hn::Load(d, seen) : minus_infinity, top1 = minus_infinity;
   for (PanelSet rest = panels.masked; rest != 0;) {
     const int panel = 31 - std::countl_zero(rest);
     rest ^= PanelSet{1} << panel;
@@ -179,8 +184,8 @@ HWY_NOINLINE inline void exponentials(float* HWY_RESTRICT s, const Run* runs, in
   for (std::size_t v = 0; v < kPanelVectors; ++v) hn::Store(sum[v], d, sums + v * kLanes);
 }
 
-/// 2^t for one number.
-HWY_INLINE float exp2_of_scalar(float t) { return hn::GetLane(exp2_of(hn::Set(Floats(), t))); }
+/// 2^t for one number; 0 below -126.5, with FlushTiny or not.
+HWY_INLINE float exp2_of_scalar(float t) { return t < -126.5f ? 0.0f : hn::GetLane(exp2_of(hn::Set(Floats(), t))); }
 
 /// With the maxima of a tile (-inf where a row has none): raises the rows' maxima so far, `top` [kGroupRows]; `base` is what scores are
 /// counted from, and alpha what the row's older sums are multiplied by, 1 where they are 0. tops, base and alpha are [kPanel], aligned.

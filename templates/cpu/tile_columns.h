@@ -54,6 +54,7 @@ void summarise(int rows, int first_word, int end_word, TileColumns& columns);
 
 /// A run of neighbouring columns or panels.
 struct Run {
+  bool operator==(const Run&) const = default;
   std::int32_t first = 0, end = 0;
 };
 

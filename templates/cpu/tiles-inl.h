@@ -8,6 +8,7 @@
 
 #include "templates/cpu/direct-inl.h"
 #include "templates/cpu/kernels.h"
+#include "templates/cpu/live_tiles.h"
 #include "templates/cpu/matrix-inl.h"
 #include "templates/cpu/mods.h"
 
@@ -81,6 +82,26 @@ inline PackedTile packed_tile(const Plan& plan, Workspace& workspace, const Tile
     source.held[slot] = tile;
   }
   return with_values(memory);
+}
+
+/// Has the tile that comes after `tile` brought near while that one is computed, where a unit's tiles do not stay near anyway. After the last one the first: tasks follow each
+/// other that mostly need the same tiles.
+inline void follow_next_tile(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, const LiveTiles& tiles, std::int64_t tile, std::int64_t steps) {
+  constexpr std::int64_t kFloat = sizeof(float);
+  workspace.ahead.follow_no_tile();
+  if (plan.stays_near()) return;
+  do ++tile;
+  while (tile < tiles.all.end && tiles.live[tile] == 0);
+  if (tile == tiles.all.end) tile = tiles.all.first;
+  const float* const place = place_of_tile(plan, source, tile);
+  if (!place) return;
+  const std::byte* values = nullptr;
+  std::int64_t value_bytes = 0;
+  if (plan.v_in_place) {
+    values = row_address(plan, plan.call.v, unit / plan.call.kv_heads, unit % plan.call.kv_heads, tile * plan.tile);
+    value_bytes = plan.tile_count(tile) * plan.call.value_dim * kFloat;
+  }
+  workspace.ahead.follow_tile(reinterpret_cast<const std::byte*>(place), plan.tile_floats() * kFloat, values, value_bytes, steps);
 }
 
 }  // namespace flexc::cpu::HWY_NAMESPACE

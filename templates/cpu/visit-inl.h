@@ -6,6 +6,9 @@
 #define FLEXC_CPU_VISIT_INL_H_
 #endif
 
+#include <algorithm>
+#include <span>
+
 #include "templates/cpu/direct-inl.h"
 #include "templates/cpu/scores-inl.h"
 #include "templates/cpu/tiles-inl.h"
@@ -33,11 +36,15 @@ inline void forget_scores(Group& group) {
   std::fill(group.saw_infinity, group.saw_infinity + kGroupRows, false);
 }
 
-/// S = Q K for the active panels. Both blocks of rows take a panel while it is in L1. What lies in S elsewhere is never looked at.
-inline void products_qk(const Plan& plan, const Group& group, const TileColumns& columns, const float* k, float* s, Ahead& ahead) {
+/// S = Q K for the active panels. Both blocks of rows take a panel while it is in L1. What lies in S elsewhere is never looked at. Where products are scores, the largest of panels
+/// that are all kept are noted while they are in registers (Group::seen).
+inline void products_qk(const Plan& plan, Group& group, const TileColumns& columns, const float* k, float* s, Ahead& ahead) {
   const auto width = static_cast<std::size_t>(plan.call.head_dim), stride = static_cast<std::size_t>(plan.s_stride);
   const auto s_block = static_cast<std::size_t>(kBlockRows) * stride, q_block = static_cast<std::size_t>(kBlockRows) * width;
   const auto k_at = [&](int panel) { return k + static_cast<std::size_t>(panel * kPanel) * width; };
+  const bool notes = kBothBlocks && plan.module.score_class == FLEXC_SCORE_IDENTITY && plan.s_factor == 1.0f;
+  std::fill(group.seen, group.seen + kBlocks, PanelSet{0});
+  if (notes) std::fill(group.seen_tops, group.seen_tops + kGroupRows * kPanel, kMinusInfinity);
   for (PanelSet rest = columns.active[0] | columns.active[1]; rest != 0;) {
     const int first = std::countr_zero(rest);
     rest &= rest - 1;
@@ -56,10 +63,15 @@ inline void products_qk(const Plan& plan, const Group& group, const TileColumns&
         const float* const q = group.q + block * q_block;
         float* const s_row = s + block * s_block;
         const int only = (panels >> first & 1) != 0 ? first : second;
+        float* tops = nullptr;
+        if (notes && (panels & ~columns.full[block]) == 0 && (kRows == kBlockRows || (panels & ~columns.full[1]) == 0)) {
+          tops = group.seen_tops + block * kBlockRows * kPanel;
+          for (std::size_t i = block; i < block + kRows / kBlockRows; ++i) group.seen[i] |= panels;
+        }
         if (second != first && panels == taken)
-          multiply_qk_chunks<kRows, 2>(q, q_block, k_at(first), k_at(second), width, s_row + first * kPanel, s_row + second * kPanel, stride);
+          multiply_qk_chunks<kRows, 2>(q, q_block, k_at(first), k_at(second), width, s_row + first * kPanel, s_row + second * kPanel, stride, tops);
         else
-          multiply_qk_chunks<kRows, 1>(q, q_block, k_at(only), k_at(only), width, s_row + only * kPanel, s_row + only * kPanel, stride);
+          multiply_qk_chunks<kRows, 1>(q, q_block, k_at(only), k_at(only), width, s_row + only * kPanel, s_row + only * kPanel, stride, tops);
       };
       if (mine[0] == mine[1]) {
         multiply.template operator()<kGroupRows>(taken, 0);
@@ -73,7 +85,7 @@ inline void products_qk(const Plan& plan, const Group& group, const TileColumns&
         float* const s_row = s + block * s_block + first * kPanel;
         for (std::size_t lane = 0; lane < static_cast<std::size_t>(kPanel); lane += 2 * kLanes)
           multiply_qk_chunks<kBlockRows, 2>(group.q + block * q_block, q_block, k_at(first) + lane, k_at(first) + lane + kLanes, width, s_row + lane,
-                                            s_row + lane + kLanes, stride);
+                                            s_row + lane + kLanes, stride, nullptr);
       }
     }
   }
@@ -99,6 +111,11 @@ inline void products_pv(const Plan& plan, const float* p, const float* v, const 
     multiply_values<kBlockRows>(plan, p + block * kBlockRows * plan.s_stride, v, its_runs, count, its_alpha, o + block * kBlockRows * plan.value_padded);
   };
   if constexpr (kBothBlocks) {
+    const std::span<const Run> first(runs[0].runs.data(), static_cast<std::size_t>(runs[0].count)), second(runs[1].runs.data(), static_cast<std::size_t>(runs[1].count));
+    if (!first.empty() && std::ranges::equal(first, second)) {
+      multiply_values<kGroupRows>(plan, p, v, first.data(), runs[0].count, alpha, o);
+      return;
+    }
     PhaseList phases;
     if (phases.find(runs[0], runs[1])) {
       // A block's old outputs are scaled in its first phase.
@@ -142,8 +159,9 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
   } else {
     products_qk(plan, group, columns, packed.k, group.s, workspace.ahead);
   }
-  weigh_scores(plan, workspace, tile, group, careful);
+  finish_group_scores(plan, workspace, tile, group, careful);
   const FlushTiny flush;
+  weigh_scores(plan, workspace, group);
   Weighted& weighted = group.weighted;
   BlockRuns(&runs)[kBlocks] = weighted.runs;
   if (careful) {

@@ -57,7 +57,11 @@ inline void weigh_directly(const Plan& plan, Workspace& workspace, DirectTile& e
   DirectRow* row = entered.rows;
   for (int i = 0; i < entered.count; ++i) {
     Group& group = *entered.groups[i];
-    weigh_scores(plan, workspace, entered.tile, group, false);
+    finish_group_scores(plan, workspace, entered.tile, group, false);
+    {
+      const FlushTiny flush;
+      weigh_scores(plan, workspace, group);
+    }
     for (int block = 0; block < kBlocks; ++block) trim_runs(group.columns->any[block], group.weighted.runs[block].runs, group.weighted.runs[block].count);
     for (int own = 0; own < group.place.rows; ++own, ++row) {
       row->runs = &group.weighted.runs[own / kBlockRows];

@@ -15,17 +15,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace flexc::cpu::HWY_NAMESPACE {
 
-/// A group's tiles: its tiles are those of `all` that have its bit in `live`.
-struct LiveTiles {
-  TileRange all;
-  const GroupSet* live;
-  template <class Visit>
-  void visit(std::int64_t group, const Visit& use) const {
-    for (std::int64_t tile = all.first; tile < all.end; ++tile)
-      if ((live[tile] >> group & 1) != 0) use(tile);
-  }
-};
-
 /// A tile of one group on the matrix unit, row by row and without removed columns.
 template <class Tiles>
 inline void multiply_pv_by_matrix_carefully(const Plan& plan, const MatrixMemory& memory, const Group& group, std::uint32_t chunks, const float* v) {
@@ -171,17 +160,6 @@ inline void visit_tile_by_matrix_carefully(const Plan& plan, Workspace& workspac
   });
 }
 
-/// Has the packed tile that comes after `tile` brought near while that one is computed, where a unit's tiles do not stay near anyway. After the last one the first: tasks follow each
-/// other that mostly need the same tiles.
-inline void follow_next_tile(const Plan& plan, Workspace& workspace, const TileSource& source, const LiveTiles& tiles, std::int64_t tile, std::int64_t groups) {
-  workspace.ahead.follow_no_tile();
-  if (plan.unit_floats() * static_cast<std::int64_t>(sizeof(float)) <= kNearBytes) return;
-  do ++tile;
-  while (tile < tiles.all.end && tiles.live[tile] == 0);
-  if (tile == tiles.all.end) tile = tiles.all.first;
-  if (const float* const place = place_of_tile(plan, source, tile)) workspace.ahead.follow_tile(plan, place, groups * steps_a_tile(plan));
-}
-
 /// All tiles that `groups` groups need, on the matrix unit. While a visit's weights are found and multiplied, in f32, or right after that, the next one's scores are computed.
 template <class Tiles>
 inline void visit_tiles_by_matrix(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, const LiveTiles& tiles, std::int64_t groups) {
@@ -203,7 +181,7 @@ inline void visit_tiles_by_matrix(const Plan& plan, Workspace& workspace, const 
   std::int64_t followed = -1;
   bool has_scores = false;
   for (bool has_now = find_next(now); has_now;) {
-    if (now.tile != followed) follow_next_tile(plan, workspace, source, tiles, followed = now.tile, groups);
+    if (now.tile != followed) follow_next_tile(plan, workspace, source, unit, tiles, followed = now.tile, groups * steps_a_tile(plan));
     if (!has_scores) {
       now.packed = packed_tile(plan, workspace, source, unit, now.tile);
       compute_its_scores(now);

@@ -30,6 +30,8 @@ struct Group {
   float* other_s = nullptr;                                      ///< the same for another tile, where the plan is direct
   TileColumns* other_columns = nullptr;
   Weighted weighted;                                             ///< of the tile at hand
+  PanelSet seen[kBlocks] = {};                                   ///< panels of the tile, all kept, whose largest products were noted when they were computed …
+  alignas(64) float seen_tops[kGroupRows * kPanel];              ///< … [row][16], by column modulo 16
   GroupBand band;                                                ///< which columns the rows can keep; all, and no `rows`, where the mods have no band
   std::int64_t mask_keys[kGroupRows] = {};                       ///< of the rows, where the mods have a mask_key
   std::byte* head = nullptr;                                     ///< head level

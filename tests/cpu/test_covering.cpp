@@ -1,6 +1,10 @@
 // Every variant × every edge of shape, type and layout, pairwise, on every instruction set of this machine.
 #include <catch2/catch.hpp>
+#include <cmath>
+#include <limits>
+#include <numbers>
 
+#include "templates/cpu/plan.h"
 #include "tests/cpu/covering.h"
 #include "tests/cpu/problem.h"
 
@@ -58,6 +62,33 @@ TEST_CASE("instruction sets with fused multiplication agree to the bit") {
   for (const std::string& target : cpu::kernel_targets())
     if (target == "AVX2" || target == "AVX3") results.push_back(problem.run({target, 1, nullptr}));
   for (const Result& result : results) CHECK(same_bits(results.front(), result));
+}
+
+TEST_CASE("weights of exponents halfway between two integers, and at the end of the range, are the same bits everywhere") {
+  // Score i of every row is t[i] in the log2 domain, and V the identity: output i is weight i over their sum.
+  constexpr std::int64_t kKeys = 300;
+  Problem problem({1, 1, 1, 40, kKeys, 1, kKeys}, variant("noop"), {DType::F32, Layout::Dense, 1, false, std::numbers::ln2});
+  for (std::int64_t row = 0; row < 40; ++row) problem.q.set(0, 0, row, 0, 1);
+  for (std::int64_t i = 0; i < kKeys; ++i) {
+    // 0, -1/4, … -64.75, then -110.5, -111, … -129, and what is far away.
+    const double t = i < 260 ? -0.25 * static_cast<double>(i) : i < 298 ? -110.5 - 0.5 * static_cast<double>(i - 260) : i == 298 ? -1e30 : -std::numeric_limits<double>::infinity();
+    problem.k.set(0, 0, i, 0, t);
+    for (std::int64_t j = 0; j < kKeys; ++j) problem.v.set(0, 0, i, j, i == j ? 1 : 0);
+  }
+  REQUIRE(static_cast<float>(std::numbers::ln2 * cpu::kLog2e) == 1.0f);
+  std::vector<Result> results;
+  for (const std::string& target : cpu::kernel_targets())
+    if (target == "AVX2" || target == "AVX3") results.push_back(problem.run({target, 1, nullptr}));
+  for (const Result& result : results) {
+    CHECK(same_bits(results.front(), result));
+    for (std::size_t i = 0; i < 260; ++i) {
+      const double weight = result.out[i] / result.out[0];
+      INFO(i << " " << weight);
+      CHECK(std::abs(weight / std::exp2(-0.25 * static_cast<double>(i)) - 1) < 4e-7);  // 1.7e-7 of the exponential, and two roundings
+    }
+    CHECK(result.out[298] == 0);
+    CHECK(result.out[299] == 0);
+  }
 }
 
 TEST_CASE("the comparison rejects a wrong result") {

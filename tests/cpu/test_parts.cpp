@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "templates/cpu/pace.h"
+#include "templates/cpu/plan.h"
 #include "templates/cpu/tile_columns.h"
 #include "tests/cpu/problem.h"
 
@@ -198,6 +199,15 @@ TEST_CASE("the way of distributing work changes no bit") {
     }
   };
   for (const DType type : {DType::F32, DType::BF16, DType::F16}) check(targets().back(), type);
+}
+
+TEST_CASE("large tasks change no bit") {
+  // K and V of a unit do not stay in L2 here, and for one thread there are enough tasks of 128 rows, for two only of 64.
+  const Problem problem({1, 1, 1, 2047, 3300, 48, 48, 1253}, variant("sliding_window"), {});
+  REQUIRE(cpu::make_plan(problem.arguments(), false, 1).task_groups == cpu::kLargeTaskGroups);
+  REQUIRE(cpu::make_plan(problem.arguments(), false, 2).task_groups == cpu::kTaskGroups);
+  for (const std::string& target : cpu::kernel_targets())
+    if (target == "AVX2" || target == "AVX3") CHECK(same_bits(problem.run({target, 1, nullptr}), problem.run({target, 2, nullptr})));
 }
 
 TEST_CASE("rows do not depend on how many come with them") {
