@@ -17,15 +17,15 @@ inline void bring_line(const std::byte* address) {
   asm volatile("");
 }
 
-/// Steps that a group takes in a tile of which it keeps 1/part: one a pair of panels and one a row, or a group's share of those with each product of parts on the matrix unit.
+/// Steps that a group takes in a tile of which it keeps 1/part: one a pair of panels (or more), and one a row; or a group's share of those with each product of parts on the matrix unit.
 inline std::int64_t steps_a_tile(const Plan& plan, std::int64_t part = 1) {
   if (!plan.matrix.used) return plan.tile / kPanel / 2 / part + kGroupRows;
   const std::int64_t values = plan.matrix.weighs_ahead() ? divide_up(plan.value_padded, kTileDepth) : 0;
   return plan.tile / kTileDepth * (plan.matrix.depth / kTileDepth + values) * static_cast<std::int64_t>(plan.matrix.products()) / kMatrixGroups / part;
 }
 
-/// What is needed next: rows of Q, and of K and V, that will be packed, and of outputs; with short sequences waiting for them took a tenth of the time. And packed tiles, for the matrix
-/// unit. A little at each step: more at once fills the processor's list of awaited lines, and then the loads of the computation wait too.
+/// What is needed next: rows of Q, and of K and V, that will be packed, and of outputs; with short sequences waiting for them took a tenth of the time. And the next tile, where
+/// tasks are large. A little at each step: more at once fills the processor's list of awaited lines, and then the loads of the computation wait too.
 class Ahead {
  public:
   /// K, V, Q and outputs of a unit, spread over `visits` steps.

@@ -40,11 +40,14 @@ void lay_out(Plan& plan) {
   (folded ? plan.q_factor : plan.s_factor) = static_cast<float>(factor);
 }
 
-/// Groups of a task where tiles do not stay near from one task to the next.
+/// Groups of a task where tiles do not stay near from one task to the next. By vectors Q and outputs, which are f32 and pass by once a tile, take no more than a tile does.
 std::int64_t large_task_groups(const Plan& plan, std::int64_t threads) {
-  const auto has_enough = [&](std::int64_t groups) { return plan.units * divide_up(plan.groups_per_unit, groups) >= kLargeTasksAThread * threads; };
-  if (has_enough(kLargestTaskGroups)) return kLargestTaskGroups;
-  return has_enough(kLargeTaskGroups) ? kLargeTaskGroups : kTaskGroups;
+  const std::int64_t group_bytes = kGroupRows * (plan.call.head_dim + plan.value_padded) * static_cast<std::int64_t>(sizeof(float));
+  const auto fits = [&](std::int64_t groups) {
+    return plan.units * divide_up(plan.groups_per_unit, groups) >= kLargeTasksAThread * threads && (plan.matrix.used || groups * group_bytes <= kTileBytes);
+  };
+  if (fits(kLargestTaskGroups)) return kLargestTaskGroups;
+  return fits(kLargeTaskGroups) ? kLargeTaskGroups : kTaskGroups;
 }
 
 }  // namespace

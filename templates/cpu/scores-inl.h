@@ -178,14 +178,14 @@ inline void raise_group(Group& group) {
   for (int row = 0; row < kGroupRows; ++row) result.shifts[row] = bases[row] - result.row_terms[row];
 }
 
-/// Finished scores → weights, and the rows' maxima and sums. A row is a step of reading ahead. With FlushTiny.
+/// Finished scores → weights, and the rows' maxima and sums. A row is a step of reading ahead, but where K and V are read in an order of their own. With FlushTiny.
 inline void weigh_scores(const Plan& plan, Workspace& workspace, Group& group) {
   raise_group(group);
   const Weighted& result = group.weighted;
   for (int block = 0; block < kBlocks; ++block) {
     if (group.columns->active[block] == 0) continue;
     for (int row = block * kBlockRows; row < std::min<int>((block + 1) * kBlockRows, result.rows); ++row) {
-      workspace.ahead.step(plan);
+      if (!plan.direct) workspace.ahead.step(plan);
       exponentials(group.s + row * plan.s_stride, result.runs[block].runs.data(), result.runs[block].count, result.factors[row], result.shifts[row], result.alpha[row],
                    group.sums + row * kPanel);
     }

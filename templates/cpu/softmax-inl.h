@@ -26,7 +26,7 @@ HWY_INLINE void exp2_of_each(Vector (&t)[kCount]) {
   const Floats d;
   Vector n[kCount], p[kCount];
 #if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
-  // Two instructions do what takes six elsewhere: one gives r, 0 for infinities, and one multiplies by 2^n.
+  // Three instructions do what takes six elsewhere: one gives r, 0 for infinities, and one multiplies by 2^n.
   for (std::size_t i = 0; i < kCount; ++i) p[i] = Vector{_mm512_reduce_ps(t[i].raw, 0)};
   for (std::size_t i = 0; i < kCount; ++i) n[i] = hn::Sub(t[i], p[i]);
   for (std::size_t i = 0; i < kCount; ++i) t[i] = p[i];

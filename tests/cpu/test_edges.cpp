@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "templates/cpu/finish.h"
+#include "templates/cpu/mods.h"
 #include "tests/cpu/problem.h"
 
 namespace flexc::cpu_test {
@@ -240,6 +241,26 @@ TEST_CASE("a maximum of zero is +0, whichever zero was met first") {
   for (const float score : max_scores) {
     CHECK(score == 0);
     CHECK_FALSE(std::signbit(score));
+  }
+}
+
+TEST_CASE("affine numbers of a row are used only where sums and weights stay finite") {
+  const auto usable = [](float factor, float slope, float row) {
+    flexc_row_affine affine{};
+    affine.factor = factor, affine.slope = slope, affine.row = row;
+    return cpu::is_usable(affine, 512);
+  };
+  CHECK(usable(1, -0.5f, 0x1p29f));
+  CHECK(usable(-1e36f, 1e33f, -0x1p29f));
+  // The maximum of scores beside 2^30 and more is a multiple of 2^7: counted from it, a weight could be infinite (`score + 1e11` gave infinities and NaN).
+  CHECK_FALSE(usable(1, 0, 0x1p30f));
+  CHECK_FALSE(usable(1, 0, -1e11f));
+  CHECK_FALSE(usable(1e37f, 0, 0));
+  CHECK_FALSE(usable(1, 1e35f, 0));
+  for (const float wrong : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    CHECK_FALSE(usable(wrong, 0, 0));
+    CHECK_FALSE(usable(1, wrong, 0));
+    CHECK_FALSE(usable(1, 0, wrong));
   }
 }
 

@@ -202,12 +202,21 @@ TEST_CASE("the way of distributing work changes no bit") {
 }
 
 TEST_CASE("large tasks change no bit") {
-  // K and V of a unit do not stay in L2 here, and for one thread there are enough tasks of 128 rows, for two only of 64.
-  const Problem problem({1, 1, 1, 2047, 3300, 48, 48, 1253}, variant("sliding_window"), {});
-  REQUIRE(cpu::make_plan(problem.arguments(), false, 1).task_groups == cpu::kLargeTaskGroups);
-  REQUIRE(cpu::make_plan(problem.arguments(), false, 2).task_groups == cpu::kTaskGroups);
-  for (const std::string& target : cpu::kernel_targets())
-    if (target == "AVX2" || target == "AVX3") CHECK(same_bits(problem.run({target, 1, nullptr}), problem.run({target, 2, nullptr})));
+  // K and V of a unit do not stay in L2 here, and for one thread there are enough tasks of 128 rows (of 256 with more heads), for two (four) only of smaller ones.
+  struct Case {
+    const char* variant;
+    DType type;  // V in f32 is multiplied where it lies, in bf16 it is packed
+    std::int64_t heads, threads;
+    std::int64_t large, small;
+  };
+  for (const Case& it : {Case{"sliding_window", DType::F32, 1, 2, cpu::kLargeTaskGroups, cpu::kTaskGroups}, Case{"document_causal", DType::BF16, 2, 3, cpu::kLargestTaskGroups, cpu::kTaskGroups}}) {
+    INFO(it.variant);
+    const Problem problem({1, it.heads, 1, 2047, 3300, 48, 48, 1253}, variant(it.variant), {it.type});
+    REQUIRE(cpu::make_plan(problem.arguments(), false, 1).task_groups == it.large);
+    REQUIRE(cpu::make_plan(problem.arguments(), false, it.threads).task_groups == it.small);
+    for (const std::string& target : cpu::kernel_targets())
+      if (target == "AVX2" || target == "AVX3") CHECK(same_bits(problem.run({target, 1, nullptr}), problem.run({target, static_cast<int>(it.threads), nullptr})));
+  }
 }
 
 TEST_CASE("rows do not depend on how many come with them") {
