@@ -142,7 +142,7 @@ flexc_row_affine affine_of(const Plan& plan, Workspace& workspace, const Group& 
 
 bool is_usable(const flexc_row_affine& affine, std::int64_t columns) {
   // Sums of the three stay finite below this, whatever their signs; a score beyond it is the mod's own affair. And the row's maximum, from which its weights are counted, is rounded with
-  // the row's number in it: below 2^30 by 2^6 at most, so that the largest weight is 2^64 at most.
+  // the row's number in it: below 2^30 by 2^6 at most, so that it alone makes no weight larger than 2^64.
   constexpr float kLargest = 1e37f, kLargestRow = 0x1p30f;
   return std::fabs(affine.factor) < kLargest && std::fabs(affine.row) < kLargestRow && std::fabs(affine.slope) * static_cast<float>(columns) < kLargest;
 }

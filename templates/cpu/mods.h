@@ -17,7 +17,7 @@ void rewrite_scores(const Plan& plan, Workspace& workspace, const Group& group, 
 
 /// Affine scores: the three numbers of a row, for columns counted from the tile's column `first`.
 flexc_row_affine affine_of(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile, int row, std::int64_t first);
-/// Whether no sum of the three numbers over `columns` columns, and no weight counted from their maximum, can overflow or be NaN (all comparisons with NaN are false).
+/// Whether no sum of the three numbers over `columns` columns, can overflow or be NaN (all comparisons with NaN are false), and the row's number is not so large that scores lose their precision beside it.
 bool is_usable(const flexc_row_affine& affine, std::int64_t columns);
 /// Rewrites the active panels of one row of S by score_row: natural units in, log2-domain logits out.
 void rewrite_row(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile, int row);

@@ -14,7 +14,7 @@ inline constexpr std::int64_t kBlockRows = 4;  ///< rows that are multiplied tog
 inline constexpr std::int64_t kGroupRows = 8;  ///< rows that share a trip through a tile: two blocks, so K is read from L2 once for both
 inline constexpr std::int64_t kBlocks = kGroupRows / kBlockRows;
 inline constexpr std::int64_t kTaskGroups = 8;  ///< groups of a task: 64 rows share a tile in L2
-/// The same where a tile comes from the last cache, which a core reads more slowly than 64 rows compute (with the matrix unit always, since a task's first scores are computed with nothing
+/// The same where a tile comes from the last cache, which is hardly faster than 64 rows compute (with the matrix unit always, since a task's first scores are computed with nothing
 /// beside them), if there are so many tasks a thread: the largest that leave so many.
 inline constexpr std::int64_t kLargeTaskGroups = 16, kLargestTaskGroups = 32, kLargeTasksAThread = 16;
 inline constexpr std::int64_t kMaxTile = 512;   ///< columns; eight rows of S then take half of a 32 KiB L1

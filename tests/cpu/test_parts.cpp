@@ -202,7 +202,7 @@ TEST_CASE("the way of distributing work changes no bit") {
 }
 
 TEST_CASE("large tasks change no bit") {
-  // K and V of a unit do not stay in L2 here, and for one thread there are enough tasks of 128 rows (of 256 with more heads), for two (four) only of smaller ones.
+  // K and V of a unit do not stay in L2 here, and for one thread there are enough tasks of 128 rows (of 256 with more heads), for two (three) only of smaller ones.
   struct Case {
     const char* variant;
     DType type;  // V in f32 is multiplied where it lies, in bf16 it is packed
