@@ -101,7 +101,7 @@ bool PhaseList::add(unsigned blocks, Run run) {
 bool PhaseList::find(const BlockRuns& a, const BlockRuns& b) {
   count = run_count = 0;
   int next_a = 0, next_b = 0;
-  Run left_a, left_b;
+  Run left_a{0, 0}, left_b{0, 0};
   for (;;) {
     if (left_a.first >= left_a.end && next_a < a.count) left_a = a.runs[static_cast<std::size_t>(next_a++)];
     if (left_b.first >= left_b.end && next_b < b.count) left_b = b.runs[static_cast<std::size_t>(next_b++)];

@@ -52,10 +52,10 @@ void keep_panels(PanelSet panels, std::int64_t count, int rows, TileColumns& col
 /// Finds `any`, `active` and `full` from `keep` in words `first_word` to `end_word - 1`; the others stay.
 void summarise(int rows, int first_word, int end_word, TileColumns& columns);
 
-/// A run of neighbouring columns or panels.
+/// A run of neighbouring columns or panels. Without initial values: lists of runs are made often, and mostly hold few.
 struct Run {
   bool operator==(const Run&) const = default;
-  std::int32_t first = 0, end = 0;
+  std::int32_t first, end;
 };
 
 /// Maximal runs of a set of panels, in order; returns their number.
@@ -108,8 +108,8 @@ struct BlockRuns {
 
 /// Columns that go through P V together: of the first block of rows (1), the second (2), or both (3).
 struct Phase {
-  unsigned blocks = 0;
-  int first = 0, count = 0;  ///< runs
+  unsigned blocks;
+  int first, count;  ///< runs
 };
 
 /// Two blocks' runs of columns cut where the blocks part. The columns of each block stay in order.

@@ -7,7 +7,6 @@
 #endif
 
 #include <algorithm>
-#include <span>
 
 #include "templates/cpu/direct-inl.h"
 #include "templates/cpu/scores-inl.h"
@@ -111,11 +110,6 @@ inline void products_pv(const Plan& plan, const float* p, const float* v, const 
     multiply_values<kBlockRows>(plan, p + block * kBlockRows * plan.s_stride, v, its_runs, count, its_alpha, o + block * kBlockRows * plan.value_padded);
   };
   if constexpr (kBothBlocks) {
-    const std::span<const Run> first(runs[0].runs.data(), static_cast<std::size_t>(runs[0].count)), second(runs[1].runs.data(), static_cast<std::size_t>(runs[1].count));
-    if (!first.empty() && std::ranges::equal(first, second)) {
-      multiply_values<kGroupRows>(plan, p, v, first.data(), runs[0].count, alpha, o);
-      return;
-    }
     PhaseList phases;
     if (phases.find(runs[0], runs[1])) {
       // A block's old outputs are scaled in its first phase.
@@ -169,6 +163,14 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
       if (columns.active[row / kBlockRows] != 0)
         multiply_pv_carefully(group.s + row * plan.s_stride, packed.v, static_cast<std::size_t>(plan.v_panel), static_cast<std::size_t>(plan.v_step), columns.keep[row], weighted.alpha[row],
                               group.o + row * plan.value_padded, static_cast<std::size_t>(plan.value_padded));
+    return;
+  }
+  if (kBothBlocks && columns.active[0] == columns.active[1]) {
+    // A column that one block alone needs, next to a diagonal, weighs 0 in the other: that costs less than multiplying it apart.
+    KeepWords any;
+    for (std::size_t word = 0; word < kKeepWords; ++word) any[word] = columns.any[0][word] | columns.any[1][word];
+    trim_runs(any, runs[0].runs, runs[0].count);
+    multiply_values<kGroupRows>(plan, group.s, packed.v, runs[0].runs.data(), runs[0].count, weighted.alpha, group.o);
     return;
   }
   for (int block = 0; block < kBlocks; ++block) trim_runs(columns.any[block], runs[block].runs, runs[block].count);
