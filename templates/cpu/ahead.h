@@ -52,19 +52,39 @@ class Ahead {
   /// The next few rows and lines.
   void step(const Plan& plan) {
     step_tile();
-    if (!rows_.is_done()) rows_.call([&](std::int64_t row) { fetch(plan, row); });
+    if (!rows_.is_done()) rows_.call([&](std::int64_t) { bring_row(plan); });
   }
 
  private:
+  /// Rows that lie evenly apart: K or V of a unit, Q or outputs of a group.
+  struct Rows {
+    const std::byte* next = nullptr;
+    std::int64_t left = 0, step = 0, bytes = 0;
+    bool to_write = false;
+  };
+
   void follow(std::int64_t unit, std::int64_t kv_rows, std::int64_t first_group, std::int64_t groups, std::int64_t visits) {
-    unit_ = unit, kv_rows_ = kv_rows, first_group_ = first_group;
-    q_rows_ = groups * kGroupRows;
-    rows_.start(kv_rows + 2 * q_rows_, visits);
+    unit_ = unit, first_group_ = first_group, groups_ = groups;
+    piece_ = kv_rows != 0 ? 0 : kFirstGroupPiece;
+    now_.left = 0;
+    rows_.start(kv_rows + 2 * groups * kGroupRows, visits);
   }
 
-  void fetch(const Plan& plan, std::int64_t row) const;
+  /// The lines of the next row. Its address follows from the last one's: found anew for each row it took a twentieth of a short call.
+  void bring_row(const Plan& plan) {
+    if (now_.left == 0) {
+      now_ = next_rows(plan);
+      if (now_.left == 0) return;  // the last group has fewer rows
+    }
+    for (std::int64_t i = 0; i < now_.bytes; i += kLine) now_.to_write ? bring_line<1>(now_.next + i) : bring_line<0>(now_.next + i);
+    now_.next += now_.step;
+    --now_.left;
+  }
+  Rows next_rows(const Plan& plan);
 
-  std::int64_t unit_ = 0, kv_rows_ = 0, q_rows_ = 0, first_group_ = 0;
+  static constexpr std::int64_t kFirstGroupPiece = 2;  ///< pieces 0 and 1 are K and V, then come Q and outputs of each group
+  std::int64_t unit_ = 0, first_group_ = 0, groups_ = 0, piece_ = 0;
+  Rows now_;
   Pace rows_;
   const std::byte *line_ = nullptr, *lines_end_ = nullptr, *other_ = nullptr, *other_end_ = nullptr;  ///< of a tile, what is not fetched yet
   std::int64_t lines_bytes_ = 0;                            ///< at a step

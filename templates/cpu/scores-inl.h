@@ -34,9 +34,9 @@ inline void inspect_scores(const float* s, Group& group, int row, KeepWords& kee
 }
 
 /// The panels of a block of rows, as finishing its scores takes them.
-inline RowPanels row_panels(const TileColumns& columns, int block, PanelSet seen = 0) {
+inline RowPanels row_panels(const TileColumns& columns, int block) {
   RowPanels panels;
-  panels.full_run_count = runs_of(columns.active[block] & columns.full[block] & ~seen, panels.full_runs);
+  panels.full_run_count = runs_of(columns.active[block] & columns.full[block], panels.full_runs);
   panels.masked = columns.active[block] & ~columns.full[block];
   return panels;
 }
@@ -105,6 +105,11 @@ inline float finish_unit_row(const Plan& plan, const MatrixMemory& memory, std::
   return finish_scores<false>(scores, panels, keep, {});
 }
 
+/// Whether products are scores, and whole panels' largest ones were noted while they were computed (Group::seen).
+inline bool notes_largest(const Plan& plan) {
+  return kBothBlocks && !plan.direct && !plan.matrix.used && plan.module.score_class == FLEXC_SCORE_IDENTITY && plan.s_factor == 1.0f;
+}
+
 /// Products → finished scores, and the tile's maxima.
 inline void finish_group_scores(const Plan& plan, Workspace& workspace, std::int64_t tile, Group& group, bool careful) {
   Weighted& result = group.weighted;
@@ -128,18 +133,25 @@ inline void finish_group_scores(const Plan& plan, Workspace& workspace, std::int
   }
 
   // All maxima first, then all factors, then all exponentials: none waits for another's end.
-  float(&factors)[kGroupRows] = result.factors, (&tops)[kPanel] = result.tops, (&row_terms)[kGroupRows] = result.row_terms;
-  std::fill(factors, factors + kGroupRows, is_late ? plan.s_factor : 1.0f);
+  float(&factors)[kPanel] = result.factors, (&tops)[kPanel] = result.tops, (&row_terms)[kPanel] = result.row_terms;
+  std::fill(factors, factors + kPanel, is_late ? plan.s_factor : 1.0f);
   std::fill(tops, tops + kPanel, kMinusInfinity);
-  std::fill(row_terms, row_terms + kGroupRows, 0.0f);
+  std::fill(row_terms, row_terms + kPanel, 0.0f);
+#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+  if (notes_largest(plan)) {
+    const PanelSet rest[kBlocks] = {columns.active[0] & ~group.seen[0], columns.active[1] & ~group.seen[1]};
+    finish_noted_scores(s, static_cast<std::size_t>(plan.s_stride), rest, columns.keep, group.seen_tops, tops);
+    for (int row = 0; careful && row < kGroupRows; ++row)
+      if (columns.active[row / kBlockRows] != 0) inspect_scores(s + row * plan.s_stride, group, row, columns.keep[row]);
+    return;
+  }
+#endif
   for (int block = 0; block < kBlocks; ++block) {
     if (columns.active[block] == 0) continue;
-    const RowPanels panels = row_panels(columns, block, group.seen[block]);
+    const RowPanels panels = row_panels(columns, block);
     for (int row = block * kBlockRows; row < std::min<int>((block + 1) * kBlockRows, rows_computed); ++row) {
       float* const scores = s + row * plan.s_stride;
-      if (group.seen[block] != 0) {
-        tops[row] = finish_scores<false>(scores, panels, columns.keep[row], {}, nullptr, group.seen_tops + row * kPanel);
-      } else if (is_affine) {
+      if (is_affine) {
         // Rows beyond the last one have no position: they take the last one's numbers, and are thrown away.
         // Counted from the row's first kept column, no term is much larger than the largest kept score: from the tile's first one,
         // a window far into the tile would be the small difference of two large numbers.
@@ -173,9 +185,7 @@ inline void finish_group_scores(const Plan& plan, Workspace& workspace, std::int
 /// Then the rows' maxima so far, and how their weights follow. With FlushTiny.
 inline void raise_group(Group& group) {
   Weighted& result = group.weighted;
-  alignas(64) float bases[kPanel];
-  raise_tops(result.tops, group.top, bases, result.alpha);
-  for (int row = 0; row < kGroupRows; ++row) result.shifts[row] = bases[row] - result.row_terms[row];
+  raise_tops(result.tops, result.row_terms, group.top, result.shifts, result.alpha);
 }
 
 /// Finished scores → weights, and the rows' maxima and sums. A row is a step of reading ahead, but where K and V are read in an order of their own. With FlushTiny.

@@ -85,10 +85,9 @@ HWY_INLINE Vector affine_score(const float* s, std::size_t column, [[maybe_unuse
 
 /// Finishes the row's scores in place (removed ones become -inf) and returns the largest one. A NaN does not count in it. With kLookForLost,
 /// `lost` is set where a kept score is -inf. From the last panel to the first, those with a mask first: on the matrix unit the last ones were computed last, of all rows, and are in L1 still;
-/// the first ones, which become weights first, then are. `seen`, if any: the largest of the row's other scores by column modulo 16.
+/// the first ones, which become weights first, then are.
 template <bool kAffine, bool kLookForLost = false>
-HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels, const KeepWords& keep, const Affine& affine, [[maybe_unused]] bool* lost = nullptr,
-                                 const float* HWY_RESTRICT seen = nullptr) {
+HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels, const KeepWords& keep, const Affine& affine, [[maybe_unused]] bool* lost = nullptr) {
   const Floats d;
   const Vector minus_infinity = hn::Set(d, -std::numeric_limits<float>::infinity());
   Vector least = hn::Zero(d);
@@ -96,7 +95,7 @@ HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels,
     if constexpr (kLookForLost) least = hn::Min(x, least);  // a NaN leaves it as it is
   };
   const Vector factor = hn::Set(d, affine.factor), slope = hn::Set(d, affine.slope);
-  Vector top0 = seen ? hn::Load(d, seen) : minus_infinity, top1 = minus_infinity;
+  Vector top0 = minus_infinity, top1 = minus_infinity;
   for (PanelSet rest = panels.masked; rest != 0;) {
     const int panel = 31 - std::countl_zero(rest);
     rest ^= PanelSet{1} << panel;
@@ -145,6 +144,48 @@ HWY_NOINLINE float finish_scores(float* HWY_RESTRICT s, const RowPanels& panels,
   return hn::GetLane(hn::MaxOfLanes(d, hn::Max(top0, top1)));
 }
 
+#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+/// The largest number of each of eight vectors, at once: to[0] to to[7].
+HWY_INLINE void largest_of_each(const Vector (&x)[8], float* HWY_RESTRICT to) {
+  const Floats d;
+  const hn::RepartitionToWide<Floats> wide;
+  const auto in_pairs = [&](Vector a, Vector b) { return hn::Max(hn::InterleaveLower(d, a, b), hn::InterleaveUpper(d, a, b)); };
+  const auto in_fours = [&](Vector ab, Vector ce) {
+    const auto a = hn::BitCast(wide, ab), c = hn::BitCast(wide, ce);
+    return hn::Max(hn::BitCast(d, hn::InterleaveLower(wide, a, c)), hn::BitCast(d, hn::InterleaveUpper(wide, a, c)));
+  };
+  // Four vectors' largest numbers of each block of four lanes side by side, then of blocks.
+  const Vector low = in_fours(in_pairs(x[0], x[1]), in_pairs(x[2], x[3])), high = in_fours(in_pairs(x[4], x[5]), in_pairs(x[6], x[7]));
+  const Vector halves = hn::Max(hn::ConcatLowerLower(d, high, low), hn::ConcatUpperUpper(d, high, low)), all = hn::Max(halves, hn::SwapAdjacentBlocks(halves));
+  const hn::Half<Floats> half;
+  const hn::Half<decltype(half)> four;
+  hn::Store(hn::LowerHalf(four, hn::LowerHalf(half, all)), four, to);
+  hn::Store(hn::LowerHalf(four, hn::UpperHalf(half, all)), four, to + 4);
+}
+
+/// Finishes the scores of eight rows, `stride` apart, in place where `rest`, which each four of them share, says that they are not in `noted`, [8][16]: the largest ones so far, by column modulo 16.
+/// `tops` [8] gets the rows' largest scores. As finish_scores does it, and NaNs count neither here nor there.
+HWY_NOINLINE inline void finish_noted_scores(float* HWY_RESTRICT s, std::size_t stride, const PanelSet (&rest)[kBlocks], const KeepWords (&keep)[kGroupRows], const float* HWY_RESTRICT noted,
+                                             float* HWY_RESTRICT tops) {
+  const Floats d;
+  const Vector minus_infinity = hn::Set(d, -std::numeric_limits<float>::infinity());
+  Vector top[kGroupRows];
+  for (std::size_t row = 0; row < static_cast<std::size_t>(kGroupRows); ++row) top[row] = hn::Load(d, noted + row * kPanel);
+  for (int block = 0; block < kBlocks; ++block)
+    for (PanelSet panels = rest[block]; panels != 0; panels &= panels - 1) {
+      const int panel = std::countr_zero(panels);
+      for (std::size_t i = 0; i < static_cast<std::size_t>(kBlockRows); ++i) {
+        const std::size_t row = static_cast<std::size_t>(block * kBlockRows) + i;
+        float* const at = s + row * stride + panel * kPanel;
+        const Vector x = hn::IfThenElse(kept_lanes(panel_bits(keep[row], panel), 0), hn::Load(d, at), minus_infinity);
+        top[row] = greater_or_second(x, top[row]);
+        hn::Store(x, d, at);
+      }
+    }
+  largest_of_each(top, tops);
+}
+#endif
+
 /// Whether a kept score of the row is not finite.
 HWY_NOINLINE inline bool some_not_finite(const float* HWY_RESTRICT s, const RowPanels& panels, const KeepWords& keep) {
   const Floats d;
@@ -187,23 +228,19 @@ HWY_NOINLINE inline void exponentials(float* HWY_RESTRICT s, const Run* runs, in
 /// 2^t for one number; 0 below -126.5, with FlushTiny or not.
 HWY_INLINE float exp2_of_scalar(float t) { return t < -126.5f ? 0.0f : hn::GetLane(exp2_of(hn::Set(Floats(), t))); }
 
-/// With the maxima of a tile (-inf where a row has none): raises the rows' maxima so far, `top` [kGroupRows]; `base` is what scores are
-/// counted from, and alpha what the row's older sums are multiplied by, 1 where they are 0. tops, base and alpha are [kPanel], aligned.
-HWY_NOINLINE inline void raise_tops(const float* HWY_RESTRICT tops, float* HWY_RESTRICT top, float* HWY_RESTRICT base, float* HWY_RESTRICT alpha) {
+/// With the maxima of a tile (-inf where a row has none): raises the rows' maxima so far, `top`; weights are counted from `shifts`, and alpha is what the rows' older sums are multiplied by,
+/// 1 where they are 0. `terms` is in the maxima and not in the scores. All are [kPanel] of which kGroupRows are of rows, and aligned.
+HWY_NOINLINE inline void raise_tops(const float* HWY_RESTRICT tops, const float* HWY_RESTRICT terms, float* HWY_RESTRICT top, float* HWY_RESTRICT shifts, float* HWY_RESTRICT alpha) {
   const Floats d;
   const Vector minus_infinity = hn::Set(d, -std::numeric_limits<float>::infinity());
-  alignas(64) float old[kPanel];
-  std::fill(old, old + kPanel, -std::numeric_limits<float>::infinity());
-  std::copy(top, top + kGroupRows, old);
   for (std::size_t i = 0; i < static_cast<std::size_t>(kGroupRows); i += kLanes) {
-    const Vector before = hn::Load(d, old + i), now = hn::Load(d, tops + i);
+    const Vector before = hn::Load(d, top + i), now = hn::Load(d, tops + i);
     const Vector raised = hn::IfThenElse(hn::Gt(now, before), now, before);
     const Vector from = hn::IfThenElse(hn::Eq(raised, minus_infinity), hn::Zero(d), raised);
-    hn::Store(raised, d, old + i);
-    hn::Store(from, d, base + i);
+    hn::Store(raised, d, top + i);
+    hn::Store(hn::Sub(from, hn::Load(d, terms + i)), d, shifts + i);
     hn::Store(hn::IfThenElse(hn::Eq(before, minus_infinity), hn::Set(d, 1.0f), exp2_of(hn::Sub(before, from))), d, alpha + i);
   }
-  std::copy(old, old + kGroupRows, top);
 }
 
 /// Whether all of them are finite; `count` is a multiple of 16.

@@ -18,7 +18,7 @@ namespace flexc::cpu::HWY_NAMESPACE {
 inline void clear_group(const Plan& plan, Group& group) {
   std::fill(group.o, group.o + kGroupRows * plan.value_padded, 0.0f);
   std::fill(group.sums, group.sums + kGroupRows * kPanel, 0.0f);
-  std::fill(group.top, group.top + kGroupRows, kMinusInfinity);
+  std::fill(group.top, group.top + kPanel, kMinusInfinity);
 }
 
 /// Whether a row's sums or outputs are not finite. In a product 0 * NaN is NaN, so what was removed may have leaked.
@@ -41,7 +41,7 @@ inline void products_qk(const Plan& plan, Group& group, const TileColumns& colum
   const auto width = static_cast<std::size_t>(plan.call.head_dim), stride = static_cast<std::size_t>(plan.s_stride);
   const auto s_block = static_cast<std::size_t>(kBlockRows) * stride, q_block = static_cast<std::size_t>(kBlockRows) * width;
   const auto k_at = [&](int panel) { return k + static_cast<std::size_t>(panel * kPanel) * width; };
-  const bool notes = kBothBlocks && plan.module.score_class == FLEXC_SCORE_IDENTITY && plan.s_factor == 1.0f;
+  const bool notes = notes_largest(plan);
   std::fill(group.seen, group.seen + kBlocks, PanelSet{0});
   if (notes) std::fill(group.seen_tops, group.seen_tops + kGroupRows * kPanel, kMinusInfinity);
   for (PanelSet rest = columns.active[0] | columns.active[1]; rest != 0;) {

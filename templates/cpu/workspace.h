@@ -13,9 +13,9 @@ namespace flexc::cpu {
 /// What a group's scores in a tile have become: weights over runs of columns, and what older outputs are multiplied by.
 struct Weighted {
   BlockRuns runs[kBlocks];
-  alignas(64) float alpha[kPanel], tops[kPanel];  ///< tops: of the tile
-  float row_terms[kGroupRows];                    ///< of affine scores, in tops and not in the scores
-  float factors[kGroupRows], shifts[kGroupRows];  ///< a weight is 2^(score * factor - shift)
+  // Of rows; kPanel of them, since they are computed by whole vectors.
+  alignas(64) float alpha[kPanel], tops[kPanel], row_terms[kPanel];  ///< tops: of the tile; row_terms: of affine scores, in tops and not in the scores
+  alignas(64) float factors[kPanel], shifts[kPanel];                 ///< a weight is 2^(score * factor - shift)
   int rows = 0;  ///< that were computed
 };
 
@@ -36,7 +36,7 @@ struct Group {
   std::int64_t mask_keys[kGroupRows] = {};                       ///< of the rows, where the mods have a mask_key
   std::byte* head = nullptr;                                     ///< head level
   std::byte* q_side = nullptr;                                   ///< q_side level, [row][slot]
-  float top[kGroupRows] = {};                                    ///< largest log2-domain logit so far
+  alignas(64) float top[kPanel] = {};                            ///< a row's largest log2-domain logit so far
   bool saw_nan[kGroupRows] = {}, saw_infinity[kGroupRows] = {};  ///< kept scores; only the careful path looks
   bool out_of_reach[kGroupRows] = {};                            ///< of the matrix unit: q, or a column that the row keeps
 };
