@@ -4,15 +4,6 @@
 #include <limits>
 
 namespace flexc::cpu {
-namespace {
-
-/// Bits `from` to `to` - 1, both clamped to 0 … 64.
-std::uint64_t bits_between(std::int64_t from, std::int64_t to) {
-  const auto ones_below = [](std::int64_t bit) { return bit >= 64 ? ~std::uint64_t{0} : bit <= 0 ? 0 : (std::uint64_t{1} << bit) - 1; };
-  return ones_below(to) & ~ones_below(from);
-}
-
-}  // namespace
 
 void GroupBand::summarise(int count) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
@@ -46,16 +37,6 @@ PanelKinds panel_kinds(const GroupBand& band, std::int64_t column, std::int64_t 
     if (!all.empty()) kinds.full |= panels_between(divide_up(all.first, kPanel), (all.end == count ? round_up(count, kPanel) : all.end) / kPanel);
   }
   return kinds;
-}
-
-void keep_band(const RowColumns& row, std::int64_t column, int first_word, int end_word, KeepWords& keep) {
-  for (int word = first_word; word < end_word; ++word) {
-    const std::int64_t base = column + std::int64_t{word} * 64;
-    std::uint64_t bits = 0;
-    for (const ColumnRange& part : row.parts)
-      if (!part.empty()) bits |= bits_between(part.first - base, part.end - base);
-    keep[static_cast<std::size_t>(word)] = bits;
-  }
 }
 
 }  // namespace flexc::cpu

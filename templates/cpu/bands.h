@@ -54,7 +54,4 @@ struct GroupBand {
 /// band of all.
 PanelKinds panel_kinds(const GroupBand& band, std::int64_t column, std::int64_t count);
 
-/// The bits of a row's band in words `first_word` to `end_word` - 1 of the tile that starts at `column`.
-void keep_band(const RowColumns& row, std::int64_t column, int first_word, int end_word, KeepWords& keep);
-
 }  // namespace flexc::cpu

@@ -33,40 +33,6 @@ struct Segment {
   }
 };
 
-/// Finds the bits of the whole words that hold the panels in `open`, by the bands and by mask_row within them; elsewhere the words stand. Rows that follow each other and are the same to
-/// mask_row ask once.
-void ask_mask(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile, PanelSet open) {
-  TileColumns& columns = *group.columns;
-  const int first_word = std::countr_zero(open) / kPanelsPerWord, end_word = (31 - std::countl_zero(open)) / kPanelsPerWord + 1;
-  KeepWords kept{};
-  int asked_row = -1, asked_first = 0;  // whose `kept` are, from which word on
-  for (int row = 0; row < group.place.rows; ++row) {
-    KeepWords& keep = columns.keep[row];
-    int first = first_word, end = end_word;
-    if (plan.module.band_row) {
-      keep_band(group.band.rows[row], tile * plan.tile, first_word, end_word, keep);
-      while (first < end && keep[static_cast<std::size_t>(first)] == 0) ++first;
-      while (first < end && keep[static_cast<std::size_t>(end - 1)] == 0) --end;
-    }
-    if (!plan.module.mask_row || first == end) continue;
-    const auto is_like = [&](int other) { return plan.module.mask_key && other >= 0 && other < group.place.rows && group.mask_keys[other] == group.mask_keys[row]; };
-    if (!is_like(asked_row)) {
-      // Its own words, or all, where the next row may need others.
-      const bool is_shared = is_like(row + 1);
-      asked_first = is_shared ? first_word : first;
-      const std::int64_t column = std::int64_t{asked_first} * 64;
-      const Segment segment(plan, workspace, group, tile, row, column, std::min(std::int64_t{is_shared ? end_word : end} * 64, plan.tile_count(tile)) - column);
-      plan.module.mask_row(&plan.launch, &segment.levels, &segment.place, kept.data());
-      asked_row = is_shared ? row : -1;
-    }
-    for (int word = first; word < end; ++word) {
-      const auto i = static_cast<std::size_t>(word);
-      keep[i] = kept[i - static_cast<std::size_t>(asked_first)] & (plan.module.band_row ? keep[i] : ~std::uint64_t{0});
-    }
-  }
-  summarise(group.place.rows, first_word, end_word, columns);
-}
-
 void rewrite_segment(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile, int row, std::int64_t first, std::int64_t end) {
   const Segment segment(plan, workspace, group, tile, row, first, end - first);
   plan.module.score_row(&plan.launch, &segment.levels, &segment.place, group.s + row * plan.s_stride + first);
@@ -92,23 +58,9 @@ void enter_group(const Plan& plan, Group& group) {
   module.band_row ? group.band.summarise(place.rows) : group.band.keep_all(plan.call.kv_len);
 }
 
-bool find_columns(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile) {
-  const GroupPlace& place = group.place;
-  const std::int64_t count = plan.tile_count(tile);
-  const bool has_residual = plan.module.mask_row != nullptr;
-  const PanelSet existing = panels_between(0, divide_up(count, kPanel));
-  PanelKinds kinds{existing, existing};
-  if (plan.module.band_row) kinds = panel_kinds(group.band, tile * plan.tile, count);
-  if (has_residual) kinds.full = 0;
-  if (const BlockMask* const mask = plan.block_mask()) {
-    const PanelKinds blocks = panel_kinds(*mask, place.b, place.h, place.first, place.rows, tile * plan.tile, count);
-    kinds = {kinds.live & blocks.live, kinds.full | blocks.full};
-  }
-  if ((kinds.live & existing) == 0) return false;
-  keep_panels(kinds.live & kinds.full & existing, count, place.rows, *group.columns);
-  const PanelSet open = kinds.live & ~kinds.full & existing;
-  if (open != 0) ask_mask(plan, workspace, group, tile, open);
-  return !group.columns->empty();
+void ask_mask_row(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile, int row, std::int64_t first, std::int64_t end, KeepWords& keep) {
+  const Segment segment(plan, workspace, group, tile, row, first, end - first);
+  plan.module.mask_row(&plan.launch, &segment.levels, &segment.place, keep.data());
 }
 
 void rewrite_row(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile, int row) {

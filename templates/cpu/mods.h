@@ -8,9 +8,8 @@ namespace flexc::cpu {
 /// Fills the levels that belong to a group of rows, and finds their bands.
 void enter_group(const Plan& plan, Group& group);
 
-/// Finds what the group needs of a tile: by the bands and the block mask where there are any, then by mask_row where they leave something open.
-/// False if it needs nothing.
-bool find_columns(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile);
+/// Has mask_row say which of a row's columns `first` to `end` - 1 of the tile it keeps: whole words of `keep`, the first one that of column `first`, a multiple of 64.
+void ask_mask_row(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile, int row, std::int64_t first, std::int64_t end, KeepWords& keep);
 
 /// General scores: rewrites the active panels of S. The rest of S holds any numbers.
 void rewrite_scores(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile);

@@ -24,15 +24,6 @@ PanelKinds kinds_of_block_row(const BlockMask& mask, std::size_t row, std::int64
   return kinds;
 }
 
-/// The panels of a word of which some bit is set.
-PanelSet panels_with_some(std::uint64_t word) {
-  // A carry into a panel's highest bit where some other one is set; then those four bits side by side.
-  constexpr std::uint64_t kLow = 0x7FFF7FFF7FFF7FFF, kHigh = 0x8000800080008000;
-  const std::uint64_t some = (((word & kLow) + kLow) | word) & kHigh;
-  return static_cast<PanelSet>((some >> 15) * 0x0001000200040008 >> 48 & 0xF);
-}
-static_assert(kPanelsPerWord == 4);
-
 }  // namespace
 
 PanelKinds panel_kinds(const BlockMask& mask, std::int64_t b, std::int64_t h, std::int64_t first, std::int64_t rows, std::int64_t column,
@@ -45,47 +36,6 @@ PanelKinds panel_kinds(const BlockMask& mask, std::int64_t b, std::int64_t h, st
     kinds.full &= part.full;
   }
   return kinds;
-}
-
-void keep_panels(PanelSet panels, std::int64_t count, int rows, TileColumns& columns) {
-  KeepWords words{};
-  for (std::size_t i = 0; i < kKeepWords; ++i) {
-    // Each of the four bits goes to the start of its 16, and is then spread over them.
-    const std::uint64_t four = panels >> (i * kPanelsPerWord) & 0xF;
-    words[i] = ((four & 1) | (four & 2) << 15 | (four & 4) << 30 | (four & 8) << 45) * 0xFFFF;
-    const std::int64_t left = count - static_cast<std::int64_t>(i) * 64;
-    if (left < 64) words[i] &= left <= 0 ? 0 : (std::uint64_t{1} << left) - 1;
-  }
-  for (KeepWords& row : columns.keep) row = words;
-  PanelSet whole = panels & panels_between(0, count / kPanel);
-  for (int block = 0; block < kBlocks; ++block) {
-    const bool exists = block * kBlockRows < rows;
-    columns.any[block] = words;
-    columns.active[block] = exists ? panels & panels_between(0, divide_up(count, kPanel)) : 0;
-    columns.full[block] = exists ? whole : 0;
-  }
-}
-
-void summarise(int rows, int first_word, int end_word, TileColumns& columns) {
-  const PanelSet asked = panels_between(first_word * kPanelsPerWord, end_word * kPanelsPerWord);
-  for (int block = 0; block < kBlocks; ++block) {
-    const int first_row = block * kBlockRows;
-    if (first_row >= rows) continue;  // a block without rows has no panels
-    columns.active[block] &= ~asked;
-    columns.full[block] &= ~asked;
-    for (int word = first_word; word < end_word; ++word) {
-      const auto i = static_cast<std::size_t>(word);
-      std::uint64_t any = 0, all = ~std::uint64_t{0};
-      for (int row = first_row; row < first_row + kBlockRows; ++row) {
-        if (row >= rows) columns.keep[row][i] = columns.keep[rows - 1][i];
-        any |= columns.keep[row][i];
-        all &= columns.keep[row][i];
-      }
-      columns.any[block][i] = any;
-      columns.active[block] |= panels_with_some(any) << (word * kPanelsPerWord);
-      columns.full[block] |= (panels_with_some(~all) ^ 0xF) << (word * kPanelsPerWord);
-    }
-  }
 }
 
 bool PhaseList::add(unsigned blocks, Run run) {

@@ -46,12 +46,6 @@ struct TileColumns {
   }
 };
 
-/// Every row keeps the first `count` columns of the panels in `panels`.
-void keep_panels(PanelSet panels, std::int64_t count, int rows, TileColumns& columns);
-
-/// Finds `any`, `active` and `full` from `keep` in words `first_word` to `end_word - 1`; the others stay.
-void summarise(int rows, int first_word, int end_word, TileColumns& columns);
-
 /// A run of neighbouring columns or panels. Without initial values: lists of runs are made often, and mostly hold few.
 struct Run {
   bool operator==(const Run&) const = default;

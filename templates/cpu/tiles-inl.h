@@ -6,6 +6,7 @@
 #define FLEXC_CPU_TILES_INL_H_
 #endif
 
+#include "templates/cpu/columns-inl.h"
 #include "templates/cpu/direct-inl.h"
 #include "templates/cpu/kernels.h"
 #include "templates/cpu/live_tiles.h"

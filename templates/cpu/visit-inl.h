@@ -165,12 +165,14 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
                               group.o + row * plan.value_padded, static_cast<std::size_t>(plan.value_padded));
     return;
   }
-  if (kBothBlocks && columns.active[0] == columns.active[1]) {
-    // A column that one block alone needs, next to a diagonal, weighs 0 in the other: that costs less than multiplying it apart.
+  if (columns.active[0] == columns.active[1]) {
+    // A column that one block alone needs, next to a diagonal, weighs 0 in the other: with eight rows at once that costs less than multiplying it apart. All instruction sets do so, and agree.
     KeepWords any;
     for (std::size_t word = 0; word < kKeepWords; ++word) any[word] = columns.any[0][word] | columns.any[1][word];
     trim_runs(any, runs[0].runs, runs[0].count);
-    multiply_values<kGroupRows>(plan, group.s, packed.v, runs[0].runs.data(), runs[0].count, weighted.alpha, group.o);
+    constexpr int kRows = kBothBlocks ? kGroupRows : kBlockRows;
+    for (std::int64_t row = 0; row < kGroupRows; row += kRows)
+      multiply_values<kRows>(plan, group.s + row * plan.s_stride, packed.v, runs[0].runs.data(), runs[0].count, weighted.alpha + row, group.o + row * plan.value_padded);
     return;
   }
   for (int block = 0; block < kBlocks; ++block) trim_runs(columns.any[block], runs[block].runs, runs[block].count);

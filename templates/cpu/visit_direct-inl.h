@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "templates/cpu/columns-inl.h"
 #include "templates/cpu/direct-inl.h"
 #include "templates/cpu/live_tiles.h"
 #include "templates/cpu/scores-inl.h"
