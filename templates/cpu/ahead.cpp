@@ -1,21 +1,63 @@
 #include "templates/cpu/ahead.h"
 
 namespace flexc::cpu {
+namespace {
+
+enum Kind { kKeys, kValues, kQueries, kOutputs, kNothing };
+
+/// Whether the rows of all tensors follow each other.
+bool is_in_one_piece(const AttentionArguments& call) {
+  return call.k.strides.row == call.head_dim && call.v.strides.row == call.value_dim && call.q.strides.row == call.head_dim && call.out.strides.row == call.value_dim;
+}
+
+}  // namespace
+
+void Ahead::follow(const Plan& plan, std::int64_t unit, bool has_kv, std::int64_t first_group, std::int64_t groups, std::int64_t visits, std::int64_t part) {
+  unit_ = unit, first_group_ = group_ = first_group, end_group_ = first_group + groups;
+  kind_ = has_kv ? kKeys : kQueries;
+  now_.left = 0;
+  stop_stream();
+  // Where tiles come from afar, they are the stream.
+  streams_rows_ = !plan.matrix.used && !plan.direct && plan.stays_near() && is_in_one_piece(plan.call);
+  const std::int64_t kv_rows = has_kv ? plan.call.kv_len : 0, q_rows = groups * kGroupRows;
+  if (streams_rows_) {
+    const std::int64_t bytes = (kv_rows + q_rows) * (plan.call.head_dim + plan.call.value_dim) * static_cast<std::int64_t>(element_size(plan));
+    stream_bytes_ = divide_up(bytes, std::max<std::int64_t>(visits * iterations_a_tile(plan, part), 1));
+    rows_.start(0, 1);
+  } else {
+    rows_.start(2 * (kv_rows + q_rows), visits * steps_a_tile(plan, part));
+  }
+}
+
+bool Ahead::next_stream(const Plan& plan) {
+  if (streams_rows_) {
+    const Rows rows = next_rows(plan);
+    stream_at_ = rows.next, stream_left_ = rows.left * rows.step;
+  } else {
+    stream_at_ = values_, stream_left_ = values_left_, values_left_ = 0;
+  }
+  if (stream_left_ > 0) return true;
+  stop_stream();
+  return false;
+}
 
 Ahead::Rows Ahead::next_rows(const Plan& plan) {
   const auto size = static_cast<std::int64_t>(element_size(plan));
-  const std::int64_t piece = piece_++;
-  if (piece < kFirstGroupPiece) {
-    const Input& tensor = piece == 0 ? plan.call.k : plan.call.v;
-    const std::byte* const first = row_address(plan, tensor, unit_ / plan.call.kv_heads, unit_ % plan.call.kv_heads, 0);
-    return {first, plan.call.kv_len, tensor.strides.row * size, (piece == 0 ? plan.call.head_dim : plan.call.value_dim) * size, false};
+  const AttentionArguments& call = plan.call;
+  if (kind_ == kKeys || kind_ == kValues) {
+    const bool is_k = kind_++ == kKeys;
+    const Input& tensor = is_k ? call.k : call.v;
+    return {row_address(plan, tensor, unit_ / call.kv_heads, unit_ % call.kv_heads, 0), call.kv_len, tensor.strides.row * size, (is_k ? call.head_dim : call.value_dim) * size, false};
   }
-  const std::int64_t group = (piece - kFirstGroupPiece) % std::max<std::int64_t>(groups_, 1);
-  const bool is_q = piece - kFirstGroupPiece < groups_;
-  if (piece - kFirstGroupPiece >= 2 * groups_) return {};
-  const GroupPlace place = place_of(plan, unit_, first_group_ + group);
-  const Input tensor = is_q ? plan.call.q : Input{plan.call.out.data, plan.call.out.strides};
-  return {row_address(plan, tensor, place.b, place.h, place.first), place.rows, tensor.strides.row * size, (is_q ? plan.call.head_dim : plan.call.value_dim) * size, !is_q};
+  if (kind_ == kNothing) return {};
+  const bool is_q = kind_ == kQueries;
+  // To the end of the head, or of the task.
+  const GroupPlace place = place_of(plan, unit_, group_);
+  const std::int64_t rows = std::min((end_group_ - group_) * kGroupRows, call.q_len - place.first);
+  group_ += divide_up(rows, kGroupRows);
+  if (group_ == end_group_) group_ = first_group_, ++kind_;
+  const Input tensor = is_q ? call.q : Input{call.out.data, call.out.strides};
+  return {row_address(plan, tensor, place.b, place.h, place.first), rows, tensor.strides.row * size, (is_q ? call.head_dim : call.value_dim) * size, !is_q};
 }
 
 }  // namespace flexc::cpu

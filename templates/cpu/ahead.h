@@ -24,29 +24,64 @@ inline std::int64_t steps_a_tile(const Plan& plan, std::int64_t part = 1) {
   return plan.tile / kTileDepth * (plan.matrix.depth / kTileDepth + values) * static_cast<std::int64_t>(plan.matrix.products()) / kMatrixGroups / part;
 }
 
+/// Iterations of the products by vectors in a tile of which a group keeps 1/part: an element of the head for two panels of columns, or a column for two panels of values.
+inline std::int64_t iterations_a_tile(const Plan& plan, std::int64_t part = 1) { return plan.tile * (plan.call.head_dim + plan.value_padded) / (2 * kPanel) / part; }
+
+/// What a product by vectors brings near while it multiplies: at each of its iterations the line at `at`, which then goes on by `bytes`. Mostly some bytes: a line is asked for more than once,
+/// which costs nothing, and never many lines at once, for which the loads of the product would wait.
+struct LinesAhead {
+  const std::byte* at;
+  std::int64_t bytes;
+
+  void step() {
+    __builtin_prefetch(at, 0, 2);  // into L2
+    at += bytes;
+  }
+};
+
 /// What is needed next: rows of Q, and of K and V, that will be packed, and of outputs; with short sequences waiting for them took a tenth of the time. And the next tile, where
 /// tasks are large. A little at each step: more at once fills the processor's list of awaited lines, and then the loads of the computation wait too.
+/// By vectors what lies in one piece is brought by the products' own loops, evenly; all else a few rows or lines at each step() between them.
 class Ahead {
  public:
-  /// K, V, Q and outputs of a unit, spread over `visits` steps.
-  void follow_unit(const Plan& plan, std::int64_t unit, std::int64_t visits) { follow(unit, 2 * plan.call.kv_len, 0, plan.groups_per_unit, visits); }
-  /// Q and outputs of a task.
-  void follow_task(const Plan& plan, std::int64_t unit, std::int64_t task, std::int64_t visits) {
+  /// K, V, Q and outputs of a unit, beside the computation of one whose groups keep 1/part of their tiles.
+  void follow_unit(const Plan& plan, std::int64_t unit, std::int64_t part) { follow(plan, unit, true, 0, plan.groups_per_unit, plan.groups_per_unit * plan.tiles, part); }
+  /// Q and outputs of a task, beside a tile of another one.
+  void follow_task(const Plan& plan, std::int64_t unit, std::int64_t task, std::int64_t part) {
     const std::int64_t first = task * plan.task_groups;
-    follow(unit, 0, first, std::min(plan.task_groups, plan.groups_per_unit - first), visits);
+    follow(plan, unit, false, first, std::min(plan.task_groups, plan.groups_per_unit - first), plan.task_groups, part);
   }
-  void follow_nothing() { rows_.start(0, 1); }
+  void follow_nothing() {
+    rows_.start(0, 1);
+    stop_stream();
+  }
 
-  /// A packed tile, and where V of it lies in place, into L2, spread over so many steps, besides.
-  void follow_tile(const std::byte* tile, std::int64_t bytes, const std::byte* values, std::int64_t value_bytes, std::int64_t steps) {
-    line_ = tile, lines_end_ = tile + bytes, other_ = values, other_end_ = values + value_bytes;
-    lines_bytes_ = divide_up(bytes + value_bytes, kLine * std::max<std::int64_t>(steps, 1)) * kLine;
+  /// A packed tile, into L2, spread over so many steps, besides.
+  void follow_tile(const std::byte* tile, std::int64_t bytes, std::int64_t steps) {
+    line_ = tile, lines_end_ = tile + bytes;
+    lines_bytes_ = divide_up(bytes, kLine * std::max<std::int64_t>(steps, 1)) * kLine;
   }
-  void follow_no_tile() { line_ = lines_end_ = other_ = other_end_ = nullptr; }
+  /// The same by vectors: it is what the products' loops bring, and where V of it lies in place that too.
+  void stream_tile(const std::byte* tile, std::int64_t bytes, const std::byte* values, std::int64_t value_bytes, std::int64_t iterations) {
+    stream_at_ = tile, stream_left_ = bytes, values_ = values, values_left_ = value_bytes, streams_rows_ = false;
+    stream_bytes_ = divide_up(bytes + value_bytes, std::max<std::int64_t>(iterations, 1));
+  }
+  void follow_no_tile() {
+    line_ = lines_end_ = nullptr;
+    if (!streams_rows_) stop_stream();
+  }
+
+  /// What a product of so many iterations brings. At the end of a piece it may be a little more than that.
+  LinesAhead take(const Plan& plan, std::int64_t iterations) {
+    if (stream_left_ <= 0 && !next_stream(plan)) return {reinterpret_cast<const std::byte*>(this), 0};
+    const LinesAhead lines{stream_at_, stream_bytes_};
+    stream_at_ += iterations * stream_bytes_;
+    stream_left_ -= iterations * stream_bytes_;
+    return lines;
+  }
 
   /// The next few lines of the tile.
   void step_tile() {
-    if (line_ >= lines_end_) line_ = other_, lines_end_ = other_end_, other_ = other_end_ = nullptr;
     for (std::int64_t left = std::min(lines_bytes_, lines_end_ - line_); left > 0; left -= kLine, line_ += kLine) bring_line<0, 2>(line_);
   }
   /// The next few rows and lines.
@@ -63,31 +98,35 @@ class Ahead {
     bool to_write = false;
   };
 
-  void follow(std::int64_t unit, std::int64_t kv_rows, std::int64_t first_group, std::int64_t groups, std::int64_t visits) {
-    unit_ = unit, first_group_ = first_group, groups_ = groups;
-    piece_ = kv_rows != 0 ? 0 : kFirstGroupPiece;
-    now_.left = 0;
-    rows_.start(kv_rows + 2 * groups * kGroupRows, visits);
-  }
+  void follow(const Plan& plan, std::int64_t unit, bool has_kv, std::int64_t first_group, std::int64_t groups, std::int64_t visits, std::int64_t part);
+  /// The next piece of the stream; false at its end.
+  bool next_stream(const Plan& plan);
+  void stop_stream() { stream_left_ = values_left_ = 0, streams_rows_ = false; }
 
   /// The lines of the next row. Its address follows from the last one's: found anew for each row it took a twentieth of a short call.
   void bring_row(const Plan& plan) {
     if (now_.left == 0) {
       now_ = next_rows(plan);
-      if (now_.left == 0) return;  // the last group has fewer rows
+      if (now_.left == 0) return;  // a head's last group may have had fewer rows
     }
     for (std::int64_t i = 0; i < now_.bytes; i += kLine) now_.to_write ? bring_line<1>(now_.next + i) : bring_line<0>(now_.next + i);
     now_.next += now_.step;
     --now_.left;
   }
+  /// The rows that come next, as far as they are evenly apart.
   Rows next_rows(const Plan& plan);
 
-  static constexpr std::int64_t kFirstGroupPiece = 2;  ///< pieces 0 and 1 are K and V, then come Q and outputs of each group
-  std::int64_t unit_ = 0, first_group_ = 0, groups_ = 0, piece_ = 0;
+  std::int64_t unit_ = 0, first_group_ = 0, end_group_ = 0;
+  int kind_ = 0;              ///< of the next rows: K, V, Q, outputs
+  std::int64_t group_ = 0;  ///< of those of Q, or outputs
   Rows now_;
   Pace rows_;
-  const std::byte *line_ = nullptr, *lines_end_ = nullptr, *other_ = nullptr, *other_end_ = nullptr;  ///< of a tile, what is not fetched yet
+  const std::byte *line_ = nullptr, *lines_end_ = nullptr;  ///< of a tile, what step() has not brought yet
   std::int64_t lines_bytes_ = 0;                            ///< at a step
+  const std::byte *stream_at_ = nullptr, *values_ = nullptr;
+  std::int64_t stream_left_ = 0, values_left_ = 0;  ///< bytes of the piece that the products bring; of a tile's values, which come after it
+  std::int64_t stream_bytes_ = 0;                   ///< an iteration
+  bool streams_rows_ = false;                       ///< rows come after it
 };
 
 }  // namespace flexc::cpu

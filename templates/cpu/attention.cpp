@@ -157,9 +157,9 @@ class Call {
   }
 
   /// Steps of reading ahead that a group takes in a tile. A mask may leave a half of them; but where they are few, each of twice as many lines would fetch too much at once.
-  std::int64_t ahead_steps() const {
+  std::int64_t ahead_part() const {
     const bool is_masked = plan_.module.band_row || plan_.module.mask_row, are_few = plan_.matrix.used && !plan_.matrix.weighs_ahead();
-    return std::max<std::int64_t>(steps_a_tile(plan_, is_masked && !are_few ? 2 : 1), 1);
+    return is_masked && !are_few ? 2 : 1;
   }
 
   TileSource own_tiles(Worker& worker) {
@@ -229,7 +229,7 @@ class Call {
   /// All workers estimate the tasks of some units, then compute these; who first needs a tile packs it for all. Units follow each other in a worker's
   /// share, and the rows of one too: what is packed is used while it is near. But if some task is long, a unit's longest come first, so that no thread is left alone with one.
   void run_waves(std::int64_t wave) {
-    const std::int64_t steps = ahead_steps();
+    const std::int64_t part = ahead_part();
     const std::int64_t floats = plan_.tile_floats(), tasks = plan_.tasks_per_unit;
     float* const memory = shared_.as<float>();
     for (std::int64_t first = 0; first < plan_.units; first += wave) {
@@ -243,7 +243,7 @@ class Call {
         take_ahead([&] { return ordering.take(index); }, count, worker, [&](std::int64_t i, std::int64_t next) {
           const Task& task = order[static_cast<std::size_t>(i)];
           if (next < count)
-            worker.workspace.ahead.follow_task(plan_, order[static_cast<std::size_t>(next)].unit, order[static_cast<std::size_t>(next)].task, plan_.task_groups * steps);
+            worker.workspace.ahead.follow_task(plan_, order[static_cast<std::size_t>(next)].unit, order[static_cast<std::size_t>(next)].task, part);
           else
             worker.workspace.ahead.follow_nothing();
           const std::int64_t tile = (task.unit - first) * plan_.tiles;
@@ -258,7 +258,7 @@ class Call {
   void run_units() {
     const std::int64_t shared = std::min<std::int64_t>(pool_.size(), plan_.units), whole = plan_.units - shared, tasks = plan_.tasks_per_unit;
     const std::int64_t kv_bytes = plan_.call.kv_len * (plan_.call.head_dim + plan_.call.value_dim) * static_cast<std::int64_t>(element_size(plan_));
-    const std::int64_t steps = ahead_steps();
+    const std::int64_t part = ahead_part();
     const bool is_small = kv_bytes <= kAheadBytes;
     const auto unit_of = [&](std::int64_t i) { return i < whole ? i : whole + (i - whole) / tasks; };
     share_ahead(whole + shared * tasks, [&](Worker& worker, std::int64_t i, std::int64_t next) {
@@ -267,9 +267,9 @@ class Call {
       ahead.follow_nothing();
       if (i < whole) {
         const TileSource source = own_tiles(worker);
-        if (is_small && next < whole + shared * tasks) ahead.follow_unit(plan_, unit_of(next), plan_.groups_per_unit * plan_.tiles * steps);
+        if (is_small && next < whole + shared * tasks) ahead.follow_unit(plan_, unit_of(next), part);
         for (std::int64_t task = 0; task < tasks; ++task) {
-          if (!is_small && task + 1 < tasks) ahead.follow_task(plan_, unit, task + 1, plan_.task_groups * steps);
+          if (!is_small && task + 1 < tasks) ahead.follow_task(plan_, unit, task + 1, part);
           kernels_.run_task(plan_, unit, task, worker.workspace, source);
         }
         return;

@@ -9,6 +9,7 @@
 
 #include <hwy/highway.h>
 
+#include "templates/cpu/ahead.h"
 #include "templates/cpu/tile_columns.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -50,7 +51,7 @@ inline constexpr bool kBothBlocks = kLanes == static_cast<std::size_t>(kPanel);
 /// sequence of fused additions upwards, so it is the same in every shape of block. `tops`, if any, is [kRows][16]: the rows' largest products so far, by column modulo 16; a NaN does not count.
 template <int kRows, int kVectors>
 HWY_NOINLINE void multiply_qk(const float* HWY_RESTRICT q, std::size_t q_block, const float* HWY_RESTRICT k0, const float* HWY_RESTRICT k1,
-                              std::size_t count, bool add, float* HWY_RESTRICT s0, float* HWY_RESTRICT s1, std::size_t s_stride, float* HWY_RESTRICT tops) {
+                              std::size_t count, bool add, float* HWY_RESTRICT s0, float* HWY_RESTRICT s1, std::size_t s_stride, float* HWY_RESTRICT tops, LinesAhead ahead) {
   const Floats d;
   Vector a[kRows], b[kRows];
 #pragma GCC unroll 8
@@ -58,6 +59,7 @@ HWY_NOINLINE void multiply_qk(const float* HWY_RESTRICT q, std::size_t q_block, 
   const float* const end = q + count * kBlockRows;
 #pragma GCC unroll 4
   for (; q != end; q += kBlockRows, k0 += kPanel, k1 += kPanel) {
+    ahead.step();
     Vector k = hn::Load(d, k0), l = k;
     pin(k);
     if constexpr (kVectors == 2) {
@@ -93,11 +95,11 @@ HWY_NOINLINE void multiply_qk(const float* HWY_RESTRICT q, std::size_t q_block, 
 /// that of chunks of c with sqrt(n c).
 template <int kRows, int kVectors>
 HWY_INLINE void multiply_qk_chunks(const float* q, std::size_t q_block, const float* k0, const float* k1, std::size_t head_dim, float* s0, float* s1,
-                                   std::size_t s_stride, float* tops) {
+                                   std::size_t s_stride, float* tops, LinesAhead ahead) {
   const std::size_t chunk = head_dim <= kLongestSum ? head_dim : kChunk;
-  for (std::size_t first = 0; first < head_dim; first += chunk)
+  for (std::size_t first = 0; first < head_dim; first += chunk, ahead.at += static_cast<std::int64_t>(chunk) * ahead.bytes)
     multiply_qk<kRows, kVectors>(q + first * kBlockRows, q_block, k0 + first * kPanel, k1 + first * kPanel, HWY_MIN(chunk, head_dim - first),
-                                 first != 0, s0, s1, s_stride, first + chunk >= head_dim ? tops : nullptr);
+                                 first != 0, s0, s1, s_stride, first + chunk >= head_dim ? tops : nullptr, ahead);
 }
 
 /// O = O * alpha + P x V for kRows rows, over runs of columns. `p` has rows s_stride apart, v0 and v1 step by v_step and need no alignment, o0 and
@@ -105,7 +107,7 @@ HWY_INLINE void multiply_qk_chunks(const float* q, std::size_t q_block, const fl
 template <int kRows, int kVectors>
 HWY_NOINLINE void multiply_pv(const float* HWY_RESTRICT p, std::size_t s_stride, const float* HWY_RESTRICT v0, const float* HWY_RESTRICT v1,
                               std::size_t v_step, const Run* runs, int run_count, const float* HWY_RESTRICT alpha, float* HWY_RESTRICT o0, float* HWY_RESTRICT o1,
-                              std::size_t o_stride) {
+                              std::size_t o_stride, LinesAhead ahead) {
   const Floats d;
   Vector a[kRows], b[kRows];
 #pragma GCC unroll 8
@@ -121,6 +123,7 @@ HWY_NOINLINE void multiply_pv(const float* HWY_RESTRICT p, std::size_t s_stride,
     const float *v = v0 + static_cast<std::size_t>(run->first) * v_step, *w = v1 + static_cast<std::size_t>(run->first) * v_step;
 #pragma GCC unroll 4
     for (; p0 != end; ++p0, ++p4, v += v_step, w += v_step) {
+      ahead.step();
       Vector x = hn::LoadU(d, v), y = x;
       pin(x);
       if constexpr (kVectors == 2) {

@@ -87,7 +87,7 @@ inline PackedTile packed_tile(const Plan& plan, Workspace& workspace, const Tile
 
 /// Has the tile that comes after `tile` brought near while that one is computed, where a unit's tiles do not stay near anyway. After the last one the first: tasks follow each
 /// other that mostly need the same tiles.
-inline void follow_next_tile(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, const LiveTiles& tiles, std::int64_t tile, std::int64_t steps) {
+inline void follow_next_tile(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, const LiveTiles& tiles, std::int64_t tile, std::int64_t groups) {
   constexpr std::int64_t kFloat = sizeof(float);
   workspace.ahead.follow_no_tile();
   if (plan.stays_near()) return;
@@ -102,7 +102,11 @@ inline void follow_next_tile(const Plan& plan, Workspace& workspace, const TileS
     values = row_address(plan, plan.call.v, unit / plan.call.kv_heads, unit % plan.call.kv_heads, tile * plan.tile);
     value_bytes = plan.tile_count(tile) * plan.call.value_dim * kFloat;
   }
-  workspace.ahead.follow_tile(reinterpret_cast<const std::byte*>(place), plan.tile_floats() * kFloat, values, value_bytes, steps);
+  const auto* const bytes = reinterpret_cast<const std::byte*>(place);
+  if (plan.matrix.used)
+    workspace.ahead.follow_tile(bytes, plan.tile_floats() * kFloat, groups * steps_a_tile(plan));
+  else
+    workspace.ahead.stream_tile(bytes, plan.tile_floats() * kFloat, values, value_bytes, groups * iterations_a_tile(plan));
 }
 
 }  // namespace flexc::cpu::HWY_NAMESPACE

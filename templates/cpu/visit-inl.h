@@ -68,9 +68,9 @@ inline void products_qk(const Plan& plan, Group& group, const TileColumns& colum
           for (std::size_t i = block; i < block + kRows / kBlockRows; ++i) group.seen[i] |= panels;
         }
         if (second != first && panels == taken)
-          multiply_qk_chunks<kRows, 2>(q, q_block, k_at(first), k_at(second), width, s_row + first * kPanel, s_row + second * kPanel, stride, tops);
+          multiply_qk_chunks<kRows, 2>(q, q_block, k_at(first), k_at(second), width, s_row + first * kPanel, s_row + second * kPanel, stride, tops, ahead.take(plan, plan.call.head_dim));
         else
-          multiply_qk_chunks<kRows, 1>(q, q_block, k_at(only), k_at(only), width, s_row + only * kPanel, s_row + only * kPanel, stride, tops);
+          multiply_qk_chunks<kRows, 1>(q, q_block, k_at(only), k_at(only), width, s_row + only * kPanel, s_row + only * kPanel, stride, tops, ahead.take(plan, plan.call.head_dim));
       };
       if (mine[0] == mine[1]) {
         multiply.template operator()<kGroupRows>(taken, 0);
@@ -84,7 +84,7 @@ inline void products_qk(const Plan& plan, Group& group, const TileColumns& colum
         float* const s_row = s + block * s_block + first * kPanel;
         for (std::size_t lane = 0; lane < static_cast<std::size_t>(kPanel); lane += 2 * kLanes)
           multiply_qk_chunks<kBlockRows, 2>(group.q + block * q_block, q_block, k_at(first) + lane, k_at(first) + lane + kLanes, width, s_row + lane,
-                                            s_row + lane + kLanes, stride, nullptr);
+                                            s_row + lane + kLanes, stride, nullptr, ahead.take(plan, plan.call.head_dim));
       }
     }
   }
@@ -92,22 +92,24 @@ inline void products_qk(const Plan& plan, Group& group, const TileColumns& colum
 
 /// O = O alpha + P V for kRows rows over runs of columns.
 template <int kRows>
-inline void multiply_values(const Plan& plan, const float* p, const float* v, const Run* runs, int run_count, const float* alpha, float* o) {
+inline void multiply_values(const Plan& plan, const float* p, const float* v, const Run* runs, int run_count, const float* alpha, float* o, Ahead& ahead) {
   const auto stride = static_cast<std::size_t>(plan.s_stride), width = static_cast<std::size_t>(plan.value_padded);
   const auto v_panel = static_cast<std::size_t>(plan.v_panel), v_step = static_cast<std::size_t>(plan.v_step);
   constexpr std::size_t kStep = 2 * kLanes;
   const auto v_at = [&](std::size_t column) { return v + column / kPanel * v_panel + column % kPanel; };
+  std::int64_t iterations = 0;
+  for (int i = 0; i < run_count; ++i) iterations += runs[i].end - runs[i].first;
   std::size_t column = 0;
   for (; column + kStep <= width; column += kStep)
-    multiply_pv<kRows, 2>(p, stride, v_at(column), v_at(column + kLanes), v_step, runs, run_count, alpha, o + column, o + column + kLanes, width);
+    multiply_pv<kRows, 2>(p, stride, v_at(column), v_at(column + kLanes), v_step, runs, run_count, alpha, o + column, o + column + kLanes, width, ahead.take(plan, iterations));
   for (; column < width; column += kLanes)
-    multiply_pv<kRows, 1>(p, stride, v_at(column), v_at(column), v_step, runs, run_count, alpha, o + column, o + column, width);
+    multiply_pv<kRows, 1>(p, stride, v_at(column), v_at(column), v_step, runs, run_count, alpha, o + column, o + column, width, ahead.take(plan, iterations));
 }
 
 /// O = O alpha + P V for a group, each block over its own runs of columns; a block without runs is left alone. What both need they do together.
-inline void products_pv(const Plan& plan, const float* p, const float* v, const BlockRuns (&runs)[kBlocks], const float* alpha, float* o) {
+inline void products_pv(const Plan& plan, const float* p, const float* v, const BlockRuns (&runs)[kBlocks], const float* alpha, float* o, Ahead& ahead) {
   const auto one_block = [&](int block, const Run* its_runs, int count, const float* its_alpha) {
-    multiply_values<kBlockRows>(plan, p + block * kBlockRows * plan.s_stride, v, its_runs, count, its_alpha, o + block * kBlockRows * plan.value_padded);
+    multiply_values<kBlockRows>(plan, p + block * kBlockRows * plan.s_stride, v, its_runs, count, its_alpha, o + block * kBlockRows * plan.value_padded, ahead);
   };
   if constexpr (kBothBlocks) {
     PhaseList phases;
@@ -124,7 +126,7 @@ inline void products_pv(const Plan& plan, const float* p, const float* v, const 
         } else {
           alignas(64) float factors[kGroupRows];
           for (int row = 0; row < kGroupRows; ++row) factors[row] = (scaled >> (row / kBlockRows) & 1) != 0 ? 1.0f : alpha[row];
-          multiply_values<kGroupRows>(plan, p, v, its_runs, phase.count, factors, o);
+          multiply_values<kGroupRows>(plan, p, v, its_runs, phase.count, factors, o, ahead);
         }
         scaled |= phase.blocks;
       }
@@ -172,11 +174,11 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
     trim_runs(any, runs[0].runs, runs[0].count);
     constexpr int kRows = kBothBlocks ? kGroupRows : kBlockRows;
     for (std::int64_t row = 0; row < kGroupRows; row += kRows)
-      multiply_values<kRows>(plan, group.s + row * plan.s_stride, packed.v, runs[0].runs.data(), runs[0].count, weighted.alpha + row, group.o + row * plan.value_padded);
+      multiply_values<kRows>(plan, group.s + row * plan.s_stride, packed.v, runs[0].runs.data(), runs[0].count, weighted.alpha + row, group.o + row * plan.value_padded, workspace.ahead);
     return;
   }
   for (int block = 0; block < kBlocks; ++block) trim_runs(columns.any[block], runs[block].runs, runs[block].count);
-  products_pv(plan, group.s, packed.v, runs, weighted.alpha, group.o);
+  products_pv(plan, group.s, packed.v, runs, weighted.alpha, group.o, workspace.ahead);
 }
 
 }  // namespace flexc::cpu::HWY_NAMESPACE

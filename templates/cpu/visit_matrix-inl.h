@@ -181,7 +181,7 @@ inline void visit_tiles_by_matrix(const Plan& plan, Workspace& workspace, const 
   std::int64_t followed = -1;
   bool has_scores = false;
   for (bool has_now = find_next(now); has_now;) {
-    if (now.tile != followed) follow_next_tile(plan, workspace, source, unit, tiles, followed = now.tile, groups * steps_a_tile(plan));
+    if (now.tile != followed) follow_next_tile(plan, workspace, source, unit, tiles, followed = now.tile, groups);
     if (!has_scores) {
       now.packed = packed_tile(plan, workspace, source, unit, now.tile);
       compute_its_scores(now);
