@@ -24,11 +24,11 @@ inline std::int64_t steps_a_tile(const Plan& plan, std::int64_t part = 1) {
   return plan.tile / kTileDepth * (plan.matrix.depth / kTileDepth + values) * static_cast<std::int64_t>(plan.matrix.products()) / kMatrixGroups / part;
 }
 
-/// Iterations of the products by vectors in a tile of which a group keeps 1/part: an element of the head for two panels of columns, or a column for two panels of values.
-inline std::int64_t iterations_a_tile(const Plan& plan, std::int64_t part = 1) { return plan.tile * (plan.call.head_dim + plan.value_padded) / (2 * kPanel) / part; }
+/// Iterations of the product P V by vectors in a tile of which a group keeps 1/part: a column for two panels of values.
+inline std::int64_t iterations_a_tile(const Plan& plan, std::int64_t part = 1) { return plan.tile * divide_up(plan.value_padded, 2 * kPanel) / part; }
 
-/// What a product by vectors brings near while it multiplies: at each of its iterations the line at `at`, which then goes on by `bytes`. Mostly some bytes: a line is asked for more than once,
-/// which costs nothing, and never many lines at once, for which the loads of the product would wait.
+/// What the product P V by vectors brings near while it multiplies: at each of its iterations the line at `at`, which then goes on by `bytes`. Mostly some bytes: a line is asked for more
+/// than once, which costs nothing, and never many lines at once, for which the loads of the product would wait. Not Q K too: its loops are short, and their ends cost more with it.
 struct LinesAhead {
   const std::byte* at;
   std::int64_t bytes;
@@ -41,7 +41,7 @@ struct LinesAhead {
 
 /// What is needed next: rows of Q, and of K and V, that will be packed, and of outputs; with short sequences waiting for them took a tenth of the time. And the next tile, where
 /// tasks are large. A little at each step: more at once fills the processor's list of awaited lines, and then the loads of the computation wait too.
-/// By vectors what lies in one piece is brought by the products' own loops, evenly; all else a few rows or lines at each step() between them.
+/// By vectors what lies in one piece is brought by the loops of P V, evenly; all else a few rows or lines at each step() between them.
 class Ahead {
  public:
   /// K, V, Q and outputs of a unit, beside the computation of one whose groups keep 1/part of their tiles.
@@ -61,7 +61,7 @@ class Ahead {
     line_ = tile, lines_end_ = tile + bytes;
     lines_bytes_ = divide_up(bytes, kLine * std::max<std::int64_t>(steps, 1)) * kLine;
   }
-  /// The same by vectors: it is what the products' loops bring, and where V of it lies in place that too.
+  /// The same by vectors: it is what the loops of P V bring, and where V of it lies in place that too.
   void stream_tile(const std::byte* tile, std::int64_t bytes, const std::byte* values, std::int64_t value_bytes, std::int64_t iterations) {
     stream_at_ = tile, stream_left_ = bytes, values_ = values, values_left_ = value_bytes, streams_rows_ = false;
     stream_bytes_ = divide_up(bytes + value_bytes, std::max<std::int64_t>(iterations, 1));
@@ -124,7 +124,7 @@ class Ahead {
   const std::byte *line_ = nullptr, *lines_end_ = nullptr;  ///< of a tile, what step() has not brought yet
   std::int64_t lines_bytes_ = 0;                            ///< at a step
   const std::byte *stream_at_ = nullptr, *values_ = nullptr;
-  std::int64_t stream_left_ = 0, values_left_ = 0;  ///< bytes of the piece that the products bring; of a tile's values, which come after it
+  std::int64_t stream_left_ = 0, values_left_ = 0;  ///< bytes of the piece that P V brings; of a tile's values, which come after it
   std::int64_t stream_bytes_ = 0;                   ///< an iteration
   bool streams_rows_ = false;                       ///< rows come after it
 };

@@ -51,7 +51,7 @@ inline constexpr bool kBothBlocks = kLanes == static_cast<std::size_t>(kPanel);
 /// sequence of fused additions upwards, so it is the same in every shape of block. `tops`, if any, is [kRows][16]: the rows' largest products so far, by column modulo 16; a NaN does not count.
 template <int kRows, int kVectors>
 HWY_NOINLINE void multiply_qk(const float* HWY_RESTRICT q, std::size_t q_block, const float* HWY_RESTRICT k0, const float* HWY_RESTRICT k1,
-                              std::size_t count, bool add, float* HWY_RESTRICT s0, float* HWY_RESTRICT s1, std::size_t s_stride, float* HWY_RESTRICT tops, LinesAhead ahead) {
+                              std::size_t count, bool add, float* HWY_RESTRICT s0, float* HWY_RESTRICT s1, std::size_t s_stride, float* HWY_RESTRICT tops) {
   const Floats d;
   Vector a[kRows], b[kRows];
 #pragma GCC unroll 8
@@ -59,7 +59,6 @@ HWY_NOINLINE void multiply_qk(const float* HWY_RESTRICT q, std::size_t q_block, 
   const float* const end = q + count * kBlockRows;
 #pragma GCC unroll 4
   for (; q != end; q += kBlockRows, k0 += kPanel, k1 += kPanel) {
-    ahead.step();
     Vector k = hn::Load(d, k0), l = k;
     pin(k);
     if constexpr (kVectors == 2) {
@@ -95,11 +94,11 @@ HWY_NOINLINE void multiply_qk(const float* HWY_RESTRICT q, std::size_t q_block, 
 /// that of chunks of c with sqrt(n c).
 template <int kRows, int kVectors>
 HWY_INLINE void multiply_qk_chunks(const float* q, std::size_t q_block, const float* k0, const float* k1, std::size_t head_dim, float* s0, float* s1,
-                                   std::size_t s_stride, float* tops, LinesAhead ahead) {
+                                   std::size_t s_stride, float* tops) {
   const std::size_t chunk = head_dim <= kLongestSum ? head_dim : kChunk;
-  for (std::size_t first = 0; first < head_dim; first += chunk, ahead.at += static_cast<std::int64_t>(chunk) * ahead.bytes)
+  for (std::size_t first = 0; first < head_dim; first += chunk)
     multiply_qk<kRows, kVectors>(q + first * kBlockRows, q_block, k0 + first * kPanel, k1 + first * kPanel, HWY_MIN(chunk, head_dim - first),
-                                 first != 0, s0, s1, s_stride, first + chunk >= head_dim ? tops : nullptr, ahead);
+                                 first != 0, s0, s1, s_stride, first + chunk >= head_dim ? tops : nullptr);
 }
 
 /// O = O * alpha + P x V for kRows rows, over runs of columns. `p` has rows s_stride apart, v0 and v1 step by v_step and need no alignment, o0 and

@@ -68,9 +68,9 @@ inline void products_qk(const Plan& plan, Group& group, const TileColumns& colum
           for (std::size_t i = block; i < block + kRows / kBlockRows; ++i) group.seen[i] |= panels;
         }
         if (second != first && panels == taken)
-          multiply_qk_chunks<kRows, 2>(q, q_block, k_at(first), k_at(second), width, s_row + first * kPanel, s_row + second * kPanel, stride, tops, ahead.take(plan, plan.call.head_dim));
+          multiply_qk_chunks<kRows, 2>(q, q_block, k_at(first), k_at(second), width, s_row + first * kPanel, s_row + second * kPanel, stride, tops);
         else
-          multiply_qk_chunks<kRows, 1>(q, q_block, k_at(only), k_at(only), width, s_row + only * kPanel, s_row + only * kPanel, stride, tops, ahead.take(plan, plan.call.head_dim));
+          multiply_qk_chunks<kRows, 1>(q, q_block, k_at(only), k_at(only), width, s_row + only * kPanel, s_row + only * kPanel, stride, tops);
       };
       if (mine[0] == mine[1]) {
         multiply.template operator()<kGroupRows>(taken, 0);
@@ -84,7 +84,7 @@ inline void products_qk(const Plan& plan, Group& group, const TileColumns& colum
         float* const s_row = s + block * s_block + first * kPanel;
         for (std::size_t lane = 0; lane < static_cast<std::size_t>(kPanel); lane += 2 * kLanes)
           multiply_qk_chunks<kBlockRows, 2>(group.q + block * q_block, q_block, k_at(first) + lane, k_at(first) + lane + kLanes, width, s_row + lane,
-                                            s_row + lane + kLanes, stride, nullptr, ahead.take(plan, plan.call.head_dim));
+                                            s_row + lane + kLanes, stride, nullptr);
       }
     }
   }
