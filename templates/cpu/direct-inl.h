@@ -170,18 +170,6 @@ HWY_INLINE void dot_rows(const DirectRow* rows, int count, const T* const (&k)[k
   for (; row < count; ++row) dot_quad<T, 1>(rows + row, k, width, column);
 }
 
-/// Q of a group → [row][head_dim in whole panels], times q_factor.
-inline void copy_q(const Plan& plan, Group& group) {
-  const GroupPlace& place = group.place;
-  const std::int64_t width = plan.call.head_dim, padded = round_up(width, kPanel);
-  for (std::int64_t row = 0; row < place.rows; ++row) {
-    float* const to = group.q + row * padded;
-    widen_row(plan.call.dtype, row_address(plan, plan.call.q, place.b, place.h, place.first + row), width, to);
-    for (std::int64_t i = 0; i < width; ++i) to[i] *= plan.q_factor;
-    std::fill(to + width, to + padded, 0.0f);
-  }
-}
-
 /// S = Q K for the rows and some columns, in whole quads. Columns that do not exist repeat the last one; nobody looks at them.
 template <class T>
 HWY_NOINLINE void direct_qk(const Plan& plan, float* memory, const GroupPlace& place, const DirectRow* rows, int row_count, std::int64_t tile, Run columns, const RowsAhead& ahead) {

@@ -73,40 +73,6 @@ HWY_INLINE const float* widened_row(const Plan& plan, const std::byte* from, std
   return memory;
 }
 
-/// to[i * step + r] = rows[r][i] * factor for four rows, by transposing 4 x 4 blocks.
-HWY_INLINE void transpose_rows(const float* const (&rows)[4], std::int64_t width, float factor, std::int64_t step, float* HWY_RESTRICT to) {
-  std::int64_t i = 0;
-#if HWY_TARGET != HWY_SCALAR
-  const hn::FixedTag<float, 4> d;
-  const auto scale = hn::Set(d, factor);
-  for (; i + 4 <= width; i += 4) {
-    const auto a = hn::LoadU(d, rows[0] + i), b = hn::LoadU(d, rows[1] + i), c = hn::LoadU(d, rows[2] + i), e = hn::LoadU(d, rows[3] + i);
-    const auto ab0 = hn::InterleaveLower(d, a, b), ab1 = hn::InterleaveUpper(d, a, b);
-    const auto ce0 = hn::InterleaveLower(d, c, e), ce1 = hn::InterleaveUpper(d, c, e);
-    hn::Store(hn::Mul(scale, hn::ConcatLowerLower(d, ce0, ab0)), d, to + i * step);
-    hn::Store(hn::Mul(scale, hn::ConcatUpperUpper(d, ce0, ab0)), d, to + (i + 1) * step);
-    hn::Store(hn::Mul(scale, hn::ConcatLowerLower(d, ce1, ab1)), d, to + (i + 2) * step);
-    hn::Store(hn::Mul(scale, hn::ConcatUpperUpper(d, ce1, ab1)), d, to + (i + 3) * step);
-  }
-#endif
-  for (; i < width; ++i)
-    for (std::int64_t r = 0; r < 4; ++r) to[i * step + r] = rows[r][i] * factor;
-}
-
-/// Rows `first` to `first + 3` of `count`, from `row_at(i)`, transposed; rows that do not exist are zeros. `memory` has room for four.
-template <class RowAt>
-HWY_INLINE void pack_rows(const Plan& plan, const RowAt& row_at, std::int64_t first, std::int64_t count, float factor, std::int64_t step,
-                          float* memory, float* to) {
-  const std::int64_t width = plan.call.head_dim;
-  const float* rows[4];
-  for (std::int64_t r = 0; r < 4; ++r) {
-    float* own = memory + r * width;
-    rows[r] = first + r < count ? widened_row(plan, row_at(first + r), width, own) : own;
-    if (first + r >= count) std::fill(own, own + width, 0.0f);
-  }
-  transpose_rows(rows, width, factor, step, to);
-}
-
 /// Rows that are the same number of bytes apart: with an address for each there would be more of them than registers.
 struct EvenRows {
   const std::byte* first;
@@ -198,13 +164,17 @@ inline void pack_v(const Plan& plan, std::int64_t b, std::int64_t h, std::int64_
   // Columns that do not exist are never multiplied: products stop at the last kept column.
 }
 
-/// Q of a group → [block][head_dim][4], times q_factor; rows that do not exist are zeros.
-inline void pack_q(const Plan& plan, const Group& group, float* memory) {
+/// Q of a group → [row][head_dim in whole panels], times q_factor; rows up to `rows` that do not exist are zeros.
+inline void pack_q(const Plan& plan, const Group& group, std::int64_t rows) {
+  const Floats d;
   const GroupPlace& place = group.place;
-  const auto row_at = [&](std::int64_t i) { return row_address(plan, plan.call.q, place.b, place.h, place.first + i); };
-  static_assert(kBlockRows == 4);
-  for (std::int64_t row = 0; row < kGroupRows; row += kBlockRows)
-    pack_rows(plan, row_at, row, place.rows, plan.q_factor, kBlockRows, memory, group.q + row * plan.call.head_dim);
+  const Vector factor = hn::Set(d, plan.q_factor);
+  const std::int64_t width = plan.call.head_dim, padded = round_up(width, kPanel);
+  for (std::int64_t row = 0; row < rows; ++row) {
+    float* const to = group.q + row * padded;
+    widen_padded(plan.call.dtype, row < place.rows ? row_address(plan, plan.call.q, place.b, place.h, place.first + row) : nullptr, width, padded, to);
+    for (std::int64_t i = 0; i < padded; i += static_cast<std::int64_t>(kLanes)) hn::Store(hn::Mul(factor, hn::Load(d, to + i)), d, to + i);
+  }
 }
 
 }  // namespace flexc::cpu::HWY_NAMESPACE

@@ -46,19 +46,21 @@ inline constexpr std::size_t kLongestSum = 128, kChunk = 64;
 /// 16 accumulators and their operands. K and V then come from L2 half as often, and the ends of a loop are half as many.
 inline constexpr bool kBothBlocks = kLanes == static_cast<std::size_t>(kPanel);
 
-/// S = Q x kVectors vectors of columns for `kRows` rows, 4 or 8, over `count` of the head's elements; with `add` that is added to S. `q` is
-/// [count][4], eight rows' second half q_block further; k0 and k1 step by 16. With kVectors 1, k1 and s1 are not used. Each product is a
+/// S = Q x kVectors vectors of columns for `kRows` rows, 4 or 8, over `count` of the head's elements; with `add` that is added to S. Rows of `q` are
+/// q_stride apart; k0 and k1 step by 16. With kVectors 1, k1 and s1 are not used. Each product is a
 /// sequence of fused additions upwards, so it is the same in every shape of block. `tops`, if any, is [kRows][16]: the rows' largest products so far, by column modulo 16; a NaN does not count.
 template <int kRows, int kVectors>
-HWY_NOINLINE void multiply_qk(const float* HWY_RESTRICT q, std::size_t q_block, const float* HWY_RESTRICT k0, const float* HWY_RESTRICT k1,
+HWY_NOINLINE void multiply_qk(const float* HWY_RESTRICT q, std::size_t q_stride, const float* HWY_RESTRICT k0, const float* HWY_RESTRICT k1,
                               std::size_t count, bool add, float* HWY_RESTRICT s0, float* HWY_RESTRICT s1, std::size_t s_stride, float* HWY_RESTRICT tops) {
   const Floats d;
   Vector a[kRows], b[kRows];
 #pragma GCC unroll 8
   for (int row = 0; row < kRows; ++row) a[row] = b[row] = hn::Zero(d);
-  const float* const end = q + count * kBlockRows;
+  // Two pointers and three steps, not eight pointers: those would be more than there are registers.
+  const std::size_t steps[kBlockRows] = {0, q_stride, 2 * q_stride, 3 * q_stride};
+  const float *q4 = q + kBlockRows * q_stride, *const end = q + count;
 #pragma GCC unroll 4
-  for (; q != end; q += kBlockRows, k0 += kPanel, k1 += kPanel) {
+  for (; q != end; ++q, ++q4, k0 += kPanel, k1 += kPanel) {
     Vector k = hn::Load(d, k0), l = k;
     pin(k);
     if constexpr (kVectors == 2) {
@@ -67,7 +69,7 @@ HWY_NOINLINE void multiply_qk(const float* HWY_RESTRICT q, std::size_t q_block, 
     }
 #pragma GCC unroll 8
     for (int row = 0; row < kRows; ++row) {
-      const Vector query = hn::Set(d, row < kBlockRows ? q[row] : q[q_block + static_cast<std::size_t>(row - kBlockRows)]);
+      const Vector query = hn::Set(d, (row < kBlockRows ? q : q4)[steps[row % kBlockRows]]);
       a[row] = hn::MulAdd(k, query, a[row]);
       if constexpr (kVectors == 2) b[row] = hn::MulAdd(l, query, b[row]);
     }
@@ -93,11 +95,11 @@ HWY_NOINLINE void multiply_qk(const float* HWY_RESTRICT q, std::size_t q_block, 
 /// The same for the whole head. Wide heads are summed in chunks, which are then added: the error of a sequence of n additions grows with n,
 /// that of chunks of c with sqrt(n c).
 template <int kRows, int kVectors>
-HWY_INLINE void multiply_qk_chunks(const float* q, std::size_t q_block, const float* k0, const float* k1, std::size_t head_dim, float* s0, float* s1,
+HWY_INLINE void multiply_qk_chunks(const float* q, std::size_t q_stride, const float* k0, const float* k1, std::size_t head_dim, float* s0, float* s1,
                                    std::size_t s_stride, float* tops) {
   const std::size_t chunk = head_dim <= kLongestSum ? head_dim : kChunk;
   for (std::size_t first = 0; first < head_dim; first += chunk)
-    multiply_qk<kRows, kVectors>(q + first * kBlockRows, q_block, k0 + first * kPanel, k1 + first * kPanel, HWY_MIN(chunk, head_dim - first),
+    multiply_qk<kRows, kVectors>(q + first, q_stride, k0 + first * kPanel, k1 + first * kPanel, HWY_MIN(chunk, head_dim - first),
                                  first != 0, s0, s1, s_stride, first + chunk >= head_dim ? tops : nullptr);
 }
 
@@ -115,7 +117,6 @@ HWY_NOINLINE void multiply_pv(const float* HWY_RESTRICT p, std::size_t s_stride,
     a[row] = b[row] = hn::Mul(factor, hn::Load(d, o0 + static_cast<std::size_t>(row) * o_stride));
     if constexpr (kVectors == 2) b[row] = hn::Mul(factor, hn::Load(d, o1 + static_cast<std::size_t>(row) * o_stride));
   }
-  // Two pointers and three steps, not eight pointers: those would be more than there are registers.
   const std::size_t steps[kBlockRows] = {0, s_stride, 2 * s_stride, 3 * s_stride};
   for (const Run* run = runs; run != runs + run_count; ++run) {
     const float *p0 = p + run->first, *p4 = p0 + kBlockRows * s_stride, *const end = p + run->end;

@@ -37,7 +37,7 @@ inline void start_group(const Plan& plan, Workspace& workspace, std::int64_t uni
   if (plan.matrix.used)
     with_parts(plan, [&]<int kParts>() { split_q<kParts>(plan, group, in_task, workspace.matrix); });
   else
-    plan.direct ? copy_q(plan, group) : pack_q(plan, group, workspace.pack_rows);
+    pack_q(plan, group, plan.direct ? group.place.rows : kGroupRows);
   enter_group(plan, group);
 }
 

@@ -39,7 +39,7 @@ inline void forget_scores(Group& group) {
 /// that are all kept are noted while they are in registers (Group::seen).
 inline void products_qk(const Plan& plan, Group& group, const TileColumns& columns, const float* k, float* s, Ahead& ahead) {
   const auto width = static_cast<std::size_t>(plan.call.head_dim), stride = static_cast<std::size_t>(plan.s_stride);
-  const auto s_block = static_cast<std::size_t>(kBlockRows) * stride, q_block = static_cast<std::size_t>(kBlockRows) * width;
+  const auto s_block = static_cast<std::size_t>(kBlockRows) * stride, q_stride = static_cast<std::size_t>(round_up(plan.call.head_dim, kPanel)), q_block = static_cast<std::size_t>(kBlockRows) * q_stride;
   const auto k_at = [&](int panel) { return k + static_cast<std::size_t>(panel * kPanel) * width; };
   const bool notes = notes_largest(plan);
   std::fill(group.seen, group.seen + kBlocks, PanelSet{0});
@@ -68,9 +68,9 @@ inline void products_qk(const Plan& plan, Group& group, const TileColumns& colum
           for (std::size_t i = block; i < block + kRows / kBlockRows; ++i) group.seen[i] |= panels;
         }
         if (second != first && panels == taken)
-          multiply_qk_chunks<kRows, 2>(q, q_block, k_at(first), k_at(second), width, s_row + first * kPanel, s_row + second * kPanel, stride, tops);
+          multiply_qk_chunks<kRows, 2>(q, q_stride, k_at(first), k_at(second), width, s_row + first * kPanel, s_row + second * kPanel, stride, tops);
         else
-          multiply_qk_chunks<kRows, 1>(q, q_block, k_at(only), k_at(only), width, s_row + only * kPanel, s_row + only * kPanel, stride, tops);
+          multiply_qk_chunks<kRows, 1>(q, q_stride, k_at(only), k_at(only), width, s_row + only * kPanel, s_row + only * kPanel, stride, tops);
       };
       if (mine[0] == mine[1]) {
         multiply.template operator()<kGroupRows>(taken, 0);
@@ -83,7 +83,7 @@ inline void products_qk(const Plan& plan, Group& group, const TileColumns& colum
         if ((columns.active[block] >> first & 1) == 0) continue;
         float* const s_row = s + block * s_block + first * kPanel;
         for (std::size_t lane = 0; lane < static_cast<std::size_t>(kPanel); lane += 2 * kLanes)
-          multiply_qk_chunks<kBlockRows, 2>(group.q + block * q_block, q_block, k_at(first) + lane, k_at(first) + lane + kLanes, width, s_row + lane,
+          multiply_qk_chunks<kBlockRows, 2>(group.q + block * q_block, q_stride, k_at(first) + lane, k_at(first) + lane + kLanes, width, s_row + lane,
                                             s_row + lane + kLanes, stride, nullptr);
       }
     }

@@ -228,7 +228,7 @@ inline void compute_again_by_matrix(const Plan& plan, std::int64_t unit, std::in
   const Plan& by_vectors = *plan.by_vectors;
   Group& again = *workspace.matrix.again;
   again.place = group.place;
-  pack_q(by_vectors, again, workspace.pack_rows);
+  pack_q(by_vectors, again, kGroupRows);
   enter_group(by_vectors, again);
   clear_group(by_vectors, again);
   forget_scores(again);

@@ -22,7 +22,7 @@ struct Weighted {
 /// The state of a group of rows between tiles.
 struct Group {
   GroupPlace place;
-  float* q = nullptr;                                            ///< [block][head_dim][4], or [row][head_dim in whole panels] where the plan is direct; times q_factor
+  float* q = nullptr;                                            ///< [row][head_dim in whole panels], times q_factor
   float* o = nullptr;                                            ///< [row][value_padded], not yet normalised
   float* sums = nullptr;                                         ///< [row][16]: weights summed by column modulo 16, whatever the vectors' length
   float* s = nullptr;                                            ///< [row][s_stride]: scores, then weights, of the tile at hand; with the matrix unit then scores of the next one
