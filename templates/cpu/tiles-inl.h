@@ -106,7 +106,7 @@ inline void follow_next_tile(const Plan& plan, Workspace& workspace, const TileS
   if (plan.matrix.used)
     workspace.ahead.follow_tile(bytes, plan.tile_floats() * kFloat, groups * steps_a_tile(plan));
   else
-    workspace.ahead.stream_tile(bytes, plan.tile_floats() * kFloat, values, value_bytes, groups * iterations_a_tile(plan));
+    workspace.ahead.stream_tile(bytes, plan.tile_floats() * kFloat, values, value_bytes, groups * iterations_a_tile(plan) * kProductsOfGroup);
 }
 
 }  // namespace flexc::cpu::HWY_NAMESPACE
