@@ -22,7 +22,7 @@ void Ahead::follow(const Plan& plan, std::int64_t unit, bool has_kv, std::int64_
   const std::int64_t kv_rows = has_kv ? plan.call.kv_len : 0, q_rows = groups * kGroupRows;
   if (streams_rows_) {
     const std::int64_t bytes = (kv_rows + q_rows) * (plan.call.head_dim + plan.call.value_dim) * static_cast<std::int64_t>(element_size(plan));
-    stream_bytes_ = divide_up(bytes, std::max<std::int64_t>(visits * iterations_a_tile(plan, part), 1));
+    set_stream_pace(bytes, visits * iterations_a_tile(plan, part));
     rows_.start(0, 1);
   } else {
     rows_.start(2 * (kv_rows + q_rows), visits * steps_a_tile(plan, part));
@@ -32,7 +32,9 @@ void Ahead::follow(const Plan& plan, std::int64_t unit, bool has_kv, std::int64_
 bool Ahead::next_stream(const Plan& plan) {
   if (streams_rows_) {
     const Rows rows = next_rows(plan);
-    stream_at_ = rows.next, stream_left_ = rows.left * rows.step;
+    // From the start of the first line to the end of the last one, else that might be left out.
+    const auto before = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(rows.next) % kLine);
+    stream_at_ = rows.next - before, stream_left_ = rows.left == 0 ? 0 : round_up(rows.left * rows.step + before, kLine);
   } else {
     stream_at_ = values_, stream_left_ = values_left_, values_left_ = 0;
   }

@@ -64,7 +64,7 @@ class Ahead {
   /// The same by vectors: it is what the loops of P V bring, and where V of it lies in place that too.
   void stream_tile(const std::byte* tile, std::int64_t bytes, const std::byte* values, std::int64_t value_bytes, std::int64_t iterations) {
     stream_at_ = tile, stream_left_ = bytes, values_ = values, values_left_ = value_bytes, streams_rows_ = false;
-    stream_bytes_ = divide_up(bytes + value_bytes, std::max<std::int64_t>(iterations, 1));
+    set_stream_pace(bytes + value_bytes, iterations);
   }
   void follow_no_tile() {
     line_ = lines_end_ = nullptr;
@@ -91,7 +91,7 @@ class Ahead {
   }
 
  private:
-  /// Rows that lie evenly apart: K or V of a unit, Q or outputs of a group.
+  /// Rows that lie evenly apart: K or V of a unit, Q or outputs of a head.
   struct Rows {
     const std::byte* next = nullptr;
     std::int64_t left = 0, step = 0, bytes = 0;
@@ -101,9 +101,11 @@ class Ahead {
   void follow(const Plan& plan, std::int64_t unit, bool has_kv, std::int64_t first_group, std::int64_t groups, std::int64_t visits, std::int64_t part);
   /// The next piece of the stream; false at its end.
   bool next_stream(const Plan& plan);
+  /// So many bytes in so many iterations, but no more than a line in each: in too few some lines are not brought.
+  void set_stream_pace(std::int64_t bytes, std::int64_t iterations) { stream_bytes_ = std::min(divide_up(bytes, std::max<std::int64_t>(iterations, 1)), kLine); }
   void stop_stream() { stream_left_ = values_left_ = 0, streams_rows_ = false; }
 
-  /// The lines of the next row. Its address follows from the last one's: found anew for each row it took a twentieth of a short call.
+  /// The lines of the next row. Its address follows from the last one's.
   void bring_row(const Plan& plan) {
     if (now_.left == 0) {
       now_ = next_rows(plan);
@@ -117,7 +119,7 @@ class Ahead {
   Rows next_rows(const Plan& plan);
 
   std::int64_t unit_ = 0, first_group_ = 0, end_group_ = 0;
-  int kind_ = 0;              ///< of the next rows: K, V, Q, outputs
+  int kind_ = 0;            ///< of the next rows: K, V, Q, outputs
   std::int64_t group_ = 0;  ///< of those of Q, or outputs
   Rows now_;
   Pace rows_;

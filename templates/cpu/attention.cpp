@@ -156,7 +156,7 @@ class Call {
     });
   }
 
-  /// Steps of reading ahead that a group takes in a tile. A mask may leave a half of them; but where they are few, each of twice as many lines would fetch too much at once.
+  /// Reading ahead supposes that groups keep 1/part of their tiles. A mask may leave a half; but where steps are few, each of twice as many lines would fetch too much at once.
   std::int64_t ahead_part() const {
     const bool is_masked = plan_.module.band_row || plan_.module.mask_row, are_few = plan_.matrix.used && !plan_.matrix.weighs_ahead();
     return is_masked && !are_few ? 2 : 1;

@@ -48,7 +48,7 @@ inline std::int64_t compute_groups(const Plan& plan, std::int64_t unit, std::int
   } else {
     for (std::int64_t tile = all.first; tile < all.end; ++tile) {
       if (tiles.live[tile] == 0) continue;
-      // Within fewer rows there would be more lines at a step than can be awaited.
+      // Within fewer rows there would be more lines at once than can be awaited.
       if (count > kTaskGroups) follow_next_tile(plan, workspace, source, unit, tiles, tile, count);
       for (std::int64_t i = 0; i < count; ++i)
         if ((tiles.live[tile] >> i & 1) != 0) visit_tile(plan, workspace, source, unit, tile, groups[i], false);

@@ -7,9 +7,11 @@
 #include <mutex>
 #include <numeric>
 #include <random>
+#include <set>
 #include <thread>
 #include <vector>
 
+#include "templates/cpu/ahead.h"
 #include "templates/cpu/pace.h"
 #include "templates/cpu/plan.h"
 #include "templates/cpu/tile_columns.h"
@@ -217,6 +219,55 @@ TEST_CASE("large tasks change no bit") {
     for (const std::string& target : cpu::kernel_targets())
       if (target == "AVX2" || target == "AVX3") CHECK(same_bits(problem.run({target, 1, nullptr}), problem.run({target, static_cast<int>(it.threads), nullptr})));
   }
+}
+
+TEST_CASE("P V's loops read a whole unit ahead, or a task's rows, and little else") {
+  const auto check = [](std::int64_t q_len, std::int64_t kv_len, std::int64_t head_dim, std::int64_t value_dim) {
+    INFO(q_len << " " << kv_len << " " << head_dim << " " << value_dim);
+    const Problem problem({1, 4, 2, q_len, kv_len, head_dim, value_dim}, variant("noop"), {});
+    cpu::AttentionArguments call = problem.arguments();
+    std::vector<float> out(static_cast<std::size_t>(4 * q_len * value_dim));
+    call.out.data = out.data();
+    call.out.strides = {4 * q_len * value_dim, q_len * value_dim, value_dim};
+    const cpu::Plan plan = cpu::make_plan(call);
+    REQUIRE(plan.stays_near());
+    cpu::Ahead ahead;
+    // What is asked for until nothing is left, against all that there is: lines of 64 bytes.
+    const auto wrong_lines = [&](bool has_kv, std::int64_t first_row, std::int64_t rows) {
+      std::set<std::uintptr_t> expected, brought;
+      const auto add = [](std::set<std::uintptr_t>& lines, const std::byte* from, std::int64_t bytes) {
+        for (auto at = reinterpret_cast<std::uintptr_t>(from) / 64; at <= (reinterpret_cast<std::uintptr_t>(from) + static_cast<std::uintptr_t>(bytes) - 1) / 64; ++at) lines.insert(at);
+      };
+      const auto add_rows = [&](const cpu::Input& tensor, std::int64_t h, std::int64_t first, std::int64_t count, std::int64_t width) {
+        for (std::int64_t row = first; row < first + count; ++row) add(expected, cpu::row_address(plan, tensor, 0, h, row), width * 4);
+      };
+      if (has_kv) add_rows(call.k, 1, 0, kv_len, head_dim), add_rows(call.v, 1, 0, kv_len, value_dim);
+      const std::int64_t padded = cpu::round_up(q_len, cpu::kGroupRows);  // rows of a unit are counted in groups, head by head
+      for (std::int64_t row = first_row; row < first_row + rows; ++row)
+        if (row % padded < q_len) {
+          add_rows(call.q, 2 + row / padded, row % padded, 1, head_dim);
+          add_rows({call.out.data, call.out.strides}, 2 + row / padded, row % padded, 1, value_dim);
+        }
+      constexpr std::int64_t kIterations = 24;
+      std::size_t overrun = 0;
+      for (cpu::LinesAhead lines = ahead.take(plan, kIterations); lines.bytes != 0; lines = ahead.take(plan, kIterations), ++overrun)
+        for (std::int64_t i = 0; i < kIterations; ++i, lines.at += lines.bytes) add(brought, lines.at, 1);
+      CHECK(std::ranges::includes(brought, expected));
+      // Each of K, V and the heads' Q and outputs may be followed for the rest of a product.
+      CHECK(brought.size() <= expected.size() + 6 * (kIterations + 1));
+      const cpu::LinesAhead after = ahead.take(plan, kIterations);
+      CHECK((after.bytes == 0 && after.at == reinterpret_cast<const std::byte*>(&ahead)));
+    };
+    ahead.follow_unit(plan, 1, 2);
+    wrong_lines(true, 0, 2 * cpu::round_up(q_len, cpu::kGroupRows));
+    ahead.follow_task(plan, 1, 1, 1);  // it begins in one head and ends in the other, or at the end
+    wrong_lines(false, 64, std::min<std::int64_t>(64, 2 * cpu::round_up(q_len, cpu::kGroupRows) - 64));
+    ahead.follow_nothing();
+    CHECK(ahead.take(plan, 1).bytes == 0);
+  };
+  check(100, 300, 48, 32);
+  check(96, 512, 64, 64);
+  check(60, 300, 16, 80);
 }
 
 TEST_CASE("rows do not depend on how many come with them") {
