@@ -1,5 +1,7 @@
 #include "templates/cpu/ahead.h"
 
+#include <utility>
+
 namespace flexc::cpu {
 namespace {
 
@@ -30,17 +32,20 @@ void Ahead::follow(const Plan& plan, std::int64_t unit, bool has_kv, std::int64_
 }
 
 bool Ahead::next_stream(const Plan& plan) {
+  const std::byte* first = values_;
+  std::int64_t bytes = std::exchange(values_left_, 0);
   if (streams_rows_) {
     const Rows rows = next_rows(plan);
-    // From the start of the first line to the end of the last one, else that might be left out.
-    const auto before = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(rows.next) % kLine);
-    stream_at_ = rows.next - before, stream_left_ = rows.left == 0 ? 0 : round_up(rows.left * rows.step + before, kLine);
-  } else {
-    stream_at_ = values_, stream_left_ = values_left_, values_left_ = 0;
+    first = rows.next, bytes = rows.left * rows.step;
   }
-  if (stream_left_ > 0) return true;
-  stop_stream();
-  return false;
+  if (bytes == 0) {
+    stop_stream();
+    return false;
+  }
+  // From the start of the first line to the end of the last one, else that might be left out.
+  const auto before = static_cast<std::int64_t>(reinterpret_cast<std::uintptr_t>(first) % kLine);
+  stream_at_ = first - before, stream_left_ = round_up(bytes + before, kLine);
+  return true;
 }
 
 Ahead::Rows Ahead::next_rows(const Plan& plan) {

@@ -1,4 +1,4 @@
-// Reading ahead: what a worker computes next is brought near while it computes, a few rows at a time.
+// Reading ahead: what a worker computes next is brought near while it computes, a little at a time.
 #pragma once
 
 #include "templates/cpu/matrix_unit.h"
@@ -24,7 +24,7 @@ inline std::int64_t steps_a_tile(const Plan& plan, std::int64_t part = 1) {
   return plan.tile / kTileDepth * (plan.matrix.depth / kTileDepth + values) * static_cast<std::int64_t>(plan.matrix.products()) / kMatrixGroups / part;
 }
 
-/// Iterations of the product P V by vectors in a tile of which a group keeps 1/part: a column for two panels of values.
+/// Iterations of the product P V by vectors in a tile of which a group keeps 1/part: a column for eight rows and two panels of values.
 inline std::int64_t iterations_a_tile(const Plan& plan, std::int64_t part = 1) { return plan.tile * divide_up(plan.value_padded, 2 * kPanel) / part; }
 
 /// What the product P V by vectors brings near while it multiplies: at each of its iterations the line at `at`, which then goes on by `bytes`. Mostly some bytes: a line is asked for more
@@ -34,14 +34,15 @@ struct LinesAhead {
   std::int64_t bytes;
 
   void step() {
-    __builtin_prefetch(at, 0, 2);  // into L2
+    __builtin_prefetch(at, 0, 2);  // into L2; outputs too as if to be read: no other core holds them
     at += bytes;
   }
 };
 
 /// What is needed next: rows of Q, and of K and V, that will be packed, and of outputs; with short sequences waiting for them took a tenth of the time. And the next tile, where
 /// tasks are large. A little at each step: more at once fills the processor's list of awaited lines, and then the loads of the computation wait too.
-/// By vectors what lies in one piece is brought by the loops of P V, evenly; all else a few rows or lines at each step() between them.
+/// By vectors the loops of P V bring it, evenly: the next tile, or, where a unit's tiles stay near, the rows, if those of all four tensors follow each other. All else comes a few rows or lines at
+/// each step() between products.
 class Ahead {
  public:
   /// K, V, Q and outputs of a unit, beside the computation of one whose groups keep 1/part of their tiles.
@@ -71,12 +72,12 @@ class Ahead {
     if (!streams_rows_) stop_stream();
   }
 
-  /// What a product of so many iterations brings. At the end of a piece it may be a little more than that.
-  LinesAhead take(const Plan& plan, std::int64_t iterations) {
+  /// What a product of so many iterations brings, each of them 1/parts of eight rows by two panels. At the end of a piece it may be a little more than that.
+  LinesAhead take(const Plan& plan, std::int64_t iterations, std::int64_t parts) {
     if (stream_left_ <= 0 && !next_stream(plan)) return {reinterpret_cast<const std::byte*>(this), 0};
-    const LinesAhead lines{stream_at_, stream_bytes_};
-    stream_at_ += iterations * stream_bytes_;
-    stream_left_ -= iterations * stream_bytes_;
+    const LinesAhead lines{stream_at_, divide_up(stream_bytes_, parts)};
+    stream_at_ += iterations * lines.bytes;
+    stream_left_ -= iterations * lines.bytes;
     return lines;
   }
 
@@ -128,7 +129,7 @@ class Ahead {
   const std::byte *stream_at_ = nullptr, *values_ = nullptr;
   std::int64_t stream_left_ = 0, values_left_ = 0;  ///< bytes of the piece that P V brings; of a tile's values, which come after it
   std::int64_t stream_bytes_ = 0;                   ///< an iteration
-  bool streams_rows_ = false;                       ///< rows come after it
+  bool streams_rows_ = false;                       ///< after it come the rows of next_rows(), and not values_
 };
 
 }  // namespace flexc::cpu

@@ -46,8 +46,8 @@ inline constexpr std::size_t kLongestSum = 128, kChunk = 64;
 /// 16 accumulators and their operands. K and V then come from L2 half as often, and the ends of a loop are half as many.
 inline constexpr bool kBothBlocks = kLanes == static_cast<std::size_t>(kPanel);
 
-/// Products of four or eight rows by a vector that are a group's by a panel.
-inline constexpr std::int64_t kProductsOfGroup = (kBothBlocks ? 1 : kBlocks) * static_cast<std::int64_t>(kPanelVectors);
+/// Parts that a group's product by a panel comes in, each of four or eight rows by a vector.
+inline constexpr std::int64_t kPartsOfGroup = (kBothBlocks ? 1 : kBlocks) * static_cast<std::int64_t>(kPanelVectors);
 
 /// S = Q x kVectors vectors of columns for `kRows` rows, 4 or 8, over `count` of the head's elements; with `add` that is added to S. Rows of `q` are
 /// q_stride apart; k0 and k1 step by 16. With kVectors 1, k1 and s1 are not used. Each product is a

@@ -6,7 +6,6 @@
 #define FLEXC_CPU_TILES_INL_H_
 #endif
 
-#include "templates/cpu/columns-inl.h"
 #include "templates/cpu/direct-inl.h"
 #include "templates/cpu/kernels.h"
 #include "templates/cpu/live_tiles.h"
@@ -106,7 +105,7 @@ inline void follow_next_tile(const Plan& plan, Workspace& workspace, const TileS
   if (plan.matrix.used)
     workspace.ahead.follow_tile(bytes, plan.tile_floats() * kFloat, groups * steps_a_tile(plan));
   else
-    workspace.ahead.stream_tile(bytes, plan.tile_floats() * kFloat, values, value_bytes, groups * iterations_a_tile(plan) * kProductsOfGroup);
+    workspace.ahead.stream_tile(bytes, plan.tile_floats() * kFloat, values, value_bytes, groups * iterations_a_tile(plan));
 }
 
 }  // namespace flexc::cpu::HWY_NAMESPACE

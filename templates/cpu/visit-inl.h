@@ -8,6 +8,7 @@
 
 #include <algorithm>
 
+#include "templates/cpu/columns-inl.h"
 #include "templates/cpu/direct-inl.h"
 #include "templates/cpu/scores-inl.h"
 #include "templates/cpu/tiles-inl.h"
@@ -101,9 +102,9 @@ inline void multiply_values(const Plan& plan, const float* p, const float* v, co
   for (int i = 0; i < run_count; ++i) iterations += runs[i].end - runs[i].first;
   std::size_t column = 0;
   for (; column + kStep <= width; column += kStep)
-    multiply_pv<kRows, 2>(p, stride, v_at(column), v_at(column + kLanes), v_step, runs, run_count, alpha, o + column, o + column + kLanes, width, ahead.take(plan, iterations));
+    multiply_pv<kRows, 2>(p, stride, v_at(column), v_at(column + kLanes), v_step, runs, run_count, alpha, o + column, o + column + kLanes, width, ahead.take(plan, iterations, kPartsOfGroup));
   for (; column < width; column += kLanes)
-    multiply_pv<kRows, 1>(p, stride, v_at(column), v_at(column), v_step, runs, run_count, alpha, o + column, o + column, width, ahead.take(plan, iterations));
+    multiply_pv<kRows, 1>(p, stride, v_at(column), v_at(column), v_step, runs, run_count, alpha, o + column, o + column, width, ahead.take(plan, iterations, kPartsOfGroup));
 }
 
 /// O = O alpha + P V for a group, each block over its own runs of columns; a block without runs is left alone. What both need they do together.

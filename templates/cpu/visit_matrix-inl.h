@@ -8,6 +8,7 @@
 
 #include <functional>
 
+#include "templates/cpu/columns-inl.h"
 #include "templates/cpu/live_tiles.h"
 #include "templates/cpu/matrix_values-inl.h"
 #include "templates/cpu/visit-inl.h"

@@ -233,7 +233,7 @@ TEST_CASE("P V's loops read a whole unit ahead, or a task's rows, and little els
     REQUIRE(plan.stays_near());
     cpu::Ahead ahead;
     // What is asked for until nothing is left, against all that there is: lines of 64 bytes.
-    const auto wrong_lines = [&](bool has_kv, std::int64_t first_row, std::int64_t rows) {
+    const auto check_lines = [&](bool has_kv, std::int64_t first_row, std::int64_t rows, std::int64_t parts) {
       std::set<std::uintptr_t> expected, brought;
       const auto add = [](std::set<std::uintptr_t>& lines, const std::byte* from, std::int64_t bytes) {
         for (auto at = reinterpret_cast<std::uintptr_t>(from) / 64; at <= (reinterpret_cast<std::uintptr_t>(from) + static_cast<std::uintptr_t>(bytes) - 1) / 64; ++at) lines.insert(at);
@@ -249,21 +249,22 @@ TEST_CASE("P V's loops read a whole unit ahead, or a task's rows, and little els
           add_rows({call.out.data, call.out.strides}, 2 + row / padded, row % padded, 1, value_dim);
         }
       constexpr std::int64_t kIterations = 24;
-      std::size_t overrun = 0;
-      for (cpu::LinesAhead lines = ahead.take(plan, kIterations); lines.bytes != 0; lines = ahead.take(plan, kIterations), ++overrun)
+      for (cpu::LinesAhead lines = ahead.take(plan, kIterations, parts); lines.bytes != 0; lines = ahead.take(plan, kIterations, parts))
         for (std::int64_t i = 0; i < kIterations; ++i, lines.at += lines.bytes) add(brought, lines.at, 1);
       CHECK(std::ranges::includes(brought, expected));
       // Each of K, V and the heads' Q and outputs may be followed for the rest of a product.
       CHECK(brought.size() <= expected.size() + 6 * (kIterations + 1));
-      const cpu::LinesAhead after = ahead.take(plan, kIterations);
+      const cpu::LinesAhead after = ahead.take(plan, kIterations, parts);
       CHECK((after.bytes == 0 && after.at == reinterpret_cast<const std::byte*>(&ahead)));
     };
     ahead.follow_unit(plan, 1, 2);
-    wrong_lines(true, 0, 2 * cpu::round_up(q_len, cpu::kGroupRows));
+    check_lines(true, 0, 2 * cpu::round_up(q_len, cpu::kGroupRows), 1);
+    ahead.follow_unit(plan, 1, 2);
+    check_lines(true, 0, 2 * cpu::round_up(q_len, cpu::kGroupRows), 4);
     ahead.follow_task(plan, 1, 1, 1);  // it begins in one head and ends in the other, or at the end
-    wrong_lines(false, 64, std::min<std::int64_t>(64, 2 * cpu::round_up(q_len, cpu::kGroupRows) - 64));
+    check_lines(false, 64, std::min<std::int64_t>(64, 2 * cpu::round_up(q_len, cpu::kGroupRows) - 64), 1);
     ahead.follow_nothing();
-    CHECK(ahead.take(plan, 1).bytes == 0);
+    CHECK(ahead.take(plan, 1, 1).bytes == 0);
   };
   check(100, 300, 48, 32);
   check(96, 512, 64, 64);
