@@ -85,6 +85,8 @@ class Ahead {
   void step_tile() {
     for (std::int64_t left = std::min(lines_bytes_, lines_end_ - line_); left > 0; left -= kLine, line_ += kLine) bring_line<0, 2>(line_);
   }
+  /// Whether there is anything for step() to bring.
+  bool has_steps() const { return line_ < lines_end_ || !rows_.is_done(); }
   /// The next few rows and lines.
   void step(const Plan& plan) {
     step_tile();

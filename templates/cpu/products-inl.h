@@ -9,6 +9,8 @@
 
 #include <hwy/highway.h>
 
+#include <limits>
+
 #include "templates/cpu/ahead.h"
 #include "templates/cpu/tile_columns.h"
 
@@ -19,6 +21,7 @@ namespace hn = hwy::HWY_NAMESPACE;
 using Floats = hn::CappedTag<float, kPanel>;
 using Vector = hn::Vec<Floats>;
 inline constexpr std::size_t kLanes = hn::MaxLanes(Floats());
+inline constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
 inline constexpr std::size_t kPanelVectors = kPanel / kLanes;
 static_assert(kPanel % kLanes == 0);
 
@@ -27,6 +30,14 @@ static_assert(kPanel % kLanes == 0);
 HWY_INLINE void pin([[maybe_unused]] Vector& value) {
 #if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX2 && (HWY_COMPILER_GCC || HWY_COMPILER_CLANG)
   asm("" : "+v"(value.raw));
+#endif
+}
+
+/// Has an address found from the one before. GCC would find all rows' addresses beforehand, more than there are registers, and those on the stack wait for stores to S that lie 4 KiB apart from them.
+template <class T>
+HWY_INLINE void one_by_one([[maybe_unused]] T*& address) {
+#if HWY_COMPILER_GCC || HWY_COMPILER_CLANG
+  asm("" : "+r"(address));
 #endif
 }
 
@@ -104,6 +115,49 @@ HWY_INLINE void multiply_qk_chunks(const float* q, std::size_t q_stride, const f
   for (std::size_t first = 0; first < head_dim; first += chunk)
     multiply_qk<kRows, kVectors>(q + first, q_stride, k0 + first * kPanel, k1 + first * kPanel, HWY_MIN(chunk, head_dim - first),
                                  first != 0, s0, s1, s_stride, first + chunk >= head_dim ? tops : nullptr);
+}
+
+/// S = Q x K for all rows of a group and so many pairs of panels that follow each other, with kBothBlocks and for heads that are one sum: the sums of multiply_qk. From one pair to the next the rows'
+/// largest products stay in registers, and a call's start and end are paid once.
+HWY_NOINLINE inline void multiply_qk_pairs(const float* HWY_RESTRICT q, std::size_t q_stride, const float* HWY_RESTRICT k, int pairs, std::size_t head_dim, float* HWY_RESTRICT s, std::size_t s_stride,
+                                           float* HWY_RESTRICT tops) {
+  const Floats d;
+  constexpr int kRows = kGroupRows;
+  Vector top[kRows];
+#pragma GCC unroll 8
+  for (int row = 0; row < kRows; ++row) top[row] = hn::Set(d, kMinusInfinity);
+  const std::size_t steps[kBlockRows] = {0, q_stride, 2 * q_stride, 3 * q_stride}, panel = kPanel * head_dim;
+  const float* const end = q + head_dim;
+  const float* l = k + panel;
+  for (; pairs > 0; --pairs, s += 2 * kPanel, k = l, l += panel) {
+    Vector a[kRows], b[kRows];
+#pragma GCC unroll 8
+    for (int row = 0; row < kRows; ++row) a[row] = b[row] = hn::Zero(d);
+    const float *query = q, *query4 = q + kBlockRows * q_stride;
+#pragma GCC unroll 4
+    for (; query != end; ++query, ++query4, k += kPanel, l += kPanel) {
+      Vector x = hn::Load(d, k), y = hn::Load(d, l);
+      pin(x);
+      pin(y);
+#pragma GCC unroll 8
+      for (int row = 0; row < kRows; ++row) {
+        const Vector element = hn::Set(d, (row < kBlockRows ? query : query4)[steps[row % kBlockRows]]);
+        a[row] = hn::MulAdd(x, element, a[row]);
+        b[row] = hn::MulAdd(y, element, b[row]);
+      }
+    }
+    float* to = s;
+#pragma GCC unroll 8
+    for (int row = 0; row < kRows; ++row, to += s_stride) {
+      one_by_one(to);
+      hn::Store(a[row], d, to);
+      hn::Store(b[row], d, to + kPanel);
+      top[row] = greater_or_second(b[row], greater_or_second(a[row], top[row]));
+    }
+  }
+  if (!tops) return;
+#pragma GCC unroll 8
+  for (int row = 0; row < kRows; ++row, tops += kPanel) hn::Store(greater_or_second(top[row], hn::Load(d, tops)), d, tops);
 }
 
 /// O = O * alpha + P x V for kRows rows, over runs of columns. `p` has rows s_stride apart, v0 and v1 step by v_step and need no alignment, o0 and

@@ -17,8 +17,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace flexc::cpu::HWY_NAMESPACE {
 
-inline constexpr float kMinusInfinity = -std::numeric_limits<float>::infinity();
-
 /// The careful path's look at a row of finished scores: notes NaN and +inf, and takes scores of -inf out of `keep`.
 inline void inspect_scores(const float* s, Group& group, int row, KeepWords& keep) {
   for (std::size_t word = 0; word < kKeepWords; ++word)

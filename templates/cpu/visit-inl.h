@@ -45,11 +45,21 @@ inline void products_qk(const Plan& plan, Group& group, const TileColumns& colum
   const bool notes = notes_largest(plan);
   std::fill(group.seen, group.seen + kBlocks, PanelSet{0});
   if (notes) std::fill(group.seen_tops, group.seen_tops + kGroupRows * kPanel, kMinusInfinity);
+  // Of these, which both blocks take in the same way, as many pairs as follow each other go together; one at a time where there is something to do between them.
+  [[maybe_unused]] const PanelSet alike = width > kLongestSum ? 0 : notes ? columns.full[0] & columns.full[1] : columns.active[0] & columns.active[1];
+  [[maybe_unused]] const int most_pairs = ahead.has_steps() ? 1 : static_cast<int>(kMaxPanels / 2);
   for (PanelSet rest = columns.active[0] | columns.active[1]; rest != 0;) {
     const int first = std::countr_zero(rest);
     rest &= rest - 1;
     ahead.step(plan);
     if constexpr (kBothBlocks) {  // two panels of one vector each
+      if (const int pairs = std::min(std::countr_one(alike >> first) / 2, most_pairs); pairs > 0) {
+        multiply_qk_pairs(group.q, q_stride, k_at(first), pairs, width, s + first * kPanel, stride, notes ? group.seen_tops : nullptr);
+        const PanelSet together = panels_between(first, first + 2 * pairs);
+        for (PanelSet& seen : group.seen) seen |= notes ? together : 0;
+        rest &= ~together;
+        continue;
+      }
       PanelSet taken = PanelSet{1} << first;
       int second = first;
       if (rest != 0) {

@@ -22,6 +22,7 @@ HWY_AFTER_NAMESPACE();
 #include <catch2/catch.hpp>
 
 #include "flexc/random.h"
+#include "tests/cpu/on_each_target.h"
 
 namespace flexc::cpu {
 HWY_EXPORT(call_keep_band);
@@ -31,20 +32,6 @@ HWY_EXPORT(call_summarise);
 
 namespace flexc::cpu_test {
 namespace {
-
-/// Calls `use` once for each instruction set of the machine, which Highway then chooses.
-template <class Use>
-void on_each_target(const Use& use) {
-  for (std::int64_t targets = hwy::SupportedTargets() & HWY_TARGETS; targets != 0; targets &= targets - 1) {
-    const std::int64_t one = targets & -targets;
-    INFO(hwy::TargetName(one));
-    hwy::SetSupportedTargetsForTest(one);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-    use();
-  }
-  hwy::SetSupportedTargetsForTest(0);
-  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-}
 
 bool has(const cpu::KeepWords& words, std::int64_t column) { return (words[static_cast<std::size_t>(column / 64)] >> (column % 64) & 1) != 0; }
 bool has(cpu::PanelSet panels, std::int64_t panel) { return (panels >> panel & 1) != 0; }

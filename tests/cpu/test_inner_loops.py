@@ -3,7 +3,7 @@
 
     test_inner_loops.py OBJDUMP OBJECT … [--negative]
 
-For each product the innermost loop with the most multiply-adds must have rows x vectors x 4 of them, none with a memory operand other than a
+For each product's function the innermost loop with the most multiply-adds must have rows x vectors x 4 of them, none with a memory operand other than a
 vector's load shared by nobody, no store, no use of the stack, and no move from register to register. --negative spoils the listing in each
 of these ways and requires that it is rejected. Exit status 77 where the objects are not x86-64's.
 """
@@ -12,8 +12,9 @@ import subprocess
 import sys
 
 UNROLL, VECTORS = 4, 2
-# Instruction set, product, rows.
-PRODUCTS = [(target, product, rows) for target, rows in (("N_AVX3", 8), ("N_AVX3", 4), ("N_AVX2", 4)) for product in ("multiply_qk", "multiply_pv")]
+# Instruction set, product, rows; and how the product's function is called.
+PRODUCTS = [(target, product, rows, f"{product}<{rows}, {VECTORS}>") for target, rows in (("N_AVX3", 8), ("N_AVX3", 4), ("N_AVX2", 4)) for product in ("multiply_qk", "multiply_pv")]
+PRODUCTS.append(("N_AVX3", "multiply_qk_pairs", 8, "multiply_qk_pairs("))
 LINE = re.compile(r"^\s*([0-9a-f]+):\s+(\S+)\s*(.*)$")
 
 
@@ -84,9 +85,9 @@ def main():
         listing += done.stdout
     code = functions(listing)
     failures = 0
-    for target, product, rows in PRODUCTS:
+    for target, product, rows, function in PRODUCTS:
         title = f"{target} {product}, {rows} x {VECTORS}"
-        names = [name for name in code if f"{target}::{product}<{rows}, {VECTORS}>" in name]
+        names = [name for name in code if f"{target}::{function}" in name]
         if len(names) != 1:
             failures += 1
             print(f"{title}: {len(names)} functions of that name")
