@@ -9,15 +9,6 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-/// A row's 16 partial sums, added pairwise in a fixed order.
-float total(const float* sums) {
-  float eight[8], four[4];
-  for (int i = 0; i < 8; ++i) eight[i] = sums[i] + sums[i + 8];
-  for (int i = 0; i < 4; ++i) four[i] = eight[i] + eight[i + 4];
-  return (four[0] + four[2]) + (four[1] + four[3]);
-}
-static_assert(kPanel == 16);
-
 /// What a row's weights are multiplied by, and its two statistics, in natural units.
 struct RowEnd {
   double factor = 0, lse = -kInfinity, max_score = -kInfinity;
@@ -53,19 +44,17 @@ void store_statistic(const RowOutput& output, const GroupPlace& place, std::int6
 
 }  // namespace
 
-void finish_group(const Plan& plan, const Group& group, StoreRow store_row) {
+void end_rows(const Plan& plan, const Group& group, const float* totals, float* factors) {
   const GroupPlace& place = group.place;
-  const Output& out = plan.call.out;
   const float* sink = plan.call.sink ? plan.call.sink + place.h * plan.call.sink_stride : nullptr;
+  const RowOutput &lse = plan.call.lse, &max_scores = plan.call.max_scores;
+  const bool has_statistics = lse.data || max_scores.data;
   for (int row = 0; row < place.rows; ++row) {
-    const std::int64_t q = place.first + row;
-    const RowEnd end = end_of_row(group.top[row], total(group.sums + row * kPanel), group.saw_nan[row], group.saw_infinity[row], sink,
-                                  plan.call.lse.data != nullptr);
-    const std::int64_t offset = place.b * out.strides.batch + place.h * out.strides.head + q * out.strides.row;
-    store_row(plan.call.dtype, group.o + row * plan.value_padded, static_cast<float>(end.factor), plan.call.value_dim,
-              static_cast<std::byte*>(out.data) + offset * static_cast<std::int64_t>(element_size(plan)));
-    store_statistic(plan.call.lse, place, q, end.lse);
-    store_statistic(plan.call.max_scores, place, q, end.max_score);
+    const RowEnd end = end_of_row(group.top[row], totals[row], group.saw_nan[row], group.saw_infinity[row], sink, lse.data != nullptr);
+    factors[row] = static_cast<float>(end.factor);
+    if (!has_statistics) continue;
+    store_statistic(lse, place, place.first + row, end.lse);
+    store_statistic(max_scores, place, place.first + row, end.max_score);
   }
 }
 

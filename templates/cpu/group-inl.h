@@ -69,10 +69,29 @@ inline std::int64_t compute_groups(const Plan& plan, std::int64_t unit, std::int
   return count;
 }
 
+/// Writes the group's rows.
+inline void finish_group(const Plan& plan, const Group& group) {
+  const Floats d;
+  const GroupPlace& place = group.place;
+  alignas(64) float totals[kGroupRows], factors[kGroupRows];
+  for (int first = 0; first < static_cast<int>(kGroupRows); first += kQuad) {
+    Vector sums[kQuad][kPanelVectors];
+    for (int row = 0; row < kQuad; ++row)
+      for (std::size_t i = 0; i < kPanelVectors; ++i) sums[row][i] = hn::Load(d, group.sums + (first + row) * kPanel + static_cast<std::int64_t>(i * kLanes));
+    store_sums(sums, totals + first);
+  }
+  end_rows(plan, group, totals, factors);
+  const Output& out = plan.call.out;
+  const std::byte* const to = row_address(plan, {out.data, out.strides}, place.b, place.h, place.first);
+  const std::int64_t step = out.strides.row * static_cast<std::int64_t>(element_size(plan));
+  for (int row = 0; row < place.rows; ++row)
+    store_row(plan.call.dtype, group.o + row * plan.value_padded, factors[row], plan.call.value_dim, const_cast<std::byte*>(to) + row * step);
+}
+
 template <class Tiles>
 inline void run_task(const Plan& plan, std::int64_t unit, std::int64_t task, Workspace& workspace, const TileSource& source) {
   const std::int64_t count = compute_groups<Tiles>(plan, unit, task, {0, plan.tiles}, workspace, source);
-  for (std::int64_t i = 0; i < count; ++i) finish_group(plan, workspace.groups[static_cast<std::size_t>(i)], store_row);
+  for (std::int64_t i = 0; i < count; ++i) finish_group(plan, workspace.groups[static_cast<std::size_t>(i)]);
 }
 
 inline void store_states(const Plan& plan, const Workspace& workspace, std::int64_t count, float* states) {
@@ -128,7 +147,7 @@ inline void merge_splits(const Plan& plan, std::int64_t unit, std::int64_t task,
     for (int row = 0; row < group.place.rows; ++row, states += plan.state_floats())
       for (std::int64_t split = 0; split < plan.splits; ++split)
         merge_state(plan, states + split * plan.task_rows() * plan.state_floats(), row, group);
-    finish_group(plan, group, store_row);
+    finish_group(plan, group);
   }
 }
 

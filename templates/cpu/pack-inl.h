@@ -170,10 +170,16 @@ inline void pack_q(const Plan& plan, const Group& group, std::int64_t rows) {
   const GroupPlace& place = group.place;
   const Vector factor = hn::Set(d, plan.q_factor);
   const std::int64_t width = plan.call.head_dim, padded = round_up(width, kPanel);
+  const bool as_it_lies = plan.call.dtype == DType::F32 && padded == width;
   for (std::int64_t row = 0; row < rows; ++row) {
     float* const to = group.q + row * padded;
-    widen_padded(plan.call.dtype, row < place.rows ? row_address(plan, plan.call.q, place.b, place.h, place.first + row) : nullptr, width, padded, to);
-    for (std::int64_t i = 0; i < padded; i += static_cast<std::int64_t>(kLanes)) hn::Store(hn::Mul(factor, hn::Load(d, to + i)), d, to + i);
+    const std::byte* const from = row < place.rows ? row_address(plan, plan.call.q, place.b, place.h, place.first + row) : nullptr;
+    const float* wide = to;
+    if (as_it_lies && from)
+      wide = reinterpret_cast<const float*>(from);
+    else
+      widen_padded(plan.call.dtype, from, width, padded, to);
+    for (std::int64_t i = 0; i < padded; i += static_cast<std::int64_t>(kLanes)) hn::Store(hn::Mul(factor, hn::LoadU(d, wide + i)), d, to + i);
   }
 }
 
