@@ -75,16 +75,18 @@ struct ReadingOrder {
   std::int64_t step = kPanel, ahead = 2 * kPanel;
 };
 
-/// The order for so many rows, found by measuring (docs/performance/cpu.md, "Decode, in shorter turns"): where both are read, a KiB of K and of V in turn, as far as whole quads and panels allow.
-/// Each step loads and stores the outputs anew, so short vectors take larger ones where rows are many; and what is read alone needs no turns.
+/// The order for so many rows, found by measuring (docs/performance/cpu.md, "Decode, in shorter turns" and "… and in longer ones"): where both are read, a KiB of K and of V in turn, as far as whole quads
+/// and panels allow, but for few rows on a machine without a matrix unit. Each turn loads and stores the outputs anew, so short vectors take larger ones where rows are many; and what is read alone needs
+/// no turns.
 inline ReadingOrder reading_order(const Plan& plan, int rows, bool is_alone) {
-  constexpr std::int64_t kStepBytes = 1024;
+  constexpr std::int64_t kTurnBytes = 1024;
   constexpr int kFewRows = 4;
-  if (is_alone || (!kBothBlocks && rows > kFewRows)) return {};
+  const bool are_few = rows <= kFewRows;
+  if (is_alone || !(are_few ? plan.short_turns : kBothBlocks)) return {};
   const std::int64_t bytes = std::max(plan.call.head_dim, plan.call.value_dim) * static_cast<std::int64_t>(element_size(plan));
   std::int64_t step = kQuad;
-  while (step < kPanel && 2 * step * bytes <= kStepBytes) step *= 2;
-  return {step, (rows <= kFewRows ? 2 : 4) * step};
+  while (step < kPanel && 2 * step * bytes <= kTurnBytes) step *= 2;
+  return {step, (are_few ? 2 : 4) * step};
 }
 
 /// Rows of K or V that will be read some way ahead, which come from memory into L2 meanwhile.
@@ -112,7 +114,7 @@ class RowsAhead {
   std::int64_t step_ = 0, bytes_ = 0;  ///< no bytes: nothing is read ahead
 };
 
-/// Four keys' partial sums of a row → s[0 … 3].
+/// Four sums, each as 16 of its parts → s[0 … 3]. They are added in pairs, in a fixed order.
 HWY_INLINE void store_sums(const Vector (&sums)[kQuad][kPanelVectors], float* HWY_RESTRICT s) {
 #if HWY_TARGET == HWY_SCALAR
   for (int key = 0; key < kQuad; ++key) {
