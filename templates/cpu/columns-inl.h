@@ -1,5 +1,5 @@
 // Which columns of a tile a group of rows keeps, as bits: by the bands and the block mask where there are any, then by mask_row where they leave something open.
-// By vectors, since a visit of half a tile takes some eight thousand cycles, and eight rows' bits one word after the other took five hundred. Included once for each instruction set.
+// By vectors: one word after the other, a causal head of 512 positions took 3 % longer. Included once for each instruction set.
 #if defined(FLEXC_CPU_COLUMNS_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef FLEXC_CPU_COLUMNS_INL_H_
 #undef FLEXC_CPU_COLUMNS_INL_H_

@@ -75,7 +75,7 @@ struct ReadingOrder {
   std::int64_t step = kPanel, ahead = 2 * kPanel;
 };
 
-/// The order for so many rows, found by measuring (docs/performance/cpu.md, "Decode, in shorter turns" and "… and in longer ones"): where both are read, a KiB of K and of V in turn, as far as whole quads
+/// The order for so many rows, found by measuring (docs/performance/cpu.md, "Decode, in shorter turns" and "Decode, in longer turns again"): where both are read, a KiB of K and of V in turn, as far as whole quads
 /// and panels allow, but for few rows on a machine without a matrix unit. Each turn loads and stores the outputs anew, so short vectors take larger ones where rows are many; and what is read alone needs
 /// no turns.
 inline ReadingOrder reading_order(const Plan& plan, int rows, bool is_alone) {
