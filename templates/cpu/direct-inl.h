@@ -76,8 +76,8 @@ struct ReadingOrder {
 };
 
 /// The order for so many rows, found by measuring (docs/performance/cpu.md, "Decode, in shorter turns" and "Decode, in longer turns again"): where both are read, a KiB of K and of V in turn, as far as whole quads
-/// and panels allow, but for few rows on a machine without a matrix unit. Each turn loads and stores the outputs anew, so short vectors take larger ones where rows are many; and what is read alone needs
-/// no turns.
+/// and panels allow: few rows on a machine with a matrix unit, more rows with AVX-512. Else whole panels, two ahead. Each turn loads and stores the outputs anew, so short vectors take larger ones where
+/// rows are many; and what is read alone needs no turns.
 inline ReadingOrder reading_order(const Plan& plan, int rows, bool is_alone) {
   constexpr std::int64_t kTurnBytes = 1024;
   constexpr int kFewRows = 4;
@@ -114,7 +114,7 @@ class RowsAhead {
   std::int64_t step_ = 0, bytes_ = 0;  ///< no bytes: nothing is read ahead
 };
 
-/// Four sums, each as 16 of its parts → s[0 … 3]. They are added in pairs, in a fixed order.
+/// Four sums, each in 16 parts → s[0 … 3]. Parts are added in pairs, in a fixed order.
 HWY_INLINE void store_sums(const Vector (&sums)[kQuad][kPanelVectors], float* HWY_RESTRICT s) {
 #if HWY_TARGET == HWY_SCALAR
   for (int key = 0; key < kQuad; ++key) {

@@ -5,7 +5,7 @@
 
 namespace flexc::cpu {
 
-/// Stores the statistics of the group's rows, and finds what their outputs are to be multiplied by. `totals` and `factors` are of a row each.
+/// Stores the statistics of the group's rows, and finds what their outputs are to be multiplied by. `totals` (the sums of weights) and `factors` have a number a row.
 void end_rows(const Plan& plan, const Group& group, const float* totals, float* factors);
 
 }  // namespace flexc::cpu

@@ -82,10 +82,9 @@ inline void finish_group(const Plan& plan, const Group& group) {
   }
   end_rows(plan, group, totals, factors);
   const Output& out = plan.call.out;
-  const std::byte* const to = row_address(plan, {out.data, out.strides}, place.b, place.h, place.first);
-  const std::int64_t step = out.strides.row * static_cast<std::int64_t>(element_size(plan));
+  const std::int64_t size = static_cast<std::int64_t>(element_size(plan)), first_row = place.b * out.strides.batch + place.h * out.strides.head + place.first * out.strides.row;
   for (int row = 0; row < place.rows; ++row)
-    store_row(plan.call.dtype, group.o + row * plan.value_padded, factors[row], plan.call.value_dim, const_cast<std::byte*>(to) + row * step);
+    store_row(plan.call.dtype, group.o + row * plan.value_padded, factors[row], plan.call.value_dim, static_cast<std::byte*>(out.data) + (first_row + row * out.strides.row) * size);
 }
 
 template <class Tiles>

@@ -69,7 +69,7 @@ Plan make_plan(const AttentionArguments& call, bool matrix_unit, std::int64_t th
 
   plan.heads_per_unit = call.heads / call.kv_heads;
   plan.direct = call.q_len <= kDirectRows || call.q_len * plan.heads_per_unit <= (call.dtype == DType::F32 ? kDirectUnitRows : kDirectHalfUnitRows);
-  plan.short_turns = matrix_unit;  // measured on machines of both kinds
+  plan.short_turns = matrix_unit || has_matrix_unit();  // of the machine, whichever kernels are used
   plan.matrix.used = matrix_unit && !plan.direct && call.q_len * plan.heads_per_unit >= kMatrixRows && (call.dtype != DType::F32 || call.head_dim <= kWidestReach);
   if (plan.matrix.used) {
     plan.matrix.parts = call.dtype == DType::BF16 ? 1 : call.dtype == DType::F16 ? 2 : 3;

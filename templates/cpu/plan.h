@@ -81,7 +81,7 @@ struct Plan {
   std::int64_t task_groups = kTaskGroups;  ///< groups of a task; more with the matrix unit and where tiles come from afar, by the number of threads, and no result depends on it
   std::int64_t groups_per_head = 0, groups_per_unit = 0, tasks_per_unit = 0;
   bool direct = false;                      ///< K and V are read where they lie: the products of direct-inl.h
-  bool short_turns = false;                 ///< … and by turns of a KiB where rows are few (reading_order)
+  bool short_turns = false;                 ///< … and in turns of a KiB where rows are few: on machines with a matrix unit (reading_order)
   std::int64_t splits = 1, split_tiles = 0;  ///< pieces that the keys of a task are cut into, by position; tiles of each
   float q_factor = 1;  ///< multiplies q when it is packed
   float s_factor = 1;  ///< multiplies q . k: 1 unless the scale is too extreme to be folded into q, or 16-bit q go to the matrix unit

@@ -33,7 +33,7 @@ HWY_INLINE void pin([[maybe_unused]] Vector& value) {
 #endif
 }
 
-/// Has an address found from the one before. GCC would find all rows' addresses beforehand, more than there are registers, and those on the stack wait for stores to S that lie 4 KiB apart from them.
+/// Has an address found from the one before. GCC would find all rows' addresses beforehand, more than there are registers (decision 147).
 template <class T>
 HWY_INLINE void one_by_one([[maybe_unused]] T*& address) {
 #if HWY_COMPILER_GCC || HWY_COMPILER_CLANG
@@ -128,8 +128,8 @@ HWY_NOINLINE inline void multiply_qk_pairs(const float* HWY_RESTRICT q, std::siz
   for (int row = 0; row < kRows; ++row) top[row] = hn::Set(d, kMinusInfinity);
   const std::size_t steps[kBlockRows] = {0, q_stride, 2 * q_stride, 3 * q_stride}, panel = kPanel * head_dim;
   const float* const end = q + head_dim;
-  const float* l = k + panel;
-  for (; pairs > 0; --pairs, s += 2 * kPanel, k = l, l += panel) {
+  for (; pairs > 0; --pairs, s += 2 * kPanel) {
+    const float* l = k + panel;
     Vector a[kRows], b[kRows];
 #pragma GCC unroll 8
     for (int row = 0; row < kRows; ++row) a[row] = b[row] = hn::Zero(d);
@@ -154,6 +154,7 @@ HWY_NOINLINE inline void multiply_qk_pairs(const float* HWY_RESTRICT q, std::siz
       hn::Store(b[row], d, to + kPanel);
       top[row] = greater_or_second(b[row], greater_or_second(a[row], top[row]));
     }
+    k = l;  // behind the second panel
   }
   if (!tops) return;
 #pragma GCC unroll 8

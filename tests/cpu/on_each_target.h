@@ -1,9 +1,10 @@
 // Tests of what is compiled once for each instruction set.
 #pragma once
 
+#include "templates/cpu/targets.h"  // must come before highway.h
+
 #include <catch2/catch.hpp>
 #include <cstdint>
-
 #include <hwy/highway.h>
 
 namespace flexc::cpu_test {
