@@ -7,17 +7,24 @@ namespace flexc::cpu {
 
 void GroupBand::summarise(int count) {
   constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+  std::int64_t first = kMost, end = 0;
+  bool has_other = false;
   for (int part = 0; part < 2; ++part) {
+    any[part] = all[part] = {};
+    if (part == 1 && !has_other) break;
     std::int64_t any_first = kMost, any_end = 0, all_first = 0, all_end = kMost;
     for (int row = 0; row < count; ++row) {
       const ColumnRange& range = rows[row].parts[part];
       any_first = std::min(any_first, range.empty() ? kMost : range.first), any_end = std::max(any_end, range.empty() ? 0 : range.end);
       all_first = std::max(all_first, range.first), all_end = std::min(all_end, range.end);
+      has_other |= !rows[row].parts[1].empty();
     }
-    any[part] = any_end > 0 ? ColumnRange{any_first, any_end} : ColumnRange{};
-    all[part] = {all_first, all_end};
+    if (any_end > 0) any[part].first = any_first, any[part].end = any_end;
+    all[part].first = all_first, all[part].end = all_end;
+    // Not from the two ranges: one that is read as a whole right after its numbers were written keeps the processor waiting.
+    first = std::min(first, any_first), end = std::max(end, any_end);
   }
-  reach = hull(any[0], any[1]);
+  reach.first = end > 0 ? first : 0, reach.end = end;
 }
 
 void GroupBand::keep_all(std::int64_t count) {

@@ -28,8 +28,10 @@ struct RowColumns {
 /// keep the processor waiting.
 inline RowColumns columns_of_band(const flexc_row_band& band, const PositionMap& positions, std::int64_t count) {
   const auto column_of = [&](std::int64_t position) { return positions.rows_below(position, count); };
-  std::int64_t first = column_of(band.lo0), end = column_of(band.hi0), other_first = column_of(band.lo1), other_end = column_of(band.hi1);
+  std::int64_t first = column_of(band.lo0), end = column_of(band.hi0);
   if (first >= end) first = end = 0;
+  if (band.lo1 >= band.hi1) return {{{first, end}, {}}};  // most have one interval
+  std::int64_t other_first = column_of(band.lo1), other_end = column_of(band.hi1);
   if (other_first >= other_end) other_first = other_end = 0;
   const bool has_one = first < end, has_other = other_first < other_end;
   if (!has_one || (has_other && other_first < first)) std::swap(first, other_first), std::swap(end, other_end);

@@ -17,8 +17,10 @@ struct TileSource {
   float* shared = nullptr;                   ///< all tiles of the unit; null: the worker's own
   std::atomic<TileState>* states = nullptr;  ///< of the shared ones
   float* own = nullptr;                      ///< `slots` tiles
-  std::int64_t slots = 0;         ///< 1, or the unit's number of tiles
-  std::int64_t* held = nullptr;   ///< the tile in each slot, -1: none
+  std::int64_t slots = 0;                    ///< 1, or the unit's number of tiles
+  std::int64_t* held = nullptr;              ///< the tile in each slot, -1: none
+
+  std::int64_t slot_of(std::int64_t tile) const { return slots == 1 ? 0 : tile; }
 };
 
 inline constexpr std::int64_t kMostSplitsAtOnce = 64;  ///< bits of a set of them

@@ -13,6 +13,7 @@ inline constexpr std::int64_t kPanel = 16;     ///< columns that are multiplied 
 inline constexpr std::int64_t kBlockRows = 4;  ///< rows that are multiplied together: 4 x 16 needs eight AVX2 accumulators
 inline constexpr std::int64_t kGroupRows = 8;  ///< rows that share a trip through a tile: two blocks, so K is read from L2 once for both
 inline constexpr std::int64_t kBlocks = kGroupRows / kBlockRows;
+inline constexpr unsigned kAllBlocks = (1u << kBlocks) - 1;  ///< a bit each
 inline constexpr std::int64_t kTaskGroups = 8;  ///< groups of a task: 64 rows share a tile in L2
 /// The same where a tile comes from the last cache, which is hardly faster than 64 rows compute (with the matrix unit always, since a task's first scores are computed with nothing
 /// beside them), if there are so many tasks a thread: the largest that leave so many.
@@ -90,6 +91,10 @@ struct Plan {
 
   /// The call's block mask, where it can say more than the rows' bands: with nothing but bands they are the mask.
   const BlockMask* block_mask() const { return module.mask_row ? call.mask : nullptr; }
+  /// Whether a row ends with nothing but its outputs' division by the sum of its weights.
+  bool has_plain_ends() const { return !call.sink && !call.lse.data && !call.max_scores.data; }
+  /// Whether outputs are as P V computes them, so that a group's last products can be written as outputs.
+  bool writes_products() const { return call.dtype == DType::F32 && call.value_dim == value_padded; }
   std::int64_t tile_floats() const { return k_floats + v_floats + note_floats; }
   std::int64_t unit_floats() const { return tiles * tile_floats(); }
   /// Whether all of a unit's tiles stay in L2, with V where it lies in place.
@@ -123,12 +128,27 @@ inline GroupPlace place_of(const Plan& plan, std::int64_t unit, std::int64_t gro
   return place;
 }
 
+/// The place of the group that comes next in the same unit. Without place_of's divisions.
+inline GroupPlace place_after(const Plan& plan, GroupPlace place) {
+  place.first += kGroupRows;
+  if (place.first >= plan.call.q_len) place.first = 0, ++place.h;
+  place.rows = static_cast<int>(std::min(kGroupRows, plan.call.q_len - place.first));
+  return place;
+}
+
 inline std::size_t element_size(const Plan& plan) { return size_of(plan.call.dtype); }
 
 /// Address of row `row` of head `h`, in bytes: offsets are 64-bit throughout.
 inline const std::byte* row_address(const Plan& plan, const Input& tensor, std::int64_t b, std::int64_t h, std::int64_t row) {
   const std::int64_t offset = b * tensor.strides.batch + h * tensor.strides.head + row * tensor.strides.row;
   return static_cast<const std::byte*>(tensor.data) + offset * static_cast<std::int64_t>(element_size(plan));
+}
+
+/// The same of an output, for a row counted from `place`.
+inline std::byte* output_address(const Plan& plan, const GroupPlace& place, std::int64_t row) {
+  const Output& out = plan.call.out;
+  const std::int64_t offset = place.b * out.strides.batch + place.h * out.strides.head + (place.first + row) * out.strides.row;
+  return static_cast<std::byte*>(out.data) + offset * static_cast<std::int64_t>(element_size(plan));
 }
 
 }  // namespace flexc::cpu

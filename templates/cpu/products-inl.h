@@ -161,19 +161,41 @@ HWY_NOINLINE inline void multiply_qk_pairs(const float* HWY_RESTRICT q, std::siz
   for (int row = 0; row < kRows; ++row, tops += kPanel) hn::Store(greater_or_second(top[row], hn::Load(d, tops)), d, tops);
 }
 
-/// O = O * alpha + P x V for kRows rows, over runs of columns. `p` has rows s_stride apart, v0 and v1 step by v_step and need no alignment, o0 and
-/// o1 have rows o_stride apart.
+/// What rows' products P V are added to, and where they go: memory that is a row's or a column's further on for the next one.
+struct ValueRows {
+  const float* from = nullptr;   ///< O so far, `width` floats a row, aligned; null: nothing but zeros
+  const float* alpha = nullptr;  ///< what it is multiplied by, a number a row
+  float* o = nullptr;            ///< the new O, as `from` …
+  std::size_t width = 0;
+  const float* ends = nullptr;  ///< … or, if they are its last products, times these numbers, one a row, `out`: rows out_step apart that need no alignment
+  float* out = nullptr;
+  std::size_t out_step = 0;
+
+  ValueRows at(std::size_t row, std::size_t column) const {
+    ValueRows rows = *this;
+    if (from) rows.from += row * width + column, rows.alpha += row;
+    rows.o += row * width + column;
+    if (ends) rows.ends += row, rows.out += row * out_step + column;
+    return rows;
+  }
+};
+
+/// O = O * alpha + P x V for kRows rows, over runs of columns. `p` has rows s_stride apart, v0 and v1 step by v_step and need no alignment; O's second vector follows the first one. False where
+/// last products are not finite; others are not looked at.
 template <int kRows, int kVectors>
-HWY_NOINLINE void multiply_pv(const float* HWY_RESTRICT p, std::size_t s_stride, const float* HWY_RESTRICT v0, const float* HWY_RESTRICT v1,
-                              std::size_t v_step, const Run* runs, int run_count, const float* HWY_RESTRICT alpha, float* HWY_RESTRICT o0, float* HWY_RESTRICT o1,
-                              std::size_t o_stride, LinesAhead ahead) {
+HWY_NOINLINE bool multiply_pv(const float* HWY_RESTRICT p, std::size_t s_stride, const float* HWY_RESTRICT v0, const float* HWY_RESTRICT v1,
+                              std::size_t v_step, const Run* runs, int run_count, const ValueRows& rows, LinesAhead ahead) {
   const Floats d;
   Vector a[kRows], b[kRows];
 #pragma GCC unroll 8
-  for (int row = 0; row < kRows; ++row) {
-    const Vector factor = hn::Set(d, alpha[row]);
-    a[row] = b[row] = hn::Mul(factor, hn::Load(d, o0 + static_cast<std::size_t>(row) * o_stride));
-    if constexpr (kVectors == 2) b[row] = hn::Mul(factor, hn::Load(d, o1 + static_cast<std::size_t>(row) * o_stride));
+  for (int row = 0; row < kRows; ++row) a[row] = b[row] = hn::Zero(d);
+  if (const float* from = rows.from) {
+#pragma GCC unroll 8
+    for (int row = 0; row < kRows; ++row, from += rows.width) {
+      const Vector factor = hn::Set(d, rows.alpha[row]);
+      a[row] = hn::Mul(factor, hn::Load(d, from));
+      if constexpr (kVectors == 2) b[row] = hn::Mul(factor, hn::Load(d, from + kLanes));
+    }
   }
   const std::size_t steps[kBlockRows] = {0, s_stride, 2 * s_stride, 3 * s_stride};
   for (const Run* run = runs; run != runs + run_count; ++run) {
@@ -196,11 +218,28 @@ HWY_NOINLINE void multiply_pv(const float* HWY_RESTRICT p, std::size_t s_stride,
       }
     }
   }
+  if (!rows.ends) {
+    float* to = rows.o;
 #pragma GCC unroll 8
-  for (int row = 0; row < kRows; ++row) {
-    hn::Store(a[row], d, o0 + static_cast<std::size_t>(row) * o_stride);
-    if constexpr (kVectors == 2) hn::Store(b[row], d, o1 + static_cast<std::size_t>(row) * o_stride);
+    for (int row = 0; row < kRows; ++row, to += rows.width) {
+      hn::Store(a[row], d, to);
+      if constexpr (kVectors == 2) hn::Store(b[row], d, to + kLanes);
+    }
+    return true;
   }
+  float* to = rows.out;
+  Vector odd = hn::Zero(d), odd2 = odd;  // 0 times inf or NaN is NaN, and a NaN stays in a sum
+#pragma GCC unroll 8
+  for (int row = 0; row < kRows; ++row, to += rows.out_step) {
+    const Vector factor = hn::Set(d, rows.ends[row]);
+    odd = hn::MulAdd(a[row], hn::Zero(d), odd);
+    hn::StoreU(hn::Mul(factor, a[row]), d, to);
+    if constexpr (kVectors == 2) {
+      odd2 = hn::MulAdd(b[row], hn::Zero(d), odd2);
+      hn::StoreU(hn::Mul(factor, b[row]), d, to + kLanes);
+    }
+  }
+  return hn::AllTrue(d, hn::Eq(hn::Add(odd, odd2), hn::Zero(d)));
 }
 
 /// The careful form of multiply_pv, for one row: what is not in `keep` is left out, so that NaN and inf there cannot reach O. What is in

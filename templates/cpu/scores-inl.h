@@ -190,12 +190,21 @@ inline void raise_group(Group& group) {
 inline void weigh_scores(const Plan& plan, Workspace& workspace, Group& group) {
   raise_group(group);
   const Weighted& result = group.weighted;
+  const auto weigh = [&](const BlockRuns& runs, int first, int rows) {
+    exponentials(group.s + first * plan.s_stride, static_cast<std::size_t>(plan.s_stride), rows, runs.runs.data(), runs.count, result.factors + first, result.shifts + first, result.alpha + first,
+                 group.sums + first * kPanel);
+  };
+  const bool is_stepped = !plan.direct && workspace.ahead.has_steps();
   for (int block = 0; block < kBlocks; ++block) {
     if (group.columns->active[block] == 0) continue;
-    for (int row = block * kBlockRows; row < std::min<int>((block + 1) * kBlockRows, result.rows); ++row) {
-      if (!plan.direct) workspace.ahead.step(plan);
-      exponentials(group.s + row * plan.s_stride, result.runs[block].runs.data(), result.runs[block].count, result.factors[row], result.shifts[row], result.alpha[row],
-                   group.sums + row * kPanel);
+    const int first = block * kBlockRows, rows = std::min(result.rows - first, static_cast<int>(kBlockRows));
+    if (!is_stepped) {
+      weigh(result.runs[block], first, rows);
+      continue;
+    }
+    for (int row = first; row < first + rows; ++row) {
+      workspace.ahead.step(plan);
+      weigh(result.runs[block], row, 1);
     }
   }
 }

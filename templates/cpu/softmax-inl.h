@@ -204,25 +204,27 @@ HWY_NOINLINE inline bool some_not_finite(const float* HWY_RESTRICT s, const RowP
   return !hn::AllTrue(d, hn::Eq(sum, zero));
 }
 
-/// s → 2^(s * factor - shift) in place over runs of panels. `sums` gets alpha times its old value plus the weights, by column modulo 16: the
-/// accumulator of a column follows from its position, so leaving panels out changes no bit.
-HWY_NOINLINE inline void exponentials(float* HWY_RESTRICT s, const Run* runs, int run_count, float factor_value, float shift_value, float alpha_value,
-                                      float* HWY_RESTRICT sums) {
+/// s → 2^(s * factor - shift) in place over runs of panels, for so many rows, which have a factor, a shift and an alpha each. `sums`, [rows][16], get alpha times their old value plus the weights, by
+/// column modulo 16: the accumulator of a column follows from its position, so leaving panels out changes no bit.
+HWY_NOINLINE inline void exponentials(float* HWY_RESTRICT s, std::size_t s_stride, int rows, const Run* runs, int run_count, const float* HWY_RESTRICT factors, const float* HWY_RESTRICT shifts,
+                                      const float* HWY_RESTRICT alpha, float* HWY_RESTRICT sums) {
   const Floats d;
-  const Vector factor = hn::Set(d, factor_value), shift = hn::Set(d, shift_value), alpha = hn::Set(d, alpha_value);
-  Vector sum[kPanelVectors];
-  for (std::size_t v = 0; v < kPanelVectors; ++v) sum[v] = hn::Mul(alpha, hn::Load(d, sums + v * kLanes));
-  for (const Run* run = runs; run != runs + run_count; ++run) {
-    float* panel = s + run->first * kPanel;
-    float* const end = s + run->end * kPanel;
-    for (; panel != end; panel += kPanel)
-      for (std::size_t v = 0; v < kPanelVectors; ++v) {
-        const Vector p = exp2_of(hn::MulSub(hn::Load(d, panel + v * kLanes), factor, shift));
-        hn::Store(p, d, panel + v * kLanes);
-        sum[v] = hn::Add(sum[v], p);
-      }
+  for (int row = 0; row < rows; ++row, s += s_stride, sums += kPanel) {
+    const Vector factor = hn::Set(d, factors[row]), shift = hn::Set(d, shifts[row]), old = hn::Set(d, alpha[row]);
+    Vector sum[kPanelVectors];
+    for (std::size_t v = 0; v < kPanelVectors; ++v) sum[v] = hn::Mul(old, hn::Load(d, sums + v * kLanes));
+    for (const Run* run = runs; run != runs + run_count; ++run) {
+      float* panel = s + run->first * kPanel;
+      float* const end = s + run->end * kPanel;
+      for (; panel != end; panel += kPanel)
+        for (std::size_t v = 0; v < kPanelVectors; ++v) {
+          const Vector p = exp2_of(hn::MulSub(hn::Load(d, panel + v * kLanes), factor, shift));
+          hn::Store(p, d, panel + v * kLanes);
+          sum[v] = hn::Add(sum[v], p);
+        }
+    }
+    for (std::size_t v = 0; v < kPanelVectors; ++v) hn::Store(sum[v], d, sums + v * kLanes);
   }
-  for (std::size_t v = 0; v < kPanelVectors; ++v) hn::Store(sum[v], d, sums + v * kLanes);
 }
 
 /// 2^t for one number; 0 below -126.5, with FlushTiny or not.

@@ -15,8 +15,9 @@
 HWY_BEFORE_NAMESPACE();
 namespace flexc::cpu::HWY_NAMESPACE {
 
-inline void pack_tile(const Plan& plan, const Workspace& workspace, std::int64_t unit, std::int64_t tile, float* target) {
-  const std::int64_t b = unit / plan.call.kv_heads, h = unit % plan.call.kv_heads, first = tile * plan.tile, count = plan.tile_count(tile);
+/// A tile of the K and V that a group at `place` attends to.
+inline void pack_tile(const Plan& plan, const Workspace& workspace, const GroupPlace& place, std::int64_t tile, float* target) {
+  const std::int64_t b = place.b, h = place.kv_h, first = tile * plan.tile, count = plan.tile_count(tile);
   if (plan.matrix.used) {
     OutOfReach out_of_reach;
     with_parts(plan, [&]<int kParts>() {
@@ -30,23 +31,23 @@ inline void pack_tile(const Plan& plan, const Workspace& workspace, std::int64_t
   if (!plan.v_in_place) pack_v(plan, b, h, first, count, workspace.pack_rows, target + plan.k_floats);
 }
 
-/// The group `in_task` of a task, the group `index` of its unit.
-inline void start_group(const Plan& plan, Workspace& workspace, std::int64_t unit, std::int64_t index, std::int64_t in_task, Group& group) {
-  group.place = place_of(plan, unit, index);
+/// The group `in_task` of a task. By vectors its q is packed at its first visit, right before it is used.
+inline void start_group(const Plan& plan, Workspace& workspace, const GroupPlace& place, std::int64_t in_task, Group& group) {
+  group.place = place;
   if (plan.matrix.used)
     with_parts(plan, [&]<int kParts>() { split_q<kParts>(plan, group, in_task, workspace.matrix); });
-  else
-    pack_q(plan, group, plan.direct ? group.place.rows : kGroupRows);
+  else if (plan.direct)
+    pack_q(plan, group, group.place.rows);
   enter_group(plan, group);
 }
 
 /// Sees to it that a tile that all workers share is packed. Where another one is at it, this one packs the next of the unit's tiles meanwhile: it
 /// will mostly need it too.
-inline void pack_shared(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, std::int64_t tile) {
+inline void pack_shared(const Plan& plan, Workspace& workspace, const TileSource& source, const GroupPlace& place, std::int64_t tile) {
   const auto pack = [&](std::int64_t at) {
     TileState expected = TileState::Unpacked;
     if (!source.states[at].compare_exchange_strong(expected, TileState::Taken, std::memory_order_relaxed)) return false;
-    pack_tile(plan, workspace, unit, at, source.shared + at * plan.tile_floats());
+    pack_tile(plan, workspace, place, at, source.shared + at * plan.tile_floats());
     source.states[at].store(TileState::Packed, std::memory_order_release);
     source.states[at].notify_all();
     return true;
@@ -63,22 +64,23 @@ inline const float* place_of_tile(const Plan& plan, const TileSource& source, st
 }
 
 /// Whether packing `next` leaves `tile` where it is.
-inline bool can_hold_both(const TileSource& source, std::int64_t tile, std::int64_t next) { return source.shared || tile == next || tile % source.slots != next % source.slots; }
+inline bool can_hold_both(const TileSource& source, std::int64_t tile, std::int64_t next) { return source.shared || tile == next || source.slot_of(tile) != source.slot_of(next); }
 
-inline PackedTile packed_tile(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, std::int64_t tile) {
+/// A tile of the K and V that a group at `place` attends to, packed where it is not yet. Nothing is divided: it is asked for at each visit.
+inline PackedTile packed_tile(const Plan& plan, Workspace& workspace, const TileSource& source, const GroupPlace& place, std::int64_t tile) {
   const std::int64_t floats = plan.tile_floats();
   const auto with_values = [&](const float* k) -> PackedTile {
     if (!plan.v_in_place) return {k, k + plan.k_floats, plan.note_floats != 0 ? reinterpret_cast<const OutOfReach*>(k + plan.k_floats + plan.v_floats) : nullptr};
-    return {k, reinterpret_cast<const float*>(row_address(plan, plan.call.v, unit / plan.call.kv_heads, unit % plan.call.kv_heads, tile * plan.tile))};
+    return {k, reinterpret_cast<const float*>(row_address(plan, plan.call.v, place.b, place.kv_h, tile * plan.tile))};
   };
   if (source.shared) {
-    pack_shared(plan, workspace, source, unit, tile);
+    pack_shared(plan, workspace, source, place, tile);
     return with_values(source.shared + tile * floats);
   }
-  const std::int64_t slot = tile % source.slots;
+  const std::int64_t slot = source.slot_of(tile);
   float* memory = source.own + slot * floats;
   if (source.held[slot] != tile) {
-    pack_tile(plan, workspace, unit, tile, memory);
+    pack_tile(plan, workspace, place, tile, memory);
     source.held[slot] = tile;
   }
   return with_values(memory);
@@ -86,22 +88,23 @@ inline PackedTile packed_tile(const Plan& plan, Workspace& workspace, const Tile
 
 /// Has the tile that comes after `tile` brought near while that one is computed, where a unit's tiles do not stay near anyway. After the last one the first: tasks follow each
 /// other that mostly need the same tiles.
-inline void follow_next_tile(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, const LiveTiles& tiles, std::int64_t tile, std::int64_t groups) {
+inline void follow_next_tile(const Plan& plan, Workspace& workspace, const TileSource& source, const LiveTiles& tiles, std::int64_t tile, std::int64_t groups) {
   constexpr std::int64_t kFloat = sizeof(float);
   workspace.ahead.follow_no_tile();
   if (plan.stays_near()) return;
   do ++tile;
   while (tile < tiles.all.end && tiles.live[tile] == 0);
   if (tile == tiles.all.end) tile = tiles.all.first;
-  const float* const place = place_of_tile(plan, source, tile);
-  if (!place) return;
+  const float* const packed = place_of_tile(plan, source, tile);
+  if (!packed) return;
   const std::byte* values = nullptr;
   std::int64_t value_bytes = 0;
   if (plan.v_in_place) {
-    values = row_address(plan, plan.call.v, unit / plan.call.kv_heads, unit % plan.call.kv_heads, tile * plan.tile);
+    const GroupPlace& place = workspace.groups.front().place;
+    values = row_address(plan, plan.call.v, place.b, place.kv_h, tile * plan.tile);
     value_bytes = plan.tile_count(tile) * plan.call.value_dim * kFloat;
   }
-  const auto* const bytes = reinterpret_cast<const std::byte*>(place);
+  const auto* const bytes = reinterpret_cast<const std::byte*>(packed);
   if (plan.matrix.used)
     workspace.ahead.follow_tile(bytes, plan.tile_floats() * kFloat, groups * steps_a_tile(plan));
   else

@@ -10,16 +10,40 @@
 
 #include "templates/cpu/columns-inl.h"
 #include "templates/cpu/direct-inl.h"
+#include "templates/cpu/finish-inl.h"
 #include "templates/cpu/scores-inl.h"
 #include "templates/cpu/tiles-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace flexc::cpu::HWY_NAMESPACE {
 
+/// What the careful path noted is forgotten.
+inline void forget_scores(Group& group) {
+  std::fill(group.saw_nan, group.saw_nan + kGroupRows, false);
+  std::fill(group.saw_infinity, group.saw_infinity + kGroupRows, false);
+}
+
+/// A group before its first tile. Its outputs are not set to 0: the first product sees to that (Group::fresh).
+inline void begin_group(Group& group) {
+  const Floats d;
+  // By vectors: for so little the library's way takes longer to start.
+  for (std::int64_t i = 0; i < kGroupRows * kPanel; i += static_cast<std::int64_t>(kLanes)) hn::Store(hn::Zero(d), d, group.sums + i);
+  for (std::int64_t i = 0; i < kPanel; i += static_cast<std::int64_t>(kLanes)) hn::Store(hn::Set(d, kMinusInfinity), d, group.top + i);
+  forget_scores(group);
+  group.fresh = kAllBlocks;
+  group.end = GroupEnd::Open;
+}
+
+/// Outputs that no product has touched become 0.
+inline void settle_outputs(const Plan& plan, Group& group) {
+  for (std::int64_t block = 0; block < kBlocks; ++block)
+    if ((group.fresh >> block & 1) != 0) std::fill_n(group.o + block * kBlockRows * plan.value_padded, kBlockRows * plan.value_padded, 0.0f);
+  group.fresh = 0;
+}
+
 inline void clear_group(const Plan& plan, Group& group) {
-  std::fill(group.o, group.o + kGroupRows * plan.value_padded, 0.0f);
-  std::fill(group.sums, group.sums + kGroupRows * kPanel, 0.0f);
-  std::fill(group.top, group.top + kPanel, kMinusInfinity);
+  begin_group(group);
+  settle_outputs(plan, group);
 }
 
 /// Whether a row's sums or outputs are not finite. In a product 0 * NaN is NaN, so what was removed may have leaked.
@@ -28,12 +52,6 @@ inline bool needs_care(const Plan& plan, const Group& group, int row) {
 }
 inline bool needs_care(const Plan& plan, const Group& group) {
   return !all_finite(group.o, group.place.rows * plan.value_padded) || !all_finite(group.sums, group.place.rows * kPanel);
-}
-
-/// What the careful path noted is forgotten.
-inline void forget_scores(Group& group) {
-  std::fill(group.saw_nan, group.saw_nan + kGroupRows, false);
-  std::fill(group.saw_infinity, group.saw_infinity + kGroupRows, false);
 }
 
 /// S = Q K for the active panels. Both blocks of rows take a panel while it is in L1. What lies in S elsewhere is never looked at. Where products are scores, the largest of panels
@@ -101,9 +119,9 @@ inline void products_qk(const Plan& plan, Group& group, const TileColumns& colum
   }
 }
 
-/// O = O alpha + P V for kRows rows over runs of columns.
+/// O = O alpha + P V for kRows rows over runs of columns; false where they are its last products, and not finite.
 template <int kRows>
-inline void multiply_values(const Plan& plan, const float* p, const float* v, const Run* runs, int run_count, const float* alpha, float* o, Ahead& ahead) {
+inline bool multiply_values(const Plan& plan, const float* p, const float* v, const Run* runs, int run_count, const ValueRows& rows, Ahead& ahead) {
   const auto stride = static_cast<std::size_t>(plan.s_stride), width = static_cast<std::size_t>(plan.value_padded);
   const auto v_panel = static_cast<std::size_t>(plan.v_panel), v_step = static_cast<std::size_t>(plan.v_step);
   constexpr std::size_t kStep = 2 * kLanes;
@@ -111,16 +129,22 @@ inline void multiply_values(const Plan& plan, const float* p, const float* v, co
   std::int64_t iterations = 0;
   for (int i = 0; i < run_count; ++i) iterations += runs[i].end - runs[i].first;
   std::size_t column = 0;
+  bool is_finite = true;
   for (; column + kStep <= width; column += kStep)
-    multiply_pv<kRows, 2>(p, stride, v_at(column), v_at(column + kLanes), v_step, runs, run_count, alpha, o + column, o + column + kLanes, width, ahead.take(plan, iterations, kPartsOfGroup));
+    is_finite &= multiply_pv<kRows, 2>(p, stride, v_at(column), v_at(column + kLanes), v_step, runs, run_count, rows.at(0, column), ahead.take(plan, iterations, kPartsOfGroup));
   for (; column < width; column += kLanes)
-    multiply_pv<kRows, 1>(p, stride, v_at(column), v_at(column), v_step, runs, run_count, alpha, o + column, o + column, width, ahead.take(plan, iterations, kPartsOfGroup));
+    is_finite &= multiply_pv<kRows, 1>(p, stride, v_at(column), v_at(column), v_step, runs, run_count, rows.at(0, column), ahead.take(plan, iterations, kPartsOfGroup));
+  return is_finite;
 }
 
 /// O = O alpha + P V for a group, each block over its own runs of columns; a block without runs is left alone. What both need they do together.
 inline void products_pv(const Plan& plan, const float* p, const float* v, const BlockRuns (&runs)[kBlocks], const float* alpha, float* o, Ahead& ahead) {
+  const auto rows_of = [&](int block, const float* factors) {
+    float* const at = o + block * kBlockRows * plan.value_padded;
+    return ValueRows{at, factors, at, static_cast<std::size_t>(plan.value_padded)};
+  };
   const auto one_block = [&](int block, const Run* its_runs, int count, const float* its_alpha) {
-    multiply_values<kBlockRows>(plan, p + block * kBlockRows * plan.s_stride, v, its_runs, count, its_alpha, o + block * kBlockRows * plan.value_padded, ahead);
+    multiply_values<kBlockRows>(plan, p + block * kBlockRows * plan.s_stride, v, its_runs, count, rows_of(block, its_alpha), ahead);
   };
   if constexpr (kBothBlocks) {
     PhaseList phases;
@@ -137,7 +161,7 @@ inline void products_pv(const Plan& plan, const float* p, const float* v, const 
         } else {
           alignas(64) float factors[kGroupRows];
           for (int row = 0; row < kGroupRows; ++row) factors[row] = (scaled >> (row / kBlockRows) & 1) != 0 ? 1.0f : alpha[row];
-          multiply_values<kGroupRows>(plan, p, v, its_runs, phase.count, factors, o, ahead);
+          multiply_values<kGroupRows>(plan, p, v, its_runs, phase.count, rows_of(0, factors), ahead);
         }
         scaled |= phase.blocks;
       }
@@ -148,12 +172,29 @@ inline void products_pv(const Plan& plan, const float* p, const float* v, const 
     if (runs[block].count != 0) one_block(block, runs[block].runs.data(), runs[block].count, alpha + block * kBlockRows);
 }
 
+/// The same where both blocks need the same columns. The first products are not added to anything, and the last ones become outputs while they are in registers.
+inline void products_pv_together(const Plan& plan, Group& group, std::int64_t tile, const float* v, const BlockRuns& runs, Ahead& ahead) {
+  const bool is_first = group.is_untouched(), is_last = tile == group.last_tile;
+  if (!is_first) settle_outputs(plan, group);
+  group.fresh = 0;
+  ValueRows rows{is_first ? nullptr : group.o, group.weighted.alpha, group.o, static_cast<std::size_t>(plan.value_padded)};
+  alignas(64) float ends[kGroupRows];
+  bool is_finite = true;
+  if (is_last) {
+    is_finite = find_ends(plan, group, ends);
+    rows.ends = ends, rows.out = reinterpret_cast<float*>(output_address(plan, group.place, 0)), rows.out_step = static_cast<std::size_t>(plan.call.out.strides.row);
+  }
+  constexpr int kRows = kBothBlocks ? kGroupRows : kBlockRows;
+  for (std::int64_t row = 0; row < kGroupRows; row += kRows)
+    is_finite &= multiply_values<kRows>(plan, group.s + row * plan.s_stride, v, runs.runs.data(), runs.count, rows.at(static_cast<std::size_t>(row), 0), ahead);
+  if (is_last) group.end = is_finite ? GroupEnd::Written : GroupEnd::NotFinite;
+}
+
 /// One group, one tile. With `careful`, nothing of a removed pair can reach the result; clean rows come out the same either way.
-inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, std::int64_t tile, Group& group,
-                       bool careful) {
+inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t tile, Group& group, bool careful) {
   if (!find_columns(plan, workspace, group, tile)) return;
   const TileColumns& columns = *group.columns;
-  const PackedTile packed = packed_tile(plan, workspace, source, unit, tile);
+  const PackedTile packed = packed_tile(plan, workspace, source, group.place, tile);
   if (plan.direct) {  // the careful product of P and V is the packed one alone; the direct one adds in the same order
     DirectRow* const rows = workspace.direct_rows.data();
     for (int row = 0; row < group.place.rows; ++row) rows[row] = direct_row(plan, group, row);
@@ -164,6 +205,7 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
       }
     });
   } else {
+    if (group.is_untouched()) pack_q(plan, group, kGroupRows);
     products_qk(plan, group, columns, packed.k, group.s, workspace.ahead);
   }
   finish_group_scores(plan, workspace, tile, group, careful);
@@ -172,6 +214,7 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
   Weighted& weighted = group.weighted;
   BlockRuns(&runs)[kBlocks] = weighted.runs;
   if (careful) {
+    settle_outputs(plan, group);
     for (int row = 0; row < weighted.rows; ++row)
       if (columns.active[row / kBlockRows] != 0)
         multiply_pv_carefully(group.s + row * plan.s_stride, packed.v, static_cast<std::size_t>(plan.v_panel), static_cast<std::size_t>(plan.v_step), columns.keep[row], weighted.alpha[row],
@@ -183,11 +226,10 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
     KeepWords any;
     for (std::size_t word = 0; word < kKeepWords; ++word) any[word] = columns.any[0][word] | columns.any[1][word];
     trim_runs(any, runs[0].runs, runs[0].count);
-    constexpr int kRows = kBothBlocks ? kGroupRows : kBlockRows;
-    for (std::int64_t row = 0; row < kGroupRows; row += kRows)
-      multiply_values<kRows>(plan, group.s + row * plan.s_stride, packed.v, runs[0].runs.data(), runs[0].count, weighted.alpha + row, group.o + row * plan.value_padded, workspace.ahead);
+    products_pv_together(plan, group, tile, packed.v, runs[0], workspace.ahead);
     return;
   }
+  settle_outputs(plan, group);
   for (int block = 0; block < kBlocks; ++block) trim_runs(columns.any[block], runs[block].runs, runs[block].count);
   products_pv(plan, group.s, packed.v, runs, weighted.alpha, group.o, workspace.ahead);
 }

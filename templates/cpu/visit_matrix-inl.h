@@ -147,10 +147,10 @@ inline WeighedHalves weighed_halves(Workspace& workspace, const MatrixVisit& vis
 
 /// A tile for 32 rows, where nothing of a removed pair can reach the result; clean rows come out as they do otherwise.
 template <class Tiles>
-inline void visit_tile_by_matrix_carefully(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, std::int64_t tile, std::int64_t first, unsigned live) {
+inline void visit_tile_by_matrix_carefully(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t tile, std::int64_t first, unsigned live) {
   MatrixVisit visit;
   if (!find_visit(plan, workspace, tile, first, live, visit)) return;
-  visit.packed = packed_tile(plan, workspace, source, unit, tile);
+  visit.packed = packed_tile(plan, workspace, source, visit.groups(workspace)->place, tile);
   with_parts(plan, [&]<int kParts>() { compute_scores<Tiles, kParts>(plan, scored_rows(plan, workspace, visit), workspace.ahead); });
   finish_visit_scores(plan, workspace, visit, true);
   const FlushTiny flush;
@@ -163,7 +163,7 @@ inline void visit_tile_by_matrix_carefully(const Plan& plan, Workspace& workspac
 
 /// All tiles that `groups` groups need, on the matrix unit. While a visit's weights are found and multiplied, in f32, or right after that, the next one's scores are computed.
 template <class Tiles>
-inline void visit_tiles_by_matrix(const Plan& plan, Workspace& workspace, const TileSource& source, std::int64_t unit, const LiveTiles& tiles, std::int64_t groups) {
+inline void visit_tiles_by_matrix(const Plan& plan, Workspace& workspace, const TileSource& source, const LiveTiles& tiles, std::int64_t groups) {
   std::int64_t tile = tiles.all.first, first = 0;
   const auto find_next = [&](MatrixVisit& visit) {
     for (; tile < tiles.all.end; ++tile, first = 0)
@@ -182,16 +182,16 @@ inline void visit_tiles_by_matrix(const Plan& plan, Workspace& workspace, const 
   std::int64_t followed = -1;
   bool has_scores = false;
   for (bool has_now = find_next(now); has_now;) {
-    if (now.tile != followed) follow_next_tile(plan, workspace, source, unit, tiles, followed = now.tile, groups);
+    if (now.tile != followed) follow_next_tile(plan, workspace, source, tiles, followed = now.tile, groups);
     if (!has_scores) {
-      now.packed = packed_tile(plan, workspace, source, unit, now.tile);
+      now.packed = packed_tile(plan, workspace, source, now.groups(workspace)->place, now.tile);
       compute_its_scores(now);
     }
     finish_visit_scores(plan, workspace, now, false);
     WeighedHalves halves = weighed_halves(workspace, now);
     const bool has_next = find_next(next);
     has_scores = has_next && can_hold_both(source, now.tile, next.tile);
-    if (has_scores) next.packed = packed_tile(plan, workspace, source, unit, next.tile);
+    if (has_scores) next.packed = packed_tile(plan, workspace, source, next.groups(workspace)->place, next.tile);
     const FlushTiny flush;
     raise_visit(plan, workspace, now, halves);
     with_parts(plan, [&]<int kParts>() {
@@ -216,12 +216,12 @@ inline bool is_within_reach_but_not_finite(const Plan& plan, const Group& group)
 /// A group of which some row is not finite, on the matrix unit once more: first without what is removed. Rows that are still not finite hold a NaN or an
 /// infinity: those, and rows out of the unit's reach, are computed by vectors, where infinities keep their meaning.
 template <class Tiles>
-inline void compute_again_by_matrix(const Plan& plan, std::int64_t unit, std::int64_t index, const LiveTiles& tiles, Workspace& workspace, const TileSource& source) {
+inline void compute_again_by_matrix(const Plan& plan, std::int64_t index, const LiveTiles& tiles, Workspace& workspace, const TileSource& source) {
   Group& group = workspace.groups[static_cast<std::size_t>(index)];
   if (is_within_reach_but_not_finite(plan, group)) {
     clear_group(plan, group);
     const std::int64_t first = index / kMatrixGroups * kMatrixGroups;
-    tiles.visit(index, [&](std::int64_t tile) { visit_tile_by_matrix_carefully<Tiles>(plan, workspace, source, unit, tile, first, 1u << (index - first)); });
+    tiles.visit(index, [&](std::int64_t tile) { visit_tile_by_matrix_carefully<Tiles>(plan, workspace, source, tile, first, 1u << (index - first)); });
     forget_scores(group);
     if (!is_refused(plan, group)) return;
   }
@@ -232,10 +232,9 @@ inline void compute_again_by_matrix(const Plan& plan, std::int64_t unit, std::in
   pack_q(by_vectors, again, kGroupRows);
   enter_group(by_vectors, again);
   clear_group(by_vectors, again);
-  forget_scores(again);
   std::int64_t held = -1;
   const TileSource own{nullptr, nullptr, workspace.matrix.again_tile, 1, &held};
-  tiles.visit(index, [&](std::int64_t tile) { visit_tile(by_vectors, workspace, own, unit, tile, again, true); });
+  tiles.visit(index, [&](std::int64_t tile) { visit_tile(by_vectors, workspace, own, tile, again, true); });
   for (int row = 0; row < group.place.rows; ++row) {
     if (!is_refused(plan, group, row)) continue;
     std::copy_n(again.o + row * plan.value_padded, plan.value_padded, group.o + row * plan.value_padded);

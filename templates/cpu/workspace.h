@@ -19,6 +19,9 @@ struct Weighted {
   int rows = 0;  ///< that were computed
 };
 
+/// How far a group's outputs are: in O yet; written, by its last products; or those were not finite, and all of it has to be computed again.
+enum class GroupEnd : std::uint8_t { Open, Written, NotFinite };
+
 /// The state of a group of rows between tiles.
 struct Group {
   GroupPlace place;
@@ -32,6 +35,9 @@ struct Group {
   Weighted weighted;                                             ///< of the tile at hand
   PanelSet seen[kBlocks] = {};                                   ///< panels of the tile, all kept, whose largest products were noted when they were computed …
   alignas(64) float seen_tops[kGroupRows * kPanel];              ///< … [row][16], by column modulo 16
+  unsigned fresh = 0;                                            ///< blocks of rows whose outputs count as 0, whatever lies in o
+  std::int64_t last_tile = -1;                                   ///< whose products, if they are the group's last ones indeed, are written as outputs; -1: none
+  GroupEnd end = GroupEnd::Open;
   GroupBand band;                                                ///< which columns the rows can keep; all, and no `rows`, where the mods have no band
   std::int64_t mask_keys[kGroupRows] = {};                       ///< of the rows, where the mods have a mask_key
   std::byte* head = nullptr;                                     ///< head level
@@ -39,6 +45,14 @@ struct Group {
   alignas(64) float top[kPanel] = {};                            ///< a row's largest log2-domain logit so far
   bool saw_nan[kGroupRows] = {}, saw_infinity[kGroupRows] = {};  ///< kept scores; only the careful path looks
   bool out_of_reach[kGroupRows] = {};                            ///< of the matrix unit: q, or a column that the row keeps
+
+  /// Whether no tile has been visited yet.
+  bool is_untouched() const { return fresh == kAllBlocks; }
+  bool saw_some() const {
+    bool some = false;
+    for (int row = 0; row < kGroupRows; ++row) some |= saw_nan[row] | saw_infinity[row];
+    return some;
+  }
 };
 
 /// A row of a group, of whichever head, where a tile is computed for all rows together.

@@ -31,7 +31,8 @@ inline void affine(float* s, float* sums) { plain_row(s, sums, true); }
 /// Weights again and again: 2^(s - 0.5) of what lies between 0.7 and 1 stays there.
 inline void weigh(float* s, float* sums) {
   const Run run{0, kMaxPanels};
-  exponentials(s, &run, 1, 1.0f, 0.5f, 0.5f, sums);
+  constexpr float kFactor = 1, kShift = 0.5f, kAlpha = 0.5f;
+  exponentials(s, 0, 1, &run, 1, &kFactor, &kShift, &kAlpha, sums);
 }
 
 struct Loops {

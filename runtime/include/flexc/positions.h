@@ -19,10 +19,12 @@ struct PositionMap {
   /// How many of the rows 0 … length − 1 are at positions below this one: rows ascend, so it is the first one that is not.
   constexpr std::int64_t rows_below(std::int64_t position, std::int64_t length) const {
     if (position <= offset) return 0;
-    // Less than 2^64, whatever the two are; and nothing is divided where rows are neighbours.
-    const std::uint64_t beyond = static_cast<std::uint64_t>(position) - static_cast<std::uint64_t>(offset) - 1;
-    const std::uint64_t row = step == 1 ? beyond : beyond / static_cast<std::uint64_t>(step);
-    return row >= static_cast<std::uint64_t>(length) ? length : static_cast<std::int64_t>(row) + 1;
+    // Less than 2^64, whatever the two are.
+    const std::uint64_t beyond = static_cast<std::uint64_t>(position) - static_cast<std::uint64_t>(offset) - 1, most = static_cast<std::uint64_t>(length);
+    // Nothing is divided where rows are neighbours. In two statements: of one with a choice GCC makes a division by 1.
+    if (step == 1) return beyond < most ? static_cast<std::int64_t>(beyond + 1) : length;
+    const std::uint64_t row = beyond / static_cast<std::uint64_t>(step);
+    return row < most ? static_cast<std::int64_t>(row + 1) : length;
   }
   /// Whether `length` rows' positions, and the one behind the last, are 64-bit integers; `end` is then that one behind (offset without rows).
   constexpr bool fits(std::int64_t length, std::int64_t* end) const {
