@@ -158,6 +158,15 @@ inline void ask_mask(const Plan& plan, Workspace& workspace, const Group& group,
   }
 }
 
+/// What the block mask says of a tile for a group's rows. Groups that follow each other mostly are in one row of blocks, for which it is looked up once.
+inline PanelKinds kinds_of_blocks(const Plan& plan, const BlockMask& mask, const GroupPlace& place, std::int64_t tile, BlockRowKinds& known) {
+  const std::int64_t end = place.first + place.rows;
+  if (known.tile == tile && known.b == place.b && known.h == place.h && known.first <= place.first && end <= known.end) return known.kinds;
+  const std::int64_t row = place.first / mask.block_q * mask.block_q, row_end = row + mask.block_q;
+  known = {place.b, place.h, tile, end <= row_end ? row : place.first, end <= row_end ? row_end : end, panel_kinds(mask, place.b, place.h, place.first, place.rows, tile * plan.tile, plan.tile_count(tile))};
+  return known.kinds;
+}
+
 /// Finds what the group needs of a tile. False if it needs nothing.
 inline bool find_columns(const Plan& plan, Workspace& workspace, const Group& group, std::int64_t tile) {
   const GroupPlace& place = group.place;
@@ -169,7 +178,7 @@ inline bool find_columns(const Plan& plan, Workspace& workspace, const Group& gr
   if (plan.module.band_row) kinds = panel_kinds(group.band, first, count);
   if (has_residual) kinds.full = 0;
   if (const BlockMask* const mask = plan.block_mask()) {
-    const PanelKinds blocks = panel_kinds(*mask, place.b, place.h, place.first, place.rows, first, count);
+    const PanelKinds blocks = kinds_of_blocks(plan, *mask, place, tile, workspace.block_kinds);
     kinds = {kinds.live & blocks.live, kinds.full | blocks.full};
   }
   kinds.live &= existing;

@@ -61,7 +61,7 @@ inline void compute_groups(const Plan& plan, std::int64_t unit, std::int64_t tas
   } else if (plan.matrix.used) {
     if constexpr (!std::is_same_v<Tiles, NoTiles>) visit_tiles_by_matrix<Tiles>(plan, workspace, source, tiles, count);
   } else {
-    for (std::int64_t i = 0; i < count; ++i) groups[i].last_tile = writes && plan.writes_products() && groups[i].place.rows == kGroupRows ? (groups[i].band.reach.end - 1) / plan.tile : -1;
+    for (std::int64_t i = 0; i < count; ++i) groups[i].writes_last = writes && plan.writes_products() && groups[i].place.rows == kGroupRows;
     for (std::int64_t tile = all.first; tile < all.end; ++tile) {
       if (tiles.live[tile] == 0) continue;
       // Within fewer rows there would be more lines at once than can be awaited.

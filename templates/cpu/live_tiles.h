@@ -20,7 +20,7 @@ using GroupSet = std::uint32_t;
 static_assert(kTaskGroups <= 32 && kLargeTaskGroups <= 32 && kLargestTaskGroups <= 32);
 
 /// For the first `count` groups of the workspace, which were entered: bit i of workspace.live[t] says whether group i may keep a column of tile
-/// t. Set for the tiles that are returned, which are all of `tiles` that any group may need. Without it a task would ask for every tile in
+/// t, and Group::last_tile which of them is its last one. Set for the tiles that are returned, which are all of `tiles` that any group may need. Without it a task would ask for every tile in
 /// turn, and documents or windows would cost what the square of the length costs.
 TileRange find_live_tiles(const Plan& plan, Workspace& workspace, std::int64_t count, const TileRange& tiles);
 

@@ -174,7 +174,7 @@ inline void products_pv(const Plan& plan, const float* p, const float* v, const 
 
 /// The same where both blocks need the same columns. The first products are not added to anything, and the last ones become outputs while they are in registers.
 inline void products_pv_together(const Plan& plan, Group& group, std::int64_t tile, const float* v, const BlockRuns& runs, Ahead& ahead) {
-  const bool is_first = group.is_untouched(), is_last = tile == group.last_tile;
+  const bool is_first = group.is_untouched(), is_last = group.writes_last && tile == group.last_tile;
   if (!is_first) settle_outputs(plan, group);
   group.fresh = 0;
   ValueRows rows{is_first ? nullptr : group.o, group.weighted.alpha, group.o, static_cast<std::size_t>(plan.value_padded)};

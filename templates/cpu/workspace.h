@@ -36,7 +36,8 @@ struct Group {
   PanelSet seen[kBlocks] = {};                                   ///< panels of the tile, all kept, whose largest products were noted when they were computed …
   alignas(64) float seen_tops[kGroupRows * kPanel];              ///< … [row][16], by column modulo 16
   unsigned fresh = 0;                                            ///< blocks of rows whose outputs count as 0, whatever lies in o
-  std::int64_t last_tile = -1;                                   ///< whose products, if they are the group's last ones indeed, are written as outputs; -1: none
+  std::int64_t last_tile = -1;                                   ///< of those that it may need; -1: it needs none
+  bool writes_last = false;                                      ///< the products of that one are to be written as outputs
   GroupEnd end = GroupEnd::Open;
   GroupBand band;                                                ///< which columns the rows can keep; all, and no `rows`, where the mods have no band
   std::int64_t mask_keys[kGroupRows] = {};                       ///< of the rows, where the mods have a mask_key
@@ -76,12 +77,19 @@ struct MatrixMemory {
   float* again_tile = nullptr;       ///< the vector plan's packed tile
 };
 
+/// What the block mask says of a tile to rows `first` to `end` - 1 of a head.
+struct BlockRowKinds {
+  std::int64_t b = 0, h = 0, tile = 0, first = 0, end = 0;
+  PanelKinds kinds;
+};
+
 struct Workspace {
   bool allocate(const Plan& plan);
 
   std::vector<Group> groups;
   std::vector<DirectRow> direct_rows;  ///< room for a task's, of two tiles
   Scratch live;                        ///< [tile]: the groups that may need it, a GroupSet (live_tiles.h)
+  BlockRowKinds block_kinds;           ///< found last
   Ahead ahead;
   std::byte* kv_side = nullptr;                                    ///< [slot][tile]
   std::int64_t kv_side_b = -1, kv_side_h = -1, kv_side_tile = -1;  ///< what it was filled for
