@@ -13,6 +13,7 @@ namespace flexc::cpu::HWY_NAMESPACE {
 
 inline void call_keep_band(const RowColumns& row, std::int64_t column, std::int64_t count, KeepWords& keep) { keep_band(row, column, count, keep); }
 inline void call_keep_panels(PanelSet panels, std::int64_t count, int rows, TileColumns& columns) { keep_panels(panels, count, rows, columns); }
+inline PanelKinds call_kinds_of_blocks(const Plan& plan, const BlockMask& mask, const GroupPlace& place, std::int64_t tile, BlockRowKinds& known) { return kinds_of_blocks(plan, mask, place, tile, known); }
 inline void call_summarise(int rows, TileColumns& columns) { summarise(rows, columns); }
 
 }  // namespace flexc::cpu::HWY_NAMESPACE
@@ -23,9 +24,11 @@ HWY_AFTER_NAMESPACE();
 
 #include "flexc/random.h"
 #include "tests/cpu/on_each_target.h"
+#include "tests/cpu/problem.h"
 
 namespace flexc::cpu {
 HWY_EXPORT(call_keep_band);
+HWY_EXPORT(call_kinds_of_blocks);
 HWY_EXPORT(call_keep_panels);
 HWY_EXPORT(call_summarise);
 }  // namespace flexc::cpu
@@ -117,6 +120,35 @@ TEST_CASE("panels that every row keeps, and what rows have in common, on every i
     }
     CHECK(wrong == 0);
   });
+}
+
+TEST_CASE("what the block mask says is the same whatever was looked up before") {
+  // Blocks that groups fit and blocks that they do not; heads that differ; tiles and groups in any order, mostly one after the other.
+  const CounterRandom random(20, "kinds of blocks");
+  std::uint64_t at = 0;
+  std::int64_t repeated = 0;
+  for (const std::int32_t block_q : {128, 24, 20, 5}) {
+    const Problem problem({2, 3, 3, 300, 1400, 16, 16}, variant("noop"), {});
+    const cpu::Plan plan = cpu::make_plan(problem.arguments());
+    BlockMask shape;
+    shape.batches = 2, shape.heads = 3, shape.q_len = 300, shape.kv_len = 1400, shape.block_q = block_q, shape.block_kv = 64;
+    const BlockMask mask = brute_force_block_mask(shape, [](std::int64_t b, std::int64_t h, std::int64_t q, std::int64_t kv) { return (q / 30 + kv / 100 + h + 2 * b) % 4 == 0; });
+    cpu::BlockRowKinds known;
+    std::int64_t unit = 0, group = 0, tile = 0;
+    for (int round = 0; round < 4000; ++round) {
+      const cpu::BlockRowKinds before = known;
+      const cpu::GroupPlace place = cpu::place_of(plan, unit, group);
+      const cpu::PanelKinds found = HWY_DYNAMIC_DISPATCH(cpu::call_kinds_of_blocks)(plan, mask, place, tile, known);
+      const cpu::PanelKinds expected = cpu::panel_kinds(mask, place.b, place.h, place.first, place.rows, tile * plan.tile, plan.tile_count(tile));
+      CHECK((found.live == expected.live && found.full == expected.full));
+      repeated += before.b == known.b && before.h == known.h && before.tile == known.tile && before.first == known.first && before.end == known.end;
+      const std::uint64_t choice = random.below(at++, 16);
+      if (choice == 0) unit = static_cast<std::int64_t>(random.below(at++, static_cast<std::uint64_t>(plan.units)));
+      if (choice == 1) tile = static_cast<std::int64_t>(random.below(at++, static_cast<std::uint64_t>(plan.tiles)));
+      group = choice == 2 ? static_cast<std::int64_t>(random.below(at++, static_cast<std::uint64_t>(plan.groups_per_unit))) : (group + 1) % plan.groups_per_unit;
+    }
+  }
+  CHECK(repeated > 1000);
 }
 
 }  // namespace flexc::cpu_test

@@ -112,6 +112,7 @@ TEST_CASE("a tile is live for a group where the block mask leaves it a column, a
       cpu::enter_group(plan, group);
     }
     const cpu::TileRange range = cpu::find_live_tiles(plan, workspace, count, {1, 7});
+    std::vector<std::int64_t> last(static_cast<std::size_t>(count), -1);
     for (std::int64_t tile = 1; tile < 7; ++tile)
       for (std::int64_t i = 0; i < count; ++i) {
         const cpu::GroupPlace& place = workspace.groups[static_cast<std::size_t>(i)].place;
@@ -122,9 +123,23 @@ TEST_CASE("a tile is live for a group where the block mask leaves it a column, a
         const bool found = tile >= range.first && tile < range.end && (workspace.live.as<cpu::GroupSet>()[tile] >> i & 1) != 0;
         CHECK(found == expected);
         seen.insert(found);
+        if (found) last[static_cast<std::size_t>(i)] = tile;
       }
+    for (std::int64_t i = 0; i < count; ++i) CHECK(workspace.groups[static_cast<std::size_t>(i)].last_tile == last[static_cast<std::size_t>(i)]);
   }
   CHECK(seen.size() == 2);
+}
+
+TEST_CASE("a group comes after another one in its head, or at the start of the next head") {
+  for (const std::int64_t rows : {std::int64_t{8}, std::int64_t{77}, std::int64_t{5}}) {
+    const Problem problem({2, 6, 2, rows, 20, 16, 16}, variant("noop"), {});
+    const cpu::Plan plan = cpu::make_plan(problem.arguments());
+    for (std::int64_t unit = 0; unit < plan.units; ++unit)
+      for (std::int64_t group = 0; group + 1 < plan.groups_per_unit; ++group) {
+        const cpu::GroupPlace found = cpu::place_after(plan, cpu::place_of(plan, unit, group)), expected = cpu::place_of(plan, unit, group + 1);
+        CHECK((found.b == expected.b && found.h == expected.h && found.kv_h == expected.kv_h && found.first == expected.first && found.rows == expected.rows));
+      }
+  }
 }
 
 TEST_CASE("a single tile is live for a group whose bands reach it, and not from elsewhere") {
@@ -147,6 +162,7 @@ TEST_CASE("a single tile is live for a group whose bands reach it, and not from 
       const cpu::TileRange range = cpu::find_live_tiles(plan, workspace, 1, {tile, tile + 1});
       const bool found = range.first < range.end && (workspace.live.as<cpu::GroupSet>()[tile] & 1) != 0;
       CHECK(found == expected);
+      CHECK(group.last_tile == (expected ? tile : -1));
       seen.insert(found);
     }
   }
