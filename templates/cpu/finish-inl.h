@@ -6,6 +6,8 @@
 #define FLEXC_CPU_FINISH_INL_H_
 #endif
 
+#include <optional>
+
 #include "templates/cpu/direct-inl.h"
 #include "templates/cpu/finish.h"
 #include "templates/cpu/flush_tiny.h"
@@ -25,29 +27,29 @@ inline void total_sums(const Group& group, float* totals) {
   }
 }
 
-/// What a group's outputs are to be multiplied by, [kGroupRows], once the sums of its weights are known, and its statistics. False where a sum is not finite.
-inline bool find_ends(const Plan& plan, const Group& group, float* ends) {
-  // As many lanes as store_sums stores at once: a longer load would wait for its stores.
-  const hn::CappedTag<float, kQuad> d;
+/// What a group's outputs are to be multiplied by, [kGroupRows], once the sums of its weights are known, and its statistics. `flush`, if it is in force: statistics are found without it.
+inline void find_ends(const Plan& plan, const Group& group, const FlushTiny* flush, float* ends) {
   alignas(64) float totals[kGroupRows];
   total_sums(group, totals);
-  const bool is_plain = plan.has_plain_ends() && !group.saw_some();
-  bool is_finite = true;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(kGroupRows); i += hn::Lanes(d)) {
-    const auto sum = hn::Load(d, totals + i), zero = hn::Zero(d);
-    is_finite &= hn::AllTrue(d, hn::Eq(hn::Mul(sum, zero), zero));
-    // As end_rows has it, to the bit: by way of a double the quotient of two floats is not rounded otherwise.
-    if (is_plain) hn::Store(hn::IfThenZeroElse(hn::Eq(sum, zero), hn::Div(hn::Set(d, 1.0f), sum)), d, ends + i);
+  if (!plan.has_plain_ends() || group.saw_some()) {
+    std::optional<FlushTiny::Pause> pause;
+    if (flush) pause.emplace(*flush);
+    end_rows(plan, group, totals, ends);
+    return;
   }
-  if (!is_plain) end_rows(plan, group, totals, ends);
-  return is_finite;
+  // As end_rows has it, to the bit: by way of a double the quotient of two floats is not rounded otherwise. As many lanes as store_sums stores at once: a longer load would wait for its stores.
+  const hn::CappedTag<float, kQuad> d;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(kGroupRows); i += hn::Lanes(d)) {
+    const auto sum = hn::Load(d, totals + i);
+    hn::Store(hn::IfThenZeroElse(hn::Eq(sum, hn::Zero(d)), hn::Div(hn::Set(d, 1.0f), sum)), d, ends + i);
+  }
 }
 
 /// Writes the group's rows, if its last products have not.
 inline void finish_group(const Plan& plan, const Group& group) {
   if (group.end == GroupEnd::Written) return;
   alignas(64) float ends[kGroupRows];
-  find_ends(plan, group, ends);
+  find_ends(plan, group, nullptr, ends);
   const FlushTiny flush;  // as last products do it
   for (int row = 0; row < group.place.rows; ++row) store_row(plan.call.dtype, group.o + row * plan.value_padded, ends[row], plan.call.value_dim, output_address(plan, group.place, row));
 }

@@ -13,7 +13,6 @@ inline constexpr std::int64_t kPanel = 16;     ///< columns that are multiplied 
 inline constexpr std::int64_t kBlockRows = 4;  ///< rows that are multiplied together: 4 x 16 needs eight AVX2 accumulators
 inline constexpr std::int64_t kGroupRows = 8;  ///< rows that share a trip through a tile: two blocks, so K is read from L2 once for both
 inline constexpr std::int64_t kBlocks = kGroupRows / kBlockRows;
-inline constexpr unsigned kAllBlocks = (1u << kBlocks) - 1;  ///< a bit each
 inline constexpr std::int64_t kTaskGroups = 8;  ///< groups of a task: 64 rows share a tile in L2
 /// The same where a tile comes from the last cache, which is hardly faster than 64 rows compute (with the matrix unit always, since a task's first scores are computed with nothing
 /// beside them), if there are so many tasks a thread: the largest that leave so many.

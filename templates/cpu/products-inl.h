@@ -169,12 +169,13 @@ struct ValueRows {
   std::size_t width = 0;
   const float* ends = nullptr;  ///< … or, if they are its last products, times these numbers, one a row, `out`: rows out_step apart that need no alignment
   float* out = nullptr;
-  std::size_t out_step = 0;
+  std::int64_t out_step = 0;
 
-  ValueRows at(std::size_t row, std::size_t column) const {
+  ValueRows at(std::int64_t row, std::int64_t column) const {
     ValueRows rows = *this;
-    if (from) rows.from += row * width + column, rows.alpha += row;
-    rows.o += row * width + column;
+    const std::int64_t offset = row * static_cast<std::int64_t>(width) + column;
+    if (from) rows.from += offset, rows.alpha += row;
+    rows.o += offset;
     if (ends) rows.ends += row, rows.out += row * out_step + column;
     return rows;
   }

@@ -38,6 +38,7 @@ inline void start_group(const Plan& plan, Workspace& workspace, const GroupPlace
     with_parts(plan, [&]<int kParts>() { split_q<kParts>(plan, group, in_task, workspace.matrix); });
   else if (plan.direct)
     pack_q(plan, group, group.place.rows);
+  group.has_q = plan.matrix.used || plan.direct;
   enter_group(plan, group);
 }
 

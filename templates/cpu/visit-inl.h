@@ -7,6 +7,7 @@
 #endif
 
 #include <algorithm>
+#include <utility>
 
 #include "templates/cpu/columns-inl.h"
 #include "templates/cpu/direct-inl.h"
@@ -23,22 +24,21 @@ inline void forget_scores(Group& group) {
   std::fill(group.saw_infinity, group.saw_infinity + kGroupRows, false);
 }
 
-/// A group before its first tile. Its outputs are not set to 0: the first product sees to that (Group::fresh).
+/// A group before its first tile. Its outputs are not set to 0: the first product sees to that (Group::is_fresh).
 inline void begin_group(Group& group) {
   const Floats d;
   // By vectors: for so little the library's way takes longer to start.
   for (std::int64_t i = 0; i < kGroupRows * kPanel; i += static_cast<std::int64_t>(kLanes)) hn::Store(hn::Zero(d), d, group.sums + i);
   for (std::int64_t i = 0; i < kPanel; i += static_cast<std::int64_t>(kLanes)) hn::Store(hn::Set(d, kMinusInfinity), d, group.top + i);
   forget_scores(group);
-  group.fresh = kAllBlocks;
+  group.is_fresh = true;
   group.end = GroupEnd::Open;
 }
 
 /// Outputs that no product has touched become 0.
 inline void settle_outputs(const Plan& plan, Group& group) {
-  for (std::int64_t block = 0; block < kBlocks; ++block)
-    if ((group.fresh >> block & 1) != 0) std::fill_n(group.o + block * kBlockRows * plan.value_padded, kBlockRows * plan.value_padded, 0.0f);
-  group.fresh = 0;
+  if (group.is_fresh) std::fill_n(group.o, kGroupRows * plan.value_padded, 0.0f);
+  group.is_fresh = false;
 }
 
 inline void clear_group(const Plan& plan, Group& group) {
@@ -131,9 +131,9 @@ inline bool multiply_values(const Plan& plan, const float* p, const float* v, co
   std::size_t column = 0;
   bool is_finite = true;
   for (; column + kStep <= width; column += kStep)
-    is_finite &= multiply_pv<kRows, 2>(p, stride, v_at(column), v_at(column + kLanes), v_step, runs, run_count, rows.at(0, column), ahead.take(plan, iterations, kPartsOfGroup));
+    is_finite &= multiply_pv<kRows, 2>(p, stride, v_at(column), v_at(column + kLanes), v_step, runs, run_count, rows.at(0, static_cast<std::int64_t>(column)), ahead.take(plan, iterations, kPartsOfGroup));
   for (; column < width; column += kLanes)
-    is_finite &= multiply_pv<kRows, 1>(p, stride, v_at(column), v_at(column), v_step, runs, run_count, rows.at(0, column), ahead.take(plan, iterations, kPartsOfGroup));
+    is_finite &= multiply_pv<kRows, 1>(p, stride, v_at(column), v_at(column), v_step, runs, run_count, rows.at(0, static_cast<std::int64_t>(column)), ahead.take(plan, iterations, kPartsOfGroup));
   return is_finite;
 }
 
@@ -172,21 +172,21 @@ inline void products_pv(const Plan& plan, const float* p, const float* v, const 
     if (runs[block].count != 0) one_block(block, runs[block].runs.data(), runs[block].count, alpha + block * kBlockRows);
 }
 
-/// The same where both blocks need the same columns. The first products are not added to anything, and the last ones become outputs while they are in registers.
-inline void products_pv_together(const Plan& plan, Group& group, std::int64_t tile, const float* v, const BlockRuns& runs, Ahead& ahead) {
-  const bool is_first = group.is_untouched(), is_last = group.writes_last && tile == group.last_tile;
-  if (!is_first) settle_outputs(plan, group);
-  group.fresh = 0;
-  ValueRows rows{is_first ? nullptr : group.o, group.weighted.alpha, group.o, static_cast<std::size_t>(plan.value_padded)};
+/// The same where both blocks need the same columns. The first products are not added to anything, and the last ones become outputs while they are in registers. What is not finite then is in the
+/// products too: a weight that is not, or a sum with one in it, makes them so.
+inline void products_pv_together(const Plan& plan, Group& group, std::int64_t tile, const float* v, const BlockRuns& runs, const FlushTiny& flush, Ahead& ahead) {
+  const bool is_last = group.writes_last && tile == group.last_tile;
+  ValueRows rows{group.is_fresh ? nullptr : group.o, group.weighted.alpha, group.o, static_cast<std::size_t>(plan.value_padded)};
+  group.is_fresh = false;
   alignas(64) float ends[kGroupRows];
-  bool is_finite = true;
   if (is_last) {
-    is_finite = find_ends(plan, group, ends);
-    rows.ends = ends, rows.out = reinterpret_cast<float*>(output_address(plan, group.place, 0)), rows.out_step = static_cast<std::size_t>(plan.call.out.strides.row);
+    find_ends(plan, group, &flush, ends);
+    rows.ends = ends, rows.out = reinterpret_cast<float*>(output_address(plan, group.place, 0)), rows.out_step = plan.call.out.strides.row;
   }
+  bool is_finite = true;
   constexpr int kRows = kBothBlocks ? kGroupRows : kBlockRows;
   for (std::int64_t row = 0; row < kGroupRows; row += kRows)
-    is_finite &= multiply_values<kRows>(plan, group.s + row * plan.s_stride, v, runs.runs.data(), runs.count, rows.at(static_cast<std::size_t>(row), 0), ahead);
+    is_finite &= multiply_values<kRows>(plan, group.s + row * plan.s_stride, v, runs.runs.data(), runs.count, rows.at(row, 0), ahead);
   if (is_last) group.end = is_finite ? GroupEnd::Written : GroupEnd::NotFinite;
 }
 
@@ -205,7 +205,7 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
       }
     });
   } else {
-    if (group.is_untouched()) pack_q(plan, group, kGroupRows);
+    if (!std::exchange(group.has_q, true)) pack_q(plan, group, kGroupRows);
     products_qk(plan, group, columns, packed.k, group.s, workspace.ahead);
   }
   finish_group_scores(plan, workspace, tile, group, careful);
@@ -226,7 +226,7 @@ inline void visit_tile(const Plan& plan, Workspace& workspace, const TileSource&
     KeepWords any;
     for (std::size_t word = 0; word < kKeepWords; ++word) any[word] = columns.any[0][word] | columns.any[1][word];
     trim_runs(any, runs[0].runs, runs[0].count);
-    products_pv_together(plan, group, tile, packed.v, runs[0], workspace.ahead);
+    products_pv_together(plan, group, tile, packed.v, runs[0], flush, workspace.ahead);
     return;
   }
   settle_outputs(plan, group);

@@ -26,7 +26,7 @@ enum class GroupEnd : std::uint8_t { Open, Written, NotFinite };
 struct Group {
   GroupPlace place;
   float* q = nullptr;                                            ///< [row][head_dim in whole panels], times q_factor
-  float* o = nullptr;                                            ///< [row][value_padded], not yet normalised
+  float* o = nullptr;                                            ///< [row][value_padded], not yet normalised; old once `end` is Written
   float* sums = nullptr;                                         ///< [row][16]: weights summed by column modulo 16, whatever the vectors' length
   float* s = nullptr;                                            ///< [row][s_stride]: scores, then weights, of the tile at hand; with the matrix unit then scores of the next one
   TileColumns* columns = nullptr;                                ///< what it needs of the tile at hand
@@ -35,7 +35,8 @@ struct Group {
   Weighted weighted;                                             ///< of the tile at hand
   PanelSet seen[kBlocks] = {};                                   ///< panels of the tile, all kept, whose largest products were noted when they were computed …
   alignas(64) float seen_tops[kGroupRows * kPanel];              ///< … [row][16], by column modulo 16
-  unsigned fresh = 0;                                            ///< blocks of rows whose outputs count as 0, whatever lies in o
+  bool has_q = true;                                             ///< q is packed; by vectors it is at the first visit
+  bool is_fresh = false;                                         ///< no product has touched the outputs: they count as 0, whatever lies in o
   std::int64_t last_tile = -1;                                   ///< of those that it may need; -1: it needs none
   bool writes_last = false;                                      ///< the products of that one are to be written as outputs
   GroupEnd end = GroupEnd::Open;
@@ -47,8 +48,6 @@ struct Group {
   bool saw_nan[kGroupRows] = {}, saw_infinity[kGroupRows] = {};  ///< kept scores; only the careful path looks
   bool out_of_reach[kGroupRows] = {};                            ///< of the matrix unit: q, or a column that the row keeps
 
-  /// Whether no tile has been visited yet.
-  bool is_untouched() const { return fresh == kAllBlocks; }
   bool saw_some() const {
     bool some = false;
     for (int row = 0; row < kGroupRows; ++row) some |= saw_nan[row] | saw_infinity[row];

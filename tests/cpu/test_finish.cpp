@@ -1,5 +1,7 @@
 // The ends of rows: outputs that a group's last products write are those that it would be given later, with statistics or without.
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <limits>
 #include <tuple>
 
@@ -31,16 +33,41 @@ void narrow(const Problem& wide, const Shape& shape, Problem& to) {
     }
 }
 
-/// Outputs alone: neither lse nor max_scores are asked for. What is not written is NaN.
+/// Outputs alone: neither lse nor max_scores are asked for. Rows lie three floats further apart than they are wide, so that none but the first is aligned; nothing between and behind them may be written.
 std::vector<float> outputs_alone(const Problem& problem, const Shape& shape, const std::string& target) {
+  constexpr std::int64_t kGap = 3, kBehind = 512;
+  const std::int64_t rows = shape.batch * shape.heads * shape.q_len, step = shape.value_dim + kGap;
+  std::vector<float> memory(static_cast<std::size_t>(rows * step + kBehind), kNan), out;
   cpu::AttentionArguments call = problem.arguments();
-  std::vector<float> out(static_cast<std::size_t>(shape.batch * shape.heads * shape.q_len * shape.value_dim), kNan);
-  const std::int64_t head = shape.q_len * shape.value_dim;
-  call.out = {out.data(), {shape.heads * head, head, shape.value_dim}};
+  call.out = {memory.data(), {shape.heads * shape.q_len * step, shape.q_len * step, step}};
   call.target = target;
   cpu::WorkerPool pool(2);
   REQUIRE(cpu::run_attention(call, pool));
+  bool is_untouched = true;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const auto at = memory.begin() + row * step;
+    out.insert(out.end(), at, at + shape.value_dim);
+    is_untouched &= std::all_of(at + shape.value_dim, at + step, [](float value) { return std::isnan(value); });
+  }
+  CHECK(is_untouched);
+  CHECK(std::all_of(memory.begin() + rows * step, memory.end(), [](float value) { return std::isnan(value); }));
   return out;
+}
+
+/// How the groups of the problem's first task end.
+std::vector<cpu::GroupEnd> ends_of_first_task(const Problem& problem, const cpu::KernelTable& kernels) {
+  cpu::AttentionArguments call = problem.arguments();
+  std::vector<float> out(static_cast<std::size_t>(call.heads * call.q_len * call.value_dim));
+  call.out = {out.data(), {0, call.q_len * call.value_dim, call.value_dim}};
+  const cpu::Plan plan = cpu::make_plan(call);
+  cpu::Workspace workspace;
+  cpu::Scratch tile;
+  std::int64_t held = -1;
+  REQUIRE((workspace.allocate(plan) && tile.allocate(plan.tile_floats() * static_cast<std::int64_t>(sizeof(float)))));
+  kernels.run_task(plan, 0, 0, workspace, {nullptr, nullptr, tile.as<float>(), 1, &held});
+  std::vector<cpu::GroupEnd> ends;
+  for (std::int64_t i = 0; i < std::min(plan.task_groups, plan.groups_per_unit); ++i) ends.push_back(workspace.groups[static_cast<std::size_t>(i)].end);
+  return ends;
 }
 
 }  // namespace
@@ -102,6 +129,55 @@ TEST_CASE("infinities and NaN in last products, without statistics") {
           CHECK(problem.compare(problem.run({target, 1, nullptr}), problem.reference()) == "");
         }
       }
+}
+
+TEST_CASE("last products write the outputs of whole groups of f32, and of no others") {
+  using cpu::GroupEnd;
+  const auto all = [](const std::vector<GroupEnd>& ends, GroupEnd end) { return std::ranges::all_of(ends, [&](GroupEnd its) { return its == end; }); };
+  for (const cpu::KernelTable& kernels : cpu::kernel_tables()) {
+    if (kernels.matrix_unit) continue;
+    INFO(kernels.name);
+    for (const char* name : {"noop", "causal", "alibi_causal", "softcap"}) {
+      INFO(name);
+      CHECK(all(ends_of_first_task(Problem({1, 1, 1, 64, 300, 16, 32}, variant(name), {}), kernels), GroupEnd::Written));
+    }
+    CHECK(all(ends_of_first_task(Problem({1, 1, 1, 64, 600, 16, 32}, variant("noop"), {}), kernels), GroupEnd::Written));
+    CHECK(all(ends_of_first_task(Problem({1, 1, 1, 64, 600, 16, 20}, variant("noop"), {}), kernels), GroupEnd::Open));
+    CHECK(all(ends_of_first_task(Problem({1, 1, 1, 64, 600, 16, 32}, variant("noop"), {DType::BF16}), kernels), GroupEnd::Open));
+    CHECK(all(ends_of_first_task(Problem({1, 1, 1, 64, 600, 16, 32}, variant("all_false"), {}), kernels), GroupEnd::Open));
+    const std::vector<GroupEnd> ends = ends_of_first_task(Problem({1, 1, 1, 60, 600, 16, 32}, variant("noop"), {}), kernels);
+    CHECK((all({ends.begin(), ends.end() - 1}, GroupEnd::Written) && ends.back() == GroupEnd::Open));  // the last one has four rows
+  }
+}
+
+TEST_CASE("statistics and a sink's share keep what is below 2^-126, however a group's outputs are written") {
+  // The last four of twenty rows are a group that is finished apart.
+  const auto same_rows = [](const auto& values, std::size_t width) {
+    bool same = true;
+    for (std::size_t i = 0; i < values.size(); ++i) same &= values[i] == values[i % width];
+    return same;
+  };
+  for (const std::string& target : vector_targets())
+    for (const std::int64_t keys : {std::int64_t{1}, std::int64_t{200}}) {
+      INFO(target << ", " << keys << " keys");
+      Problem tiny({1, 1, 1, 20, keys, 1, 16}, variant("noop"), {DType::F32, Layout::Dense, 1, false, 1.0});
+      for (std::int64_t row = 0; row < 20; ++row) tiny.q.set(0, 0, row, 0, 1e-20);
+      for (std::int64_t column = 0; column < keys; ++column) tiny.k.set(0, 0, column, 0, 1e-20);
+      Result result = tiny.run({target, 1, nullptr});
+      result.lse.resize(20), result.max_scores.resize(20);
+      CHECK((result.max_scores[0] > 0 && result.max_scores[0] < 0x1p-126f));
+      CHECK((same_rows(result.lse, 1) && same_rows(result.max_scores, 1)));
+
+      Problem sunk({1, 1, 1, 20, keys, 16, 16}, variant("noop"), {DType::F32, Layout::Dense, 1, true});
+      for (std::int64_t row = 0; row < 20; ++row)
+        for (std::int64_t i = 0; i < 16; ++i) sunk.q.set(0, 0, row, i, 0);
+      for (std::int64_t column = 0; column < keys; ++column)
+        for (std::int64_t i = 0; i < 16; ++i) sunk.v.set(0, 0, column, i, 1000);
+      sunk.sink = {89.5f};  // a weight's share is some 2^-129
+      result = sunk.run({target, 1, nullptr});
+      CHECK(result.out[0] > 0);
+      CHECK(same_rows(result.out, 16));
+    }
 }
 
 }  // namespace flexc::cpu_test
